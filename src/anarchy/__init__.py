@@ -1,0 +1,4 @@
+"""What selfishness costs in disaggregated LLM inference.
+
+Games solved exactly, a serving simulator, and the paper that is built from both.
+"""

@@ -1,0 +1,1 @@
+"""From quantities to the paper: macros, tables, figures, provenance."""

@@ -1,0 +1,49 @@
+"""The appendix: one page per experiment, written from its file, so that new ones just appear."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from anarchy.artefact.labels import field_label, scenario_name
+from anarchy.artefact.latex import latex_escape
+from anarchy.config import Experiment
+from anarchy.files import write_text
+
+HEADER = "% Written by the rule write_appendix from config/experiments; do not edit.\n"
+
+
+def write_appendix(experiments: Mapping[str, Experiment], out: Path) -> None:
+    """Write a page for every experiment, in the order of their names.
+
+    A page has title, question, what runs, the figure unless the text already shows it, and the
+    tables. Names of experiments are safe in LaTeX and in paths; all other text is escaped.
+    """
+    pages = [_page(name, experiments[name]) for name in sorted(experiments)]
+    write_text(out, HEADER + "\n".join(pages))
+
+
+def _page(name: str, experiment: Experiment) -> str:
+    title = latex_escape(experiment.title)
+    scenarios = ", ".join(map(scenario_name, experiment.scenarios))
+    sweep = "; ".join(f"{field_label(f).name}: {len(v)} values" for f, v in experiment.sweep.items())
+    lines = [
+        r"\clearpage",
+        rf"\subsection{{{title}}}\label{{app:{name}}}",
+        rf"\textit{{{latex_escape(experiment.question)}}}\par\smallskip",
+        rf"\noindent Scenarios: {latex_escape(scenarios)}."
+        + (f" Swept: {latex_escape(sweep)}." if sweep else "")
+        + rf" File: \texttt{{config/experiments/{name}.yaml}}.",
+    ]
+    if not experiment.figure.in_text:
+        lines += [
+            r"\begin{figure}[htbp]",
+            r"\centering",
+            rf"\includegraphics[width=\linewidth]{{{name}}}",
+            rf"\caption{{{title}.}}\label{{fig:{name}}}",
+            r"\end{figure}",
+        ]
+    lines.append(rf"\input{{tables/experiments/{name}}}")
+    if experiment.knee:
+        lines.append(rf"\input{{tables/knees/{name}}}")
+    if experiment.compare:
+        lines.append(rf"\input{{tables/compare/{name}}}")
+    return "\n".join(lines) + "\n"

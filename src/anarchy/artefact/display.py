@@ -1,0 +1,96 @@
+"""Quantities as people read them: units, digits by the size of the interval, infinities.
+
+Everything here is plain Unicode text, shared by figures (drawn as it is) and tables (escaped).
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Multiply a stored value by `factor` to print it in `unit` ("" when dimensionless)."""
+
+    factor: float
+    unit: str
+
+
+def scale_for(unit: str | None, values: Iterable[float | None]) -> Scale:
+    """How to print values of a stored unit: seconds below one second are printed in ms.
+
+    "1" and null are dimensionless. One scale serves all values given, so that a column or an axis
+    has a single unit.
+    """
+    if unit in (None, "", "1"):
+        return Scale(1.0, "")
+    if unit == "s":
+        largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
+        if 0 < largest < 1:
+            return Scale(1000.0, "ms")
+    return Scale(1.0, str(unit))
+
+
+def labelled(name: str, unit: str) -> str:
+    """`name (unit)`, or the name alone when dimensionless."""
+    return f"{name} ({unit})" if unit else name
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """`value` to significant digits: "∞", "–" for a missing one, "1.2×10^-5" for a tiny one.
+
+    Integers and numbers with more digits before the point than asked for lose none of them.
+    """
+    if value is None:
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0 or (isinstance(value, int) and abs(value) < 1e15):
+        return _grouped(value, 0)
+    exponent = math.floor(math.log10(abs(value)))
+    if not -4 < exponent < 15:
+        return f"{_sign(value)}{abs(value) / 10.0**exponent:.{digits - 1}f}×10^{exponent}".replace(
+            "^-", "^−"
+        )
+    text = _grouped(value, max(0, digits - 1 - exponent))
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def with_interval(
+    value: float | None, lo: float | None, hi: float | None, factor: float = 1.0
+) -> str:
+    """`value ± half-width`, the half-width to two digits and the value to the same decimal place.
+
+    An interval whose sides differ by more than a tenth is given by its ends, `value [lo, hi]`.
+    Without an interval, or with one of width zero, it is the value to four digits.
+    """
+    if value is None or lo is None or hi is None or not all(map(math.isfinite, (value, lo, hi))):
+        return number(None if value is None else _times(value, factor))
+    value, lo, hi = value * factor, lo * factor, hi * factor
+    half = (hi - lo) / 2
+    # Rounding to 12 stored digits leaves a sliver of width on constants.
+    if half <= 1e-9 * abs(value):
+        return number(value)
+    decimals = max(0, 1 - math.floor(math.log10(half)))
+    if abs((hi - value) - (value - lo)) > 0.1 * (hi - lo):
+        ends = f"[{_grouped(lo, decimals)}, {_grouped(hi, decimals)}]"
+        return f"{_grouped(value, decimals)} {ends}"
+    return f"{_grouped(value, decimals)} ± {_grouped(half, decimals)}"
+
+
+def _times(value: float, factor: float) -> float:
+    return value if factor == 1.0 else value * factor
+
+
+def _sign(value: float) -> str:
+    return "−" if value < 0 else ""
+
+
+def _grouped(value: float, decimals: int) -> str:
+    """Fixed decimals; thousands set apart from five digits on; a true minus; no negative zero."""
+    text = f"{abs(value):.{decimals}f}"
+    if abs(value) >= 10_000:
+        text = f"{abs(value):,.{decimals}f}"
+    return f"{_sign(value) if float(text.replace(',', '')) else ''}{text}"

@@ -1,0 +1,255 @@
+"""The figures of experiments: what is drawn where; how a panel looks is `panels`."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from anarchy.artefact.canvas import WIDTH, canvas
+from anarchy.artefact.cells import by_cell, cell_fields, cell_order, swept_values
+from anarchy.artefact.display import Scale, labelled, scale_for
+from anarchy.artefact.labels import axis_label, setting_text, value_text
+from anarchy.artefact.panels import (
+    Series,
+    draw_bars,
+    draw_heatmap,
+    draw_knees,
+    draw_lines,
+    label_lines,
+    norm_for,
+)
+from anarchy.config import Experiment
+from anarchy.errors import InputError, suggest
+from anarchy.files import Row
+
+# Up to this many lines are labelled at their ends; more get a legend.
+DIRECT = 6
+
+
+def plot_experiment(
+    name: str, experiment: Experiment, rows: Sequence[Row], knees: Sequence[Row], out_base: Path
+) -> None:
+    """Draw the figure that the experiment's file asks for as `out_base`.pdf and .png.
+
+    `rows` are its results, `knees` its knees or nothing. Whatever is swept and has no place in the
+    figure becomes a line of its own, so every experiment can be drawn. Raises InputError when the
+    figure names a measure or a field that the experiment does not have.
+    """
+    fields = ["scenario", *experiment.sweep]
+    for key in ("x", "series", "rows", "panels"):
+        field = getattr(experiment.figure, key)
+        if field is not None and field not in fields:
+            raise InputError(f"experiment {name}: figure.{key}: {suggest(field, fields)}")
+    known = {str(row["id"]) for row in rows}
+    for measure in experiment.figure.y:
+        if measure not in known:
+            raise InputError(f"experiment {name}: figure.y: {suggest(measure, known)}")
+    if experiment.figure.kind == "heatmap":
+        _plot_heatmap(name, experiment, rows, out_base)
+    else:
+        _plot_panels(experiment, rows, knees, out_base)
+
+
+def _plot_panels(
+    experiment: Experiment, rows: Sequence[Row], knees: Sequence[Row], out_base: Path
+) -> None:
+    """One panel a measure, two beside each other, as lines or bars."""
+    wanted = experiment.figure
+    x_values = swept_values(experiment, wanted.x)
+    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in x_values)
+    as_bars = wanted.kind == "bar"
+    columns = 1 if len(wanted.y) == 1 else 2
+    height = 2.6 if columns == 1 else 2.1 * math.ceil(len(wanted.y) / 2)
+    with canvas(out_base, WIDTH * (0.72 if columns == 1 else 1.0), height + 0.2) as figure:
+        shared: list[Series] = []
+        panels: list[tuple[Axes, list[Series], Scale]] = []
+        for i, measure in enumerate(wanted.y):
+            axes = figure.add_subplot(math.ceil(len(wanted.y) / columns), columns, i + 1)
+            chosen = [row for row in rows if row["id"] == measure]
+            positions = None if numeric and not as_bars else x_values
+            shared = _series(experiment, chosen, positions)
+            scale = scale_for(chosen[0].get("unit"), [row["value"] for row in chosen])
+            names = [value_text(wanted.x, v, x_values) for v in x_values]
+            if as_bars:
+                draw_bars(axes, names, shared, scale, wanted.log_y)
+            else:
+                draw_lines(axes, shared, scale, wanted.log_x and numeric, wanted.log_y)
+                if not numeric:
+                    axes.set_xticks(range(len(names)), names)
+            axes.set_title(labelled(str(chosen[0]["label"]), scale.unit))
+            axes.set_xlabel(axis_label(wanted.x, x_values))
+            panels.append((axes, shared, scale))
+        marks = []
+        if experiment.knee and knees and wanted.x == experiment.knee.field and not as_bars:
+            for axes, lines, _ in panels:
+                draw_knees(axes, _knees_of(lines, knees))
+            marks = _knee_legend()
+        _name_series(figure, panels, as_bars, marks)
+
+
+def _name_series(
+    figure: Figure,
+    panels: Sequence[tuple[Axes, list[Series], Scale]],
+    as_bars: bool,
+    marks: Sequence[Line2D | Patch],
+) -> None:
+    """Label lines at their ends; bars, and lines too many for that, in a legend below."""
+    series = panels[0][1]
+    handles = list(marks)
+    if len(series) > 1:
+        if as_bars:
+            handles = [*panels[0][0].get_legend_handles_labels()[0], *marks]
+        elif len(series) > DIRECT:
+            lines = panels[0][0].get_lines()[: len(series)]
+            for line, named in zip(lines, series, strict=True):
+                line.set_label(named.label)
+            handles = [*lines, *marks]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
+    if len(series) > 1 and not as_bars and len(series) <= DIRECT:
+        figure.draw_without_rendering()
+        for axes, lines_of_panel, scale in panels:
+            label_lines(axes, lines_of_panel, scale)
+
+
+def _plot_heatmap(name: str, experiment: Experiment, rows: Sequence[Row], out_base: Path) -> None:
+    """A row of panels for each measure: `rows` against x, one panel a value of `panels`."""
+    wanted = experiment.figure
+    if wanted.rows is None:
+        raise InputError(f"experiment {name}: figure.rows: a heatmap needs the field of its rows")
+    x_values, y_values = (swept_values(experiment, f) for f in (wanted.x, wanted.rows))
+    # Whatever else is swept tells panels apart too, the asked-for field first.
+    others = [f for f in cell_fields(experiment) if f not in (wanted.x, wanted.rows)]
+    others.sort(key=lambda f: f != wanted.panels)
+    keys = sorted(
+        {tuple(row[f] for f in others) for row in rows},
+        key=lambda key: cell_order(experiment, others, key),
+    )
+    across = min(len(keys), 3)
+    down = math.ceil(len(keys) / across)
+    with canvas(out_base, WIDTH, 2.3 * down * len(wanted.y)) as figure:
+        groups = figure.subfigures(len(wanted.y), 1, squeeze=False)[:, 0]
+        for group, measure in zip(groups, wanted.y, strict=True):
+            chosen = [row for row in rows if row["id"] == measure]
+            values = [row["value"] for row in chosen]
+            scale = scale_for(chosen[0].get("unit"), values)
+            norm = norm_for(values, scale, wanted.log_y)
+            cells = by_cell([*others, wanted.rows, wanted.x], chosen)
+            all_axes = group.subplots(down, across, squeeze=False).flatten()
+            for axes in all_axes[len(keys) :]:
+                axes.remove()
+            for i, (axes, key) in enumerate(zip(all_axes, keys, strict=False)):
+                grid = [
+                    [_estimate(cells.get((*key, v, u)), measure) for u in x_values]
+                    for v in y_values
+                ]
+                draw_heatmap(axes, grid, scale, norm)
+                _grid_ticks(axes, wanted.x, x_values, wanted.rows, y_values, i % across == 0)
+                settings = zip(others, key, strict=True)
+                axes.set_title(
+                    ", ".join(setting_text(f, v, swept_values(experiment, f)) for f, v in settings)
+                )
+            group.suptitle(labelled(str(chosen[0]["label"]), scale.unit), fontsize=9)
+
+
+def _grid_ticks(
+    axes: Axes,
+    x: str,
+    x_values: Sequence[Any],
+    y: str,
+    y_values: Sequence[Any],
+    name_rows: bool,
+) -> None:
+    """Ticks and names of both fields of a grid; only the first panel of a row names its rows."""
+    axes.set_xticks(range(len(x_values)), [value_text(x, v, x_values) for v in x_values])
+    axes.set_xlabel(axis_label(x, x_values))
+    axes.set_yticks(range(len(y_values)), [value_text(y, v, y_values) for v in y_values])
+    if name_rows:
+        axes.set_ylabel(axis_label(y, y_values))
+
+
+def _estimate(
+    found: dict[str, Row] | None, measure: str
+) -> tuple[float | None, float | None, float | None]:
+    row = (found or {}).get(measure)
+    return (row["value"], row.get("lo"), row.get("hi")) if row else (None, None, None)
+
+
+def _series(
+    experiment: Experiment, rows: Sequence[Row], positions: Sequence[Any] | None
+) -> list[Series]:
+    """The lines of one measure; with `positions`, x is the place of its value among them."""
+    x = experiment.figure.x
+    fields = [f for f in cell_fields(experiment) if f != x]
+    fields.sort(key=lambda f: f != experiment.figure.series)
+    cells = by_cell([*fields, x], rows)
+    keys = sorted(
+        {cell[:-1] for cell in cells}, key=lambda key: cell_order(experiment, fields, key)
+    )
+    series = []
+    for key in keys:
+        points = []
+        for cell, measures in cells.items():
+            if cell[:-1] == key:
+                row = next(iter(measures.values()))
+                at = cell[-1] if positions is None else list(positions).index(cell[-1])
+                points.append((at, row["value"], row.get("lo"), row.get("hi")))
+        points.sort(key=lambda point: point[0])
+        label = ", ".join(
+            setting_text(f, v, swept_values(experiment, f))
+            for f, v in zip(fields, key, strict=True)
+        )
+        series.append(Series(label, dict(zip(fields, key, strict=True)), points))
+    return series
+
+
+def _knees_of(
+    series: Sequence[Series], knees: Sequence[Row]
+) -> list[tuple[int, float, float, float | None]]:
+    """For every line with a knee: its number, the interval and the operational bound."""
+    found = []
+    for i, line in enumerate(series):
+        values = {
+            str(row["id"]): row["value"]
+            for row in knees
+            if all(row[k] == v for k, v in line.key.items() if k in row)
+        }
+        lo, hi = values.get("knee-lo"), values.get("knee-hi")
+        if lo is not None or hi is not None:
+            ends = (0.0 if lo is None else lo, math.inf if hi is None else hi)
+            found.append((i, *ends, values.get("operational-bound")))
+    return found
+
+
+def _knee_legend() -> list[Line2D | Patch]:
+    return [
+        Patch(color="#555555", alpha=0.2, linewidth=0, label="knee: first saturated grid step"),
+        Line2D(
+            [], [], marker="v", color="#555555", linestyle="none", label="operational bound N*"
+        ),
+    ]
+
+
+def plot_parallel_queues(rows: Sequence[Row], out_base: Path) -> None:
+    """Price of anarchy of parallel M/M/1 servers against load, one line a set of service rates."""
+    lines: dict[str, list[tuple[Any, float | None, float | None, float | None]]] = {}
+    for row in rows:
+        lines.setdefault(str(row["rates"]), []).append((row["load"], row["value"], None, None))
+    series = [
+        Series(f"rates {rates}", {}, sorted(points)) for rates, points in lines.items()
+    ]
+    with canvas(out_base, WIDTH * 0.72, 2.6) as figure:
+        axes = figure.add_subplot()
+        draw_lines(axes, series, Scale(1.0, ""), log_x=False, log_y=False)
+        axes.set_xticks([0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
+        axes.set_xlabel("load: arrival rate / total service rate")
+        axes.set_title("price of anarchy")
+        figure.draw_without_rendering()
+        label_lines(axes, series, Scale(1.0, ""))
+
+

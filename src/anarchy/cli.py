@@ -1,0 +1,104 @@
+"""The `anarchy` command. Bad input is one line on stderr and exit code 2."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from anarchy.errors import InputError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        return code
+    except InputError as error:
+        print(f"anarchy: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="anarchy",
+        description="What selfishness costs in disaggregated LLM inference, and the paper on it.",
+        epilog="./reproduce builds everything; these commands look at or check single parts.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    check = commands.add_parser(
+        "check",
+        help="validate all configuration and inputs",
+        description="Read every scenario, experiment, study, latency table and trace that a build "
+        "would use, and say what is wrong with the first faulty one (exit code 2).",
+    )
+    check.add_argument(
+        "--overlay", type=Path, metavar="FILE", help="settings laid over config.yaml"
+    )
+    check.set_defaults(run=_check)
+
+    listing = commands.add_parser(
+        "list",
+        help="what there is: scenarios, experiments, policies, measures",
+        description="List the names that configuration files can use.",
+    )
+    listing.set_defaults(run=_list)
+
+    schema = commands.add_parser(
+        "schema",
+        help="regenerate workflow/schemas from the configuration models",
+        description="Write the JSON schema of every configuration file; editors use them to "
+        "complete and check YAML.",
+    )
+    schema.set_defaults(run=_schema)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    from anarchy.plan import load_plan
+
+    plan = load_plan(options.overlay)
+    for name, trace in plan.missing.items():
+        print(
+            f"anarchy: trace '{trace}' is not at hand and cannot be downloaded; experiment "
+            f"'{name}' is left out, the paper shows its committed reference values instead",
+            file=sys.stderr,
+        )
+    cells = sum(len(cells) for name, cells in plan.cells.items() if name not in plan.missing)
+    print(
+        f"configuration is valid: {len(plan.scenarios)} scenarios, {len(plan.experiments)} "
+        f"experiments ({cells} cells), {len(plan.studies)} studies",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _list(_: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from anarchy.measure.measures import MEASURES
+    from anarchy.plan import load_plan
+    from anarchy.serving.router import policy_names
+
+    plan = load_plan()
+    rows = [("scenario", name, s.description) for name, s in plan.scenarios.items()]
+    rows += [("experiment", name, e.title) for name, e in plan.experiments.items()]
+    rows += [("study", name, s.title) for name, s in plan.studies.items()]
+    rows += [("router policy", name, "") for name in policy_names()]
+    rows += [("measure", m.name, f"{m.label} [{m.unit}]") for m in MEASURES.values()]
+    table = Table("kind", "name", "what it is", box=None)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    from anarchy import config, paths
+    from anarchy.files import write_text
+
+    for name, model in config.SCHEMA_MODELS.items():
+        write_text(paths.SCHEMAS / f"{name}.schema.json", config.json_schema(model))
+    return 0

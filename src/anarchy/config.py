@@ -1,0 +1,516 @@
+"""The configuration models: the one source of the schema of every YAML file.
+
+A *scenario* is one deployment under one workload; an *experiment* sweeps fields of scenarios and
+measures; a *study* explores a space of assumptions; the *settings* say what is built and how
+precisely. Times are in seconds, sizes in bytes or tokens. Unknown keys are refused.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from anarchy.errors import InputError, suggest
+
+Scalar = bool | int | float | str
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+FieldPath = Annotated[str, Field(pattern=r"^[a-z_0-9]+(\.[a-z_0-9]+)*$")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Model(BaseModel):
+    """Base of all configuration models: no unknown keys, no change after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# ---------------------------------------------------------------------------- scenario
+
+
+class ServedModel(Model):
+    """The language model, as far as serving it takes time and memory."""
+
+    name: str
+    latency: Name = Field(description="service times: a file of config/latency")
+    kv_bytes_per_token: Count = Field(description="bytes of KV cache that one token takes")
+
+
+class Hardware(Model):
+    """How many GPUs there are and how many one worker takes."""
+
+    gpu: str = "B200"
+    gpus: Count
+    gpus_per_worker: Count
+
+
+class Topology(Model):
+    """xPyD: the number of prefill and of decode workers."""
+
+    prefill: Count
+    decode: Count
+
+
+class Prefill(Model):
+    """Batching of a prefill worker: a step takes queued prompts in order while both limits hold.
+
+    A prompt with more uncached tokens than `batch_tokens` is a step of its own.
+    """
+
+    batch_requests: Count = Field(1, description="most prompts in one step; 1 is serial prefill")
+    batch_tokens: Count = Field(8192, description="most uncached tokens in one step")
+
+
+class Decode(Model):
+    """Admission of a decode worker; requests above the limit wait in order of arrival."""
+
+    slots: Count = Field(256, description="most sequences decoded together")
+
+
+class PrefixCache(Model):
+    """The prefix cache that each worker keeps: whole blocks, least recently used evicted first."""
+
+    enabled: bool = True
+    block_tokens: Count = Field(64, description="tokens in one block; traces bring their own")
+    capacity_tokens: Count = Field(2_097_152, description="tokens that one worker can keep")
+
+
+class Handoff(Model):
+    """The way of the KV cache from prefill to decode: overhead + bytes / bandwidth, unshared."""
+
+    overhead: NonNegative = Field(0.0, description="seconds per request")
+    bandwidth: Positive | None = Field(None, description="bytes per second; null is infinite")
+
+
+class Engine(Model):
+    """How the workers of both pools behave."""
+
+    prefill: Prefill = Prefill()
+    decode: Decode = Decode()
+    cache: PrefixCache = PrefixCache()
+    handoff: Handoff = Handoff()
+    first_token: Literal["prefill", "handoff", "decode-step"] = Field(
+        "handoff", description="the event that ends TTFT"
+    )
+
+
+class Router(Model):
+    """The routing policy and its parameters."""
+
+    policy: str = Field("kv", description="a registered policy: see `anarchy list`")
+    temperature: NonNegative = Field(0.0, description="tau; 0 takes the cheapest worker")
+    overlap_weight: NonNegative = Field(1.0, description="omega, the weight of uncached blocks")
+    decode_overlap: bool = Field(
+        False, description="whether the decode leg sees the overlap too; Dynamo forces it off"
+    )
+    normalise: bool = Field(True, description="whether softmax divides costs by their range")
+    ties: Literal["smallest-cache", "random", "first"] = Field(
+        "smallest-cache", description="who gets a tie; smallest-cache then draws at random"
+    )
+
+
+class ClosedLoop(Model):
+    """C clients, each with one request in flight; prompts drawn from a few templates."""
+
+    kind: Literal["closed-loop"]
+    clients: Count
+    think_time: NonNegative = Field(0.002, description="mean of the exponential think time")
+    templates: Count = 5
+    input_tokens: Count
+    output_tokens: Count
+
+
+class Poisson(Model):
+    """Poisson arrivals of templated prompts."""
+
+    kind: Literal["poisson"]
+    rate: Positive = Field(description="requests per second")
+    templates: Count = 5
+    input_tokens: Count
+    output_tokens: Count
+
+
+class Trace(Model):
+    """Arrivals, lengths and prefix blocks of a recorded trace."""
+
+    kind: Literal["trace"]
+    trace: str = Field(description="a name of config/traces.yaml, or the path of a trace file")
+    rows: Count | None = Field(None, description="only the first rows; null is all")
+    speed: Positive = Field(1.0, description="2 replays twice as fast")
+
+
+Workload = Annotated[ClosedLoop | Poisson | Trace, Field(discriminator="kind")]
+
+
+class Scenario(Model):
+    """One deployment under one workload."""
+
+    description: str
+    model: ServedModel
+    hardware: Hardware
+    topology: Topology
+    engine: Engine = Engine()
+    router: Router = Router()
+    workload: Workload
+    assumptions: dict[FieldPath, str] = Field(
+        default={}, description="fields whose value nobody published, each with its reason"
+    )
+
+    @model_validator(mode="after")
+    def _workers_fit_the_gpus(self) -> Self:
+        needed = (self.topology.prefill + self.topology.decode) * self.hardware.gpus_per_worker
+        if needed > self.hardware.gpus:
+            most = self.hardware.gpus // self.hardware.gpus_per_worker
+            raise ValueError(
+                f"topology {self.topology.prefill}P/{self.topology.decode}D needs {needed} GPUs, "
+                f"hardware.gpus is {self.hardware.gpus}: at most {most} workers of "
+                f"{self.hardware.gpus_per_worker} GPUs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _assumptions_name_fields(self) -> Self:
+        for path in self.assumptions:
+            get_field(self, path)
+        return self
+
+
+# ------------------------------------------------------------------- experiment and study
+
+
+class Estimator(Model):
+    """How PoA-hat is computed from a request log; the source leaves every one of these open."""
+
+    entry: Literal["decode-latency", "router-cost"] = Field(
+        "decode-latency",
+        description="matrix entry of request i on worker j: predicted decode latency, or the "
+        "cost the router saw",
+    )
+    freezing: Literal["arrival", "window-start", "idle"] = Field(
+        "arrival", description="the moment whose loads the latencies are frozen at"
+    )
+    matching: Literal["balanced", "rectangular", "unconstrained"] = Field(
+        "balanced",
+        description="balanced gives each worker ceil(n/m) places; rectangular assigns only "
+        "min(n, m) requests while the numerator counts all; unconstrained has no capacity",
+    )
+    numerator: Literal["frozen", "realised"] = Field(
+        "frozen", description="cost of the actual routing: matrix entries, or what really happened"
+    )
+    window: Count = Field(40, description="consecutive routing decisions matched together")
+    aggregation: Literal["ratio-of-sums", "mean-of-ratios", "median-of-ratios"] = "ratio-of-sums"
+
+
+class Figure(Model):
+    """What the experiment's figure shows."""
+
+    kind: Literal["line", "bar", "heatmap"] = "line"
+    x: FieldPath = Field(description="a swept field, or `scenario`")
+    y: list[str] = Field(min_length=1, description="measures, one panel each")
+    series: FieldPath | None = Field(None, description="a swept field, or `scenario`: one line")
+    rows: FieldPath | None = Field(None, description="heatmap: the field of the vertical axis")
+    panels: FieldPath | None = Field(None, description="heatmap: one panel per value")
+    log_x: bool = False
+    log_y: bool = False
+    in_text: bool = Field(False, description="placed in the paper's text, not in the appendix")
+
+
+class Table(Model):
+    """What the experiment's table shows: one row per cell, or per value of `rows`."""
+
+    measures: list[str] = Field(min_length=1)
+
+
+class Knee(Model):
+    """Where the load sweep bends: the interval between two neighbouring grid points."""
+
+    field: FieldPath = "workload.clients"
+    busy: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.995, description="utilisation of the busiest station that counts as saturated"
+    )
+
+
+class Compare(Model):
+    """Paired differences between the values of one swept field and its baseline."""
+
+    field: FieldPath
+    baseline: Scalar
+    measures: list[str] = Field(min_length=1)
+
+
+class Experiment(Model):
+    """Scenarios x swept fields x seeds -> measures, a figure and a table."""
+
+    title: str
+    question: str = Field(description="what the experiment answers, in one sentence")
+    scenarios: list[Name] = Field(min_length=1)
+    set: dict[FieldPath, Scalar | None] = Field(
+        default={}, description="fields fixed in all scenarios"
+    )
+    sweep: dict[FieldPath, Annotated[list[Scalar], Field(min_length=1)]] = {}
+    replications: Count | None = Field(None, description="null takes the settings' number")
+    requests: Count | None = Field(None, description="null takes the settings' number")
+    measures: list[str] = Field(min_length=1)
+    estimators: dict[Name, Estimator] = Field(
+        default={}, description="each adds the measure poa-hat:<name>"
+    )
+    knee: Knee | None = None
+    compare: Compare | None = None
+    figure: Figure
+    table: Table
+    plugins: list[str] = Field(default=[], description="Python files that register policies")
+
+
+class KneeMap(Model):
+    """The knee over a grid of assumptions, and the set that meets one published fact."""
+
+    kind: Literal["knee-map"]
+    title: str
+    question: str
+    scenarios: list[Name] = Field(min_length=1)
+    axes: dict[FieldPath, Annotated[list[Scalar], Field(min_length=1)]] = Field(min_length=1)
+    above: NonNegative = Field(description="the published knee lies above this concurrency")
+    upto: Positive = Field(description="and at or below this one")
+    busy: Annotated[float, Field(gt=0, lt=1)] = 0.995
+    largest: Count = Field(1024, description="concurrency at which the search gives up")
+    requests: Count | None = Field(None, description="null takes the settings' number")
+
+
+Study = KneeMap
+
+# ---------------------------------------------------------------------------- settings
+
+
+class Bootstrap(Model):
+    """Block bootstrap of a single real trace."""
+
+    resamples: Annotated[int, Field(ge=100)] = 1000
+    block: Count = Field(200, description="consecutive requests resampled together")
+
+
+class Adjust(Model):
+    """Partial experiments and studies merged over their files; how overlays coarsen a build."""
+
+    experiments: dict[Name, dict[str, Any]] = {}
+    studies: dict[Name, dict[str, Any]] = {}
+
+
+class Settings(Model):
+    """What is built, with which seed and how precisely."""
+
+    seed: Annotated[int, Field(ge=0)]
+    replications: Annotated[int, Field(ge=2)] = Field(description="runs per cell")
+    requests: Count = Field(description="measured requests per run of a synthetic workload")
+    warmup_cycles: NonNegative = Field(
+        description="completions per client (closed loop) dropped before measuring"
+    )
+    bootstrap: Bootstrap = Bootstrap()
+    output: str = Field(".", description="folder that receives results, figures and paper")
+    experiments: list[Name] | None = Field(None, description="null builds all")
+    studies: list[Name] | None = Field(None, description="null builds all")
+    adjust: Adjust = Adjust()
+
+
+class TraceSource(Model):
+    """A public trace: looked up, downloaded when absent, checked, never committed."""
+
+    file: str
+    format: Literal["mooncake", "azure"]
+    url: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    licence: str
+    citation: str
+
+
+class TraceSources(Model):
+    """config/traces.yaml."""
+
+    traces: dict[Name, TraceSource]
+
+
+SCHEMA_MODELS: dict[str, type[Model]] = {
+    "config": Settings,
+    "scenario": Scenario,
+    "experiment": Experiment,
+    "study": Study,
+    "traces": TraceSources,
+}
+
+# ----------------------------------------------------------------------------- loading
+
+M = TypeVar("M", bound=Model)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping safely; a fault is one line that names file and line."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise InputError(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: expected keys with values, not {type(data).__name__}")
+    return data
+
+
+def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `overlay` over `base`: mappings merge key by key, everything else is replaced."""
+    merged = copy.deepcopy(dict(base))
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def validate(model: type[M], data: Mapping[str, Any], source: str) -> M:
+    """Validate `data`; a fault is one line that names `source`, the key and what is allowed."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_first_fault(model, error)}") from None
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+
+
+def load_settings(base: Path, overlay: Path | None = None) -> Settings:
+    """Read the settings with an optional overlay laid over them."""
+    data = read_yaml(base)
+    source = str(base)
+    if overlay is not None:
+        data = merge(data, read_yaml(overlay))
+        source = str(overlay)
+    return validate(Settings, data, source)
+
+
+def load_scenario(folder: Path, name: str) -> Scenario:
+    """Read a scenario with everything it `extends`."""
+    return validate(Scenario, scenario_data(folder, name), str(folder / f"{name}.yaml"))
+
+
+def scenario_data(folder: Path, name: str, _seen: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The merged mapping of a scenario file and of those it extends (`extends: other`)."""
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = [p.stem for p in folder.glob("*.yaml")]
+        raise InputError(f"{path}: unknown scenario '{name}'; {suggest(name, known)}")
+    if name in _seen:
+        raise InputError(f"{path}: extends itself through {' -> '.join([*_seen, name])}")
+    data = read_yaml(path)
+    parent = data.pop("extends", None)
+    if parent is None:
+        return data
+    return merge(scenario_data(folder, str(parent), (*_seen, name)), data)
+
+
+def with_fields(scenario: Scenario, values: Mapping[str, Any], source: str) -> Scenario:
+    """A scenario with dotted fields replaced, validated anew.
+
+    >>> with_fields(s, {"workload.clients": 64}, "x.yaml").workload.clients
+    64
+    """
+    data = scenario.model_dump()
+    for path, value in values.items():
+        get_field(scenario, path, source)
+        *parents, last = path.split(".")
+        node = data
+        for key in parents:
+            node = node[key]
+        node[last] = value
+    return validate(Scenario, data, source)
+
+
+def get_field(scenario: Scenario, path: str, source: str = "") -> Any:
+    """The value of a dotted field; an unknown one is refused with the nearest valid name."""
+    node: Any = scenario
+    prefix = f"{source}: " if source else ""
+    for key in path.split("."):
+        fields = list(type(node).model_fields) if isinstance(node, BaseModel) else []
+        if key not in fields:
+            hint = suggest(key, fields) if fields else "it has no fields"
+            raise InputError(f"{prefix}unknown field '{path}' at '{key}'; {hint}")
+        node = getattr(node, key)
+    return node
+
+
+def json_schema(model: type[Model]) -> str:
+    """The committed JSON schema of a configuration file."""
+    return json.dumps(model.model_json_schema(), indent=2, sort_keys=True) + "\n"
+
+
+def _first_fault(model: type[Model], error: ValidationError) -> str:
+    faults = error.errors(include_url=False)
+    # An unknown key is nearly always the cause of the other faults (a required key misspelt).
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
+    loc = fault["loc"]
+    key = _dotted(model, loc)
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key '{key}'; {suggest(str(loc[-1]), _allowed_keys(model, loc[:-1]))}"
+    if fault["type"] == "missing":
+        return f"key '{key}' is missing"
+    message = re.sub(r"^Value error, ", "", fault["msg"])
+    message = message[0].lower() + message[1:] if message else message
+    given = fault.get("input")
+    shown = f" (got {given!r})" if isinstance(given, bool | int | float | str) else ""
+    return f"{key}: {message}{shown}" if key else message
+
+
+def _dotted(model: type[Model], loc: tuple[int | str, ...]) -> str:
+    """The location as a user writes it: the tag of a union is no key of the file."""
+    names = []
+    node: Any = model
+    for part in loc:
+        step = _descend(node, part)
+        if not (isinstance(step, tuple)):
+            names.append(str(part))
+        else:
+            step = step[0]
+        node = step
+    return ".".join(names)
+
+
+def _allowed_keys(model: type[Model], loc: tuple[int | str, ...]) -> list[str]:
+    node: Any = model
+    for part in loc:
+        step = _descend(node, part)
+        node = step[0] if isinstance(step, tuple) else step
+    return list(node.model_fields) if _is_model(node) else []
+
+
+def _is_model(node: Any) -> bool:
+    return isinstance(node, type) and issubclass(node, BaseModel)
+
+
+def _descend(node: Any, part: int | str) -> Any:
+    """One step of an error location: the annotation below `part`.
+
+    A step that only picks a union's member by its tag comes back as a one-tuple.
+    """
+    if get_origin(node) is Annotated:
+        node = get_args(node)[0]
+    if _is_model(node):
+        field = node.model_fields.get(str(part))
+        return field.annotation if field else None
+    if get_origin(node) in (Union, UnionType):
+        for member in get_args(node):
+            if _is_model(member):
+                kind = member.model_fields.get("kind")
+                if kind is not None and part in get_args(kind.annotation):
+                    return (member,)
+        models = [m for m in get_args(node) if _is_model(m)]
+        return _descend(models[0], part) if models else None
+    arguments = get_args(node)
+    return arguments[-1] if arguments else None

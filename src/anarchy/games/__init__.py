@@ -1,0 +1,1 @@
+"""The three games of disaggregated inference, solved exactly; no simulation in here."""

@@ -1,0 +1,37 @@
+"""What a solver of a finite game reports."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from anarchy.games.rational import Extended
+
+
+@dataclass(frozen=True)
+class EquilibriumReport:
+    """Equilibria of a finite game against its optimum; costs are minimised.
+
+    equilibria         number of pure Nash equilibria, ties included (weak equilibria)
+    profiles           the equilibria themselves, one entry per player, in lexicographic order
+    optimum            least social cost over all profiles, `math.inf` if none is finite
+    optimum_profile    one profile of least social cost, the first in lexicographic order
+    best_equilibrium   least and worst_equilibrium greatest social cost of an equilibrium,
+                       None when there is none
+    price_of_anarchy   worst equilibrium over optimum and price_of_stability best over optimum;
+                       both None when `reason` says why a ratio would mean nothing
+    exact_potential    whether unilateral changes derive from one potential; None if not asked
+    exact              True when every number above is proven for the instance
+    method             how the numbers were found
+    """
+
+    equilibria: int
+    profiles: tuple[tuple[Any, ...], ...]
+    optimum: Extended
+    optimum_profile: tuple[Any, ...]
+    best_equilibrium: Extended | None
+    worst_equilibrium: Extended | None
+    price_of_anarchy: Extended | None
+    price_of_stability: Extended | None
+    reason: str | None
+    exact_potential: bool | None
+    exact: bool
+    method: str

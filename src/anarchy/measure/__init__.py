@@ -1,0 +1,1 @@
+"""From request logs to quantities with intervals."""

@@ -1,0 +1,130 @@
+"""One cell of an experiment: its replications simulated and measured.
+
+A cell job is self-contained (scenario, options, seeds), so that a job reruns only when something
+it uses has changed.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anarchy.config import Bootstrap, Compare, Estimator, Model, Scenario, Trace
+from anarchy.measure.measures import get_measure
+from anarchy.measure.resampling import difference_interval, measure_interval
+from anarchy.serving.cluster import simulate
+from anarchy.serving.latency import load_latency
+from anarchy.serving.log import RequestLog
+from anarchy.traces import TraceData
+
+
+class CellJob(Model):
+    """What one job simulates and measures."""
+
+    experiment: str
+    keys: dict[str, bool | int | float | str]  # `scenario` and the swept fields
+    scenario: Scenario
+    measures: list[str]
+    estimators: dict[str, Estimator]
+    seed: int
+    replications: int
+    requests: int
+    warmup_cycles: float
+    bootstrap: Bootstrap
+    plugins: list[str]
+
+
+def measure_cell(
+    job: CellJob,
+    latency_folder: Path,
+    trace: TraceData | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[dict[str, Any]], RequestLog]:
+    """Rows {keys, replication, id, label, unit, value, lo, hi, n} and the first run's log.
+
+    A synthetic workload is replicated and its rows carry no interval yet. A recorded trace exists
+    once, so it is run once: its per-request measures get a block-bootstrap interval over `n`
+    requests, the others none.
+    """
+    measures = [get_measure(name, job.estimators) for name in job.measures]
+    recorded = isinstance(job.scenario.workload, Trace)
+    replications = 1 if recorded else job.replications
+    latency = load_latency(latency_folder, job.scenario.model.latency)
+    rows: list[dict[str, Any]] = []
+    first: RequestLog | None = None
+    for replication in range(replications):
+        run = simulate(
+            job.scenario,
+            latency,
+            seed=job.seed,
+            replication=replication,
+            requests=job.requests,
+            warmup_cycles=job.warmup_cycles,
+            trace=trace,
+        )
+        first = run.log if first is None else first
+        for measure in measures:
+            row: dict[str, Any] = dict(job.keys)
+            row |= {"replication": replication, "id": measure.name}
+            row |= {"label": measure.label, "unit": measure.unit}
+            row["value"] = measure.compute(run, latency.itl)
+            if recorded:
+                rng = bootstrap_rng(job.seed, measure.name)
+                interval = measure_interval(run, measure.name, job.bootstrap, rng)
+                row["lo"] = interval.lo if interval else None
+                row["hi"] = interval.hi if interval else None
+                row["n"] = int(run.measured.sum())
+            rows.append(row)
+        if progress is not None:
+            progress(replication + 1, replications)
+    assert first is not None  # replications >= 1 by the schema
+    return rows, first
+
+
+def bootstrap_rng(seed: int, measure: str) -> np.random.Generator:
+    """The resampling stream of a measure: the same for all cells, so that they are comparable."""
+    return np.random.default_rng([seed, *measure.encode()])
+
+
+def compare_logs(
+    cells: Sequence[tuple[list[dict[str, Any]], RequestLog]],
+    keys: Sequence[str],
+    options: Compare,
+    bootstrap: Bootstrap,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Paired differences between runs of one recorded trace, with block-bootstrap intervals.
+
+    `cells` are (rows of `measure_cell`, log). The same requests are resampled on both sides.
+    Columns as in `aggregate.compare`; `n` counts requests, and the ratio is that of the values.
+    """
+    by_key = {tuple(rows[0][key] for key in keys): (rows, log) for rows, log in cells}
+    position = list(keys).index(options.field)
+    result = []
+    for cell, (rows, log) in by_key.items():
+        if cell[position] == options.baseline:
+            continue
+        other = (*cell[:position], options.baseline, *cell[position + 1 :])
+        their_rows, their_log = by_key[other]
+        for measure in options.measures:
+            ours = next(row for row in rows if row["id"] == measure)
+            theirs = next(row for row in their_rows if row["id"] == measure)
+            interval = difference_interval(
+                log, their_log, measure, bootstrap, bootstrap_rng(seed, measure)
+            )
+            row: dict[str, Any] = {
+                k: v for k, v in zip(keys, cell, strict=True) if k != options.field
+            }
+            row |= {"alternative": cell[position], "baseline": options.baseline}
+            row |= {"id": measure, "label": ours["label"], "unit": ours["unit"]}
+            row |= {"value": ours["value"] - theirs["value"]}
+            row |= {
+                "lo": interval.lo if interval else None,
+                "hi": interval.hi if interval else None,
+            }
+            row |= {"n": len(log)}
+            row |= {"ratio": ours["value"] / theirs["value"] if theirs["value"] else None}
+            row |= {"differs": interval.excludes(0) if interval else False}
+            result.append(row)
+    return result

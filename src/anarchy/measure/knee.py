@@ -1,0 +1,90 @@
+"""Where a load sweep bends: by utilisation, by bisection, and by the elasticity of latency.
+
+A knee on a grid is an interval between two grid points, never a point. None stands for an end
+that the sweep does not reach. The bend of largest second derivative is not offered: it moves with
+the units of the axes.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+Bounds = tuple[float | None, float | None]
+
+
+def knee_interval(points: Sequence[tuple[float, float]], busy: float = 0.995) -> Bounds:
+    """The neighbouring loads between which the busiest station becomes saturated.
+
+    `points` are (load, utilisation of the busiest station), in any order, loads distinct. Returns
+    (lo, hi] of the first crossing: at `lo` the utilisation is below `busy`, at `hi` it has reached
+    it. (None, first load) if it is reached everywhere from the start, (last load, None) if never.
+    Raises ValueError for no points or a repeated load.
+    """
+    grid = sorted(points)
+    if not grid:
+        raise ValueError("a knee needs at least one point")
+    if len({load for load, _ in grid}) < len(grid):
+        raise ValueError("a load occurs twice")
+    below: float | None = None
+    for load, utilisation in grid:
+        if utilisation >= busy:
+            return below, load
+        below = load
+    return below, None
+
+
+def find_knee(busy_at: Callable[[int], float], busy: float, largest: int) -> int | None:
+    """The smallest concurrency whose busiest station is busy at least a share `busy` of the time.
+
+    Doubles from 1 until saturated, then bisects: about 2 log2(knee) calls, each concurrency at
+    most once. That is exact if `busy_at` never falls as concurrency grows; a simulation only
+    nearly obeys. So the result is moved down until neither of its two lower neighbours is
+    saturated. None if `largest` is not saturated. Raises ValueError for largest < 1.
+    """
+    if largest < 1:
+        raise ValueError(f"the largest concurrency is at least 1, not {largest}")
+    known: dict[int, bool] = {0: False, -1: False}
+
+    def saturated(clients: int) -> bool:
+        if clients not in known:
+            known[clients] = busy_at(clients) >= busy
+        return known[clients]
+
+    low, high = 0, 1
+    while not saturated(high):
+        if high == largest:
+            return None
+        low, high = high, min(2 * high, largest)
+    while True:
+        while high - low > 1:
+            middle = (low + high) // 2
+            if saturated(middle):
+                high = middle
+            else:
+                low = middle
+        if not saturated(high - 2):
+            return high
+        high = high - 2
+        low = max(c for c, full in known.items() if c < high and not full)
+
+
+def elasticity_knee(loads: Sequence[float], latencies: Sequence[float]) -> Bounds:
+    """The loads around the point where rho T'(rho) / T(rho) = 1: one per cent more load then costs
+    one per cent more latency.
+
+    That is the maximum of rho / T (Kleinrock's power), the same in every unit of load and time:
+    rho = 1/2 for M/M/1. `loads` are positive rates, offered or achieved (in a closed loop the
+    throughput, not the number of clients), in any order, with positive latencies. If rho / T has
+    one peak, it lies between the neighbours of the largest grid value. The end is None where the
+    sweep stops before the peak is enclosed. Raises ValueError for fewer than two points, unequal
+    lengths, or values that are not positive.
+    """
+    if len(loads) != len(latencies) or len(loads) < 2:
+        raise ValueError("elasticity needs at least two loads, each with a latency")
+    if min(loads) <= 0 or min(latencies) <= 0:
+        raise ValueError("elasticity needs positive loads and latencies")
+    grid = sorted(zip(loads, latencies, strict=True))
+    peak = int(np.argmax([load / latency for load, latency in grid]))
+    lower = grid[peak - 1][0] if peak > 0 else None
+    upper = grid[peak + 1][0] if peak + 1 < len(grid) else None
+    return lower, upper

@@ -1,0 +1,188 @@
+"""The knee over a grid of assumptions, and the assumptions that meet one published fact.
+
+The search is declared before it is run: every combination of the study's axes is simulated for
+every scenario, its knee is found by bisection, and a combination is feasible when all scenarios
+have their knee in the published interval. Nothing else is fitted.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from anarchy.config import ClosedLoop, Experiment, KneeMap, Scenario, get_field, with_fields
+from anarchy.errors import InputError
+from anarchy.games.knee import operational_knee
+from anarchy.measure.knee import find_knee, knee_interval
+from anarchy.serving.cluster import simulate
+from anarchy.serving.latency import Latency
+
+Row = dict[str, Any]
+
+LOAD = "prefill-load"
+"""The measure that an experiment with a knee must have: its threshold is `knee.busy`."""
+
+
+def operational_bound(scenario: Scenario, latency: Latency) -> float | None:
+    """N* of a closed loop with one prefill worker, clients; None for other scenarios.
+
+    With batched prefill the demand of a request is its share of a full step, while an unloaded
+    request still takes a step of its own. Decode time is taken at the mean context of a request;
+    think time counts as a delay. Infinite when decode saturates first.
+    """
+    workload = scenario.workload
+    if not isinstance(workload, ClosedLoop) or scenario.topology.prefill != 1:
+        return None
+    engine = scenario.engine
+    bandwidth = engine.handoff.bandwidth
+    size = workload.input_tokens * scenario.model.kv_bytes_per_token
+    transfer = 0.0 if bandwidth is None else size / bandwidth
+    cached = 0
+    if engine.cache.enabled:
+        whole = workload.input_tokens // engine.cache.block_tokens * engine.cache.block_tokens
+        cached = min(whole, workload.input_tokens - 1)
+    uncached = workload.input_tokens - cached
+    full = max(1, min(engine.prefill.batch_requests, engine.prefill.batch_tokens // uncached))
+    demand = latency.prefill(full * uncached) / full
+    context = workload.input_tokens + (workload.output_tokens - 1) / 2
+
+    def itl(batch: float) -> float:
+        low = math.floor(batch)
+        share = batch - low
+        at_low = latency.itl(low, context)
+        return at_low if share == 0 else at_low + share * (latency.itl(low + 1, context) - at_low)
+
+    knee = operational_knee(
+        demand,
+        engine.handoff.overhead + transfer + workload.think_time,
+        workload.output_tokens,
+        itl,
+        scenario.topology.decode,
+    )
+    return knee.clients - 1 + latency.prefill(uncached) / demand
+
+
+def simulated_knee(
+    scenario: Scenario,
+    latency: Latency,
+    *,
+    busy: float,
+    largest: int,
+    requests: int,
+    warmup_cycles: float,
+    seed: int,
+) -> int | None:
+    """The fewest clients that load a prefill worker to a share `busy` of its capacity.
+
+    Load is work over time (`Run.prefill_work`), which without batching is the time it is busy.
+    Decode workers do not count: a batch of one keeps one busy, so being busy is not being full.
+    """
+
+    def load_at(clients: int) -> float:
+        run = simulate(
+            with_fields(scenario, {"workload.clients": clients}, "knee search"),
+            latency,
+            seed=seed,
+            requests=requests,
+            warmup_cycles=warmup_cycles,
+        )
+        return float(np.max(run.prefill_work) / (run.end - run.start))
+
+    return find_knee(load_at, busy, largest)
+
+
+def map_knees(
+    study: KneeMap,
+    name: str,
+    scenario: Scenario,
+    latency: Latency,
+    combinations: Sequence[Mapping[str, Any]],
+    *,
+    requests: int,
+    warmup_cycles: float,
+    seed: int,
+) -> list[Row]:
+    """One row per combination: the simulated knee, N* and whether the knee is as published."""
+    rows = []
+    for values in combinations:
+        changed = with_fields(scenario, values, name)
+        knee = simulated_knee(
+            changed,
+            latency,
+            busy=study.busy,
+            largest=study.largest,
+            requests=requests,
+            warmup_cycles=warmup_cycles,
+            seed=seed,
+        )
+        bound = operational_bound(changed, latency)
+        rows.append(
+            {
+                "scenario": name,
+                **values,
+                "id": "knee",
+                "value": knee,
+                "unit": "clients",
+                "operational": bound,
+                "inside": knee is not None and study.above < knee <= study.upto,
+            }
+        )
+    return rows
+
+
+def feasible_set(study: KneeMap, rows: Sequence[Row], chosen: Mapping[str, Scenario]) -> list[Row]:
+    """One row per combination of the axes: whether all scenarios agree with the published fact.
+
+    `chosen` marks the combination that all the study's scenarios use.
+    """
+    combinations: dict[tuple[Any, ...], dict[str, Row]] = {}
+    for row in rows:
+        key = tuple(row[axis] for axis in study.axes)
+        combinations.setdefault(key, {})[row["scenario"]] = row
+    result = []
+    for key, by_scenario in combinations.items():
+        values = dict(zip(study.axes, key, strict=True))
+        missing = set(study.scenarios) - set(by_scenario)
+        if missing:
+            raise InputError(f"knee map: no knee of {', '.join(sorted(missing))} at {values}")
+        used = all(
+            get_field(chosen[scenario], axis) == value
+            for scenario in study.scenarios
+            for axis, value in values.items()
+        )
+        combination: Row = {
+            **values,
+            "feasible": all(by_scenario[s]["inside"] for s in study.scenarios),
+            "chosen": used,
+        }
+        for scenario in study.scenarios:
+            combination[f"knee:{scenario}"] = by_scenario[scenario]["value"]
+        result.append(combination)
+    return result
+
+
+def knee_rows(
+    experiment: Experiment,
+    rows: Sequence[Row],
+    scenarios: Mapping[str, Scenario],
+    latencies: Mapping[str, Latency],
+) -> list[Row]:
+    """The knee interval of each scenario on the sweep's grid, and N* beside it.
+
+    Rows {scenario, id: knee-lo | knee-hi | operational-bound, value, unit}; an end that the sweep
+    does not reach is null.
+    """
+    assert experiment.knee is not None  # the rule is asked for experiments with a knee only
+    result: list[Row] = []
+    for name, scenario in scenarios.items():
+        points = [
+            (row[experiment.knee.field], row["value"])
+            for row in rows
+            if row["scenario"] == name and row["id"] == LOAD
+        ]
+        lo, hi = knee_interval(points, experiment.knee.busy)
+        bound = operational_bound(scenario, latencies[name])
+        for key, value in (("knee-lo", lo), ("knee-hi", hi), ("operational-bound", bound)):
+            result.append({"scenario": name, "id": key, "value": value, "unit": "clients"})
+    return result

@@ -1,0 +1,1 @@
+"""The simulated serving system: arrivals, prefill, hand-off, decode, caches and routers."""

@@ -1,0 +1,338 @@
+"""The serving system put together: one call simulates a scenario and returns its run.
+
+Arrival -> prefill router -> prefill worker -> KV hand-off -> decode router -> decode worker ->
+done. Each leg has its own policy instance and its own random streams.
+"""
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from anarchy.config import ClosedLoop, Poisson, Scenario
+from anarchy.errors import InputError
+from anarchy.serving.clock import Clock
+from anarchy.serving.decode import DecodeWorker
+from anarchy.serving.kvcache import PrefixCaches
+from anarchy.serving.latency import Latency
+from anarchy.serving.log import Floats, RequestLog, Run
+from anarchy.serving.prefill import PrefillWorker
+from anarchy.serving.request import Request
+from anarchy.serving.router import View, get_policy
+from anarchy.serving.streams import streams, uniforms
+from anarchy.serving.workload import (
+    ClosedLoopWorkload,
+    PoissonWorkload,
+    TraceWorkload,
+    Workload,
+)
+from anarchy.traces import TraceData
+
+# Warm-up of a Poisson run, as a share of the requests measured after it.
+POISSON_WARMUP = 0.1
+
+
+def simulate(
+    scenario: Scenario,
+    latency: Latency,
+    *,
+    seed: int,
+    replication: int = 0,
+    requests: int = 4000,
+    warmup_cycles: float = 3.0,
+    trace: TraceData | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Run:
+    """Simulate one run.
+
+    `requests` completions are measured after a warm-up of `warmup_cycles` completions per client
+    (closed loop) or a tenth of `requests` (Poisson); a trace is measured whole. Equal arguments
+    give equal runs; runs that differ in the router only see the same requests. `progress` is
+    called now and then with (completions so far, completions in all).
+    """
+    cluster = _Cluster(scenario, latency, seed, replication, requests, warmup_cycles, trace)
+    cluster.progress = progress
+    return cluster.run()
+
+
+@dataclass(frozen=True)
+class _Meters:
+    """Readings of the running totals at one moment."""
+
+    time: float
+    prefill_busy: Floats
+    prefill_work: Floats
+    decode_busy: Floats
+    extrapolated: int
+
+
+class _Cluster:
+    def __init__(
+        self,
+        scenario: Scenario,
+        latency: Latency,
+        seed: int,
+        replication: int,
+        requests: int,
+        warmup_cycles: float,
+        trace: TraceData | None,
+    ) -> None:
+        self.clock = Clock()
+        self.progress: Callable[[int, int], None] | None = None
+        self._scenario = scenario
+        self._latency = latency
+        self._generators = streams(seed, replication)
+        self._workload = self._make_workload(requests, warmup_cycles, trace)
+        self._finished: list[Request] = []
+
+        topology, engine = scenario.topology, scenario.engine
+        tokens = self._workload.block_tokens
+        capacity = engine.cache.capacity_tokens // tokens
+        caching = engine.cache.enabled
+
+        def caches(workers: int, wanted: bool) -> PrefixCaches | None:
+            return PrefixCaches(workers, capacity) if caching and wanted else None
+
+        self._prefill_caches = caches(topology.prefill, True)
+        self._decode_caches = caches(topology.decode, scenario.router.decode_overlap)
+        self._queued_tokens = [0] * topology.prefill
+        self._prefill_active = [0] * topology.prefill
+        self._prefill = [
+            PrefillWorker(
+                index,
+                self.clock,
+                engine.prefill,
+                latency,
+                self._prefill_caches,
+                tokens,
+                self._queued_tokens,
+                self._prefilled,
+            )
+            for index in range(topology.prefill)
+        ]
+        self._decode = [
+            DecodeWorker(
+                self.clock,
+                engine.decode.slots,
+                latency,
+                self._done,
+                engine.first_token == "decode-step",
+            )
+            for _ in range(topology.decode)
+        ]
+        self._decode_active = [0] * topology.decode
+        self._decode_blocks = [0] * topology.decode
+        self._make_routers()
+        self._handed_off = (self._route_decode,)
+        self._window_opened = self._meters()
+
+    def _make_workload(
+        self, requests: int, warmup_cycles: float, trace: TraceData | None
+    ) -> Workload:
+        scenario, workload = self._scenario, self._scenario.workload
+        if isinstance(workload, ClosedLoop):
+            cycle = (
+                self._latency.prefill(workload.input_tokens)
+                + self._handoff_time(workload.input_tokens)
+                + workload.output_tokens * self._latency.itl_line(1)[1]
+            )
+            return ClosedLoopWorkload(
+                self.clock,
+                self._route_prefill,
+                scenario,
+                self._generators,
+                cycle,
+                requests,
+                warmup_cycles,
+            )
+        if isinstance(workload, Poisson):
+            return PoissonWorkload(
+                self.clock,
+                self._route_prefill,
+                scenario,
+                self._generators,
+                requests,
+                round(POISSON_WARMUP * requests),
+            )
+        if trace is None:
+            raise InputError(f"workload.trace: trace '{workload.trace}' was not loaded")
+        return TraceWorkload(self.clock, self._route_prefill, scenario, trace)
+
+    def _make_routers(self) -> None:
+        router = self._scenario.router
+        policy = get_policy(router.policy)
+        self._prefill_policy = policy(router)
+        self._decode_policy = policy(router)
+        self._prefill_ties = uniforms(self._generators["prefill-ties"])
+        self._decode_ties = uniforms(self._generators["decode-ties"])
+        self._softmax = uniforms(self._generators["softmax"])
+        topology, tokens = self._scenario.topology, self._workload.block_tokens
+        # One view per leg, renewed in place: its lists are the live state of the pool.
+        self._prefill_view = View(
+            "prefill",
+            tokens,
+            0,
+            [0] * topology.prefill,
+            self._queued_tokens,
+            [0] * topology.prefill,
+            self._prefill_active,
+            _cache_sizes(self._prefill_caches, topology.prefill),
+        )
+        self._decode_view = View(
+            "decode",
+            tokens,
+            0,
+            [0] * topology.decode,
+            [0] * topology.decode,
+            self._decode_blocks,
+            self._decode_active,
+            _cache_sizes(self._decode_caches, topology.decode),
+        )
+
+    def run(self) -> Run:
+        self._workload.start()
+        # Nothing in the hot path makes cycles, and tracing millions of live requests costs a
+        # quarter of the run.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            self.clock.run()
+        finally:
+            if collecting:
+                gc.enable()
+        return self._collect()
+
+    # The way of a request, in order.
+
+    def _route_prefill(self, request: Request) -> None:
+        view = self._prefill_view
+        view.footprint = request.footprint
+        if self._prefill_caches is not None:
+            view.overlaps = self._prefill_caches.overlaps(request.blocks)
+        costs = self._prefill_policy.costs(view)
+        worker = (
+            self._prefill_policy.choose(view, costs, self._prefill_ties, self._softmax)
+            if len(costs) > 1
+            else 0
+        )
+        request.prefill_cost = costs
+        self._prefill_active[worker] += 1
+        self._prefill[worker].submit(request, view.overlaps[worker])
+
+    def _prefilled(self, request: Request) -> None:
+        self._prefill_active[request.prefill_worker] -= 1
+        delay = self._handoff_time(request.input_tokens)
+        if delay > 0:
+            request.callbacks = self._handed_off
+            self.clock.at(self.clock.now + delay, request)
+        else:
+            self._route_decode(request)
+
+    def _handoff_time(self, tokens: int) -> float:
+        handoff = self._scenario.engine.handoff
+        if handoff.bandwidth is None:
+            return handoff.overhead
+        size = tokens * self._scenario.model.kv_bytes_per_token
+        return handoff.overhead + size / handoff.bandwidth
+
+    def _route_decode(self, request: Request) -> None:
+        request.routed = self.clock.now
+        view = self._decode_view
+        view.footprint = request.footprint
+        caches = self._decode_caches
+        if caches is not None:
+            view.overlaps = caches.overlaps(request.blocks)
+        costs = self._decode_policy.costs(view)
+        request.decode_active = self._decode_active.copy()
+        request.decode_cost = costs
+        worker = self._decode_policy.choose(view, costs, self._decode_ties, self._softmax)
+        request.decode_worker = worker
+        self._decode_active[worker] += 1
+        self._decode_blocks[worker] += request.footprint
+        if caches is not None:
+            caches.insert(worker, request.blocks)
+        self._decode[worker].submit(request)
+
+    def _done(self, request: Request) -> None:
+        worker = request.decode_worker
+        self._decode_active[worker] -= 1
+        self._decode_blocks[worker] -= request.footprint
+        finished = self._finished
+        finished.append(request)
+        count = len(finished)
+        extent = self._workload.extent
+        if count == extent.warmup:
+            self._window_opened = self._meters()
+        if count == extent.warmup + extent.measured:
+            self.clock.stop()
+        if self.progress is not None and count % 256 == 0:
+            self.progress(count, extent.warmup + extent.measured)
+        self._workload.completed(request)
+
+    # Measuring.
+
+    def _meters(self) -> _Meters:
+        now = self.clock.now
+        return _Meters(
+            time=now,
+            prefill_busy=np.array([worker.busy_until(now) for worker in self._prefill]),
+            prefill_work=np.array([worker.work_until(now) for worker in self._prefill]),
+            decode_busy=np.array([worker.busy_until(now) for worker in self._decode]),
+            extrapolated=self._latency.extrapolated
+            + sum(worker.extrapolated for worker in self._decode),
+        )
+
+    def _collect(self) -> Run:
+        begin, end = self._window_opened, self._meters()
+        counted = np.zeros(len(self._finished), dtype=bool)
+        counted[self._workload.extent.warmup :] = True
+        order = np.argsort([request.arrival for request in self._finished], kind="stable")
+        return Run(
+            log=_log([self._finished[i] for i in order], self._scenario.engine.first_token),
+            measured=counted[order],
+            start=begin.time,
+            end=end.time,
+            prefill_busy=end.prefill_busy - begin.prefill_busy,
+            prefill_work=end.prefill_work - begin.prefill_work,
+            decode_busy=end.decode_busy - begin.decode_busy,
+            extrapolated=end.extrapolated - begin.extrapolated,
+        )
+
+
+def _cache_sizes(caches: PrefixCaches | None, workers: int) -> Callable[[], list[int]]:
+    return caches.sizes if caches is not None else lambda: [0] * workers
+
+
+def _log(requests: list[Request], first_token: str) -> RequestLog:
+    def column(name: str, kind: Any) -> Any:
+        return np.array([getattr(request, name) for request in requests], dtype=kind)
+
+    def matrix(name: str) -> Any:
+        values = np.fromiter(
+            chain.from_iterable(getattr(request, name) for request in requests), np.float64
+        )
+        return values.reshape(len(requests), -1)
+
+    floats, integers = np.float64, np.int64
+    first = {"prefill": "prefill_end", "handoff": "routed", "decode-step": "first_token"}
+    return RequestLog(
+        arrival=column("arrival", floats),
+        prefill_start=column("prefill_start", floats),
+        prefill_end=column("prefill_end", floats),
+        routed=column("routed", floats),
+        first_token=column(first[first_token], floats),
+        decode_start=column("decode_start", floats),
+        done=column("done", floats),
+        prefill_worker=column("prefill_worker", integers),
+        decode_worker=column("decode_worker", integers),
+        prompt=column("prompt", integers),
+        input_tokens=column("input_tokens", integers),
+        output_tokens=column("output_tokens", integers),
+        cached_tokens=column("cached_tokens", integers),
+        prefill_cost=matrix("prefill_cost"),
+        decode_cost=matrix("decode_cost"),
+        decode_active=matrix("decode_active"),
+    )

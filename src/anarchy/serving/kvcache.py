@@ -1,0 +1,87 @@
+"""Prefix caches of a pool of workers, with the overlap of a prompt on all of them in one pass.
+
+Each cached block has a bitmask of the workers that hold it. Following the prompt block by block
+and intersecting the masks gives every worker's overlap at once, at a cost that does not grow
+with the number of workers. Source: vLLM's prefix caching (Kwon et al., SOSP 2023) for block
+hashes and least-recently-used eviction; the bitmask is ours.
+"""
+
+from collections.abc import Sequence
+
+
+class PrefixCaches:
+    """Block caches of `workers` workers, `capacity` blocks each.
+
+    A block is named by an integer that stands for the whole prefix up to its end, so holding a
+    block says nothing of its predecessors: eviction takes tails before heads and an overlap
+    stops at the first block that is missing.
+    """
+
+    def __init__(self, workers: int, capacity: int) -> None:
+        self.workers = workers
+        self.capacity = capacity
+        self._everyone = (1 << workers) - 1
+        self._holders: dict[int, int] = {}
+        # A dict keeps insertion order: the first key is the least recently used block.
+        self._recency: list[dict[int, None]] = [{} for _ in range(workers)]
+
+    def sizes(self) -> list[int]:
+        """Blocks held by each worker."""
+        return [len(recency) for recency in self._recency]
+
+    def overlaps(self, blocks: Sequence[int]) -> list[int]:
+        """The number of leading blocks of the prompt that each worker holds."""
+        depths = [0] * self.workers
+        mask = self._everyone
+        holders = self._holders
+        depth = 0
+        for block in blocks:
+            kept = mask & holders.get(block, 0)
+            if kept != mask:
+                _assign(depths, mask & ~kept, depth)
+                mask = kept
+                if not mask:
+                    return depths
+            depth += 1
+        _assign(depths, mask, depth)
+        return depths
+
+    def overlap(self, worker: int, blocks: Sequence[int]) -> int:
+        """The number of leading blocks that one worker holds."""
+        held = self._recency[worker]
+        for depth, block in enumerate(blocks):
+            if block not in held:
+                return depth
+        return len(blocks)
+
+    def insert(self, worker: int, blocks: Sequence[int]) -> None:
+        """Hold the blocks as the most recently used, evicting what no longer fits.
+
+        The prompt's head becomes more recent than its tail, so that eviction shortens prefixes
+        from the end, as engines do.
+        """
+        held = self._recency[worker]
+        bit = 1 << worker
+        holders = self._holders
+        for block in reversed(blocks):
+            if block in held:
+                del held[block]
+            else:
+                holders[block] = holders.get(block, 0) | bit
+            held[block] = None
+        while len(held) > self.capacity:
+            oldest = next(iter(held))
+            del held[oldest]
+            rest = holders[oldest] & ~bit
+            if rest:
+                holders[oldest] = rest
+            else:
+                del holders[oldest]
+
+
+def _assign(depths: list[int], mask: int, depth: int) -> None:
+    """Set the depth of every worker whose bit is in the mask."""
+    while mask:
+        lowest = mask & -mask
+        depths[lowest.bit_length() - 1] = depth
+        mask ^= lowest

@@ -1,0 +1,116 @@
+"""The request log: one row per request, one column per quantity, in order of arrival.
+
+It is the only thing that leaves a simulation: every measure is computed from it.
+"""
+
+import os
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from anarchy.files import atomic
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RequestLog:
+    """Columns of equal length n; times in seconds from the start of the run.
+
+    `prefill_cost` is n x P and `decode_cost`, `decode_active` are n x D: what the router saw of
+    every worker at the moment of its decision. Rows are in order of arrival.
+    """
+
+    arrival: Floats
+    prefill_start: Floats
+    prefill_end: Floats
+    routed: Floats  # the decode decision: prefill and hand-off are over
+    first_token: Floats  # by the scenario's definition of TTFT
+    decode_start: Floats  # the step boundary at which the request joined the batch
+    done: Floats
+    prefill_worker: Ints
+    decode_worker: Ints
+    prompt: Ints  # template, or row of the trace
+    input_tokens: Ints
+    output_tokens: Ints
+    cached_tokens: Ints  # prompt tokens that prefill took from its cache
+    prefill_cost: Floats
+    decode_cost: Floats
+    decode_active: Floats  # requests assigned and not done, without this one
+
+    def __len__(self) -> int:
+        return len(self.arrival)
+
+    def select(self, rows: NDArray[np.bool_]) -> "RequestLog":
+        """The rows where the mask is true."""
+        columns = {f.name: getattr(self, f.name)[rows] for f in fields(self)}
+        return RequestLog(**columns)
+
+    @property
+    def ttft(self) -> Floats:
+        """Time to first token, seconds."""
+        return self.first_token - self.arrival
+
+    @property
+    def e2e(self) -> Floats:
+        """End-to-end latency, seconds."""
+        return self.done - self.arrival
+
+    @property
+    def itl(self) -> Floats:
+        """Mean inter-token latency: time in decode after joining a batch per output token."""
+        return (self.done - self.decode_start) / self.output_tokens
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished simulation: its log, the measured window and what each worker did in it.
+
+    `start` and `end` (seconds) bound the window after warm-up; `prefill_busy` and `decode_busy`
+    are the seconds within it that each worker computed, `prefill_work` those that the same
+    prompts would have taken in full steps (equal to busy without batching). `log` holds all requests that arrived
+    and were done; `measured` marks those that count (done within the window).
+    `extrapolated` counts look-ups beyond the latency table.
+    """
+
+    log: RequestLog
+    measured: NDArray[np.bool_]
+    start: float
+    end: float
+    prefill_busy: Floats
+    prefill_work: Floats
+    decode_busy: Floats
+    extrapolated: int
+
+
+def write_log(path: str | os.PathLike[str], log: RequestLog) -> None:
+    """Write the log as Parquet; per-worker columns become fixed-size lists."""
+    columns = {}
+    for field in fields(log):
+        values = getattr(log, field.name)
+        if values.ndim == 1:
+            columns[field.name] = pa.array(values)
+        else:
+            flat = pa.array(values.reshape(-1))
+            columns[field.name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    with atomic(path) as temporary:
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+def read_log(path: str | os.PathLike[str]) -> RequestLog:
+    """Read what `write_log` wrote."""
+    table = pq.read_table(path)
+    columns = {}
+    for field in fields(RequestLog):
+        column = table[field.name].combine_chunks()
+        if pa.types.is_fixed_size_list(column.type):
+            width = column.type.list_size
+            values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+        else:
+            values = column.to_numpy(zero_copy_only=False)
+        columns[field.name] = values
+    return RequestLog(**columns)

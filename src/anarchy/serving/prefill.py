@@ -1,0 +1,140 @@
+"""A prefill worker: a queue and steps that take several prompts, cached prefixes skipped."""
+
+from collections import deque
+from collections.abc import Callable
+
+from anarchy.config import Prefill
+from anarchy.serving.clock import Clock, Happening
+from anarchy.serving.kvcache import PrefixCaches
+from anarchy.serving.latency import Latency
+from anarchy.serving.request import Request
+
+
+class PrefillWorker(Happening):
+    """First come, first served; the worker is the event that ends its running step.
+
+    A step takes queued prompts in order while their number and their uncached tokens stay within
+    the limits, and lasts as long as one prompt of all those tokens. At least one token of every
+    prompt is computed, as engines do to obtain the first output. What is cached is looked up when
+    the step begins; the prompts' own blocks are held from its end.
+    """
+
+    __slots__ = (
+        "_batch",
+        "_caches",
+        "_clock",
+        "_finish",
+        "_handlers",
+        "_index",
+        "_latency",
+        "_limits",
+        "_queue",
+        "_running",
+        "_tokens",
+        "busy",
+        "duration",
+        "queued_tokens",
+        "started",
+        "step_work",
+        "work",
+    )
+
+    def __init__(
+        self,
+        index: int,
+        clock: Clock,
+        limits: Prefill,
+        latency: Latency,
+        caches: PrefixCaches | None,
+        cache_block_tokens: int,
+        queued_tokens: list[int],
+        finish: Callable[[Request], None],
+    ) -> None:
+        """`queued_tokens` is the pool's list of uncached tokens per worker, kept up to date here;
+        `finish` receives each request when its step has ended."""
+        self._index = index
+        self._clock = clock
+        self._limits = limits
+        self._latency = latency
+        self._caches = caches
+        self._tokens = cache_block_tokens
+        self._finish = finish
+        self._handlers = (self._end_step,)
+        self._queue: deque[Request] = deque()
+        self._batch: list[Request] = []
+        self._running = False
+        self.queued_tokens = queued_tokens
+        self.busy = 0.0  # seconds of finished steps
+        self.work = 0.0  # seconds that their prompts would have taken in full steps
+        self.started = 0.0  # the running step: its start, duration and work
+        self.duration = 1.0
+        self.step_work = 0.0
+
+    def busy_until(self, now: float) -> float:
+        """Seconds spent in steps up to `now`."""
+        return self.busy + (now - self.started if self._running else 0.0)
+
+    def work_until(self, now: float) -> float:
+        """Seconds that the prompts done up to `now` would have taken in full steps.
+
+        Batching makes a worker busy long before it is full; work over time is its load.
+        """
+        share = (now - self.started) / self.duration if self._running else 0.0
+        return self.work + share * self.step_work
+
+    def submit(self, request: Request, expected_overlap: int) -> None:
+        """Queue a request whose first `expected_overlap` blocks the router believes cached here."""
+        uncached = request.input_tokens - expected_overlap * self._tokens
+        request.promised = uncached if uncached > 1 else 1
+        self.queued_tokens[self._index] += request.promised
+        self._queue.append(request)
+        if not self._running:
+            self._start_step()
+
+    def _start_step(self) -> None:
+        queue, batch = self._queue, self._batch
+        now = self._clock.now
+        room = self._limits.batch_requests
+        budget = self._limits.batch_tokens
+        total = 0
+        while queue and room:
+            request = queue[0]
+            cached = 0
+            if self._caches is not None:
+                overlap = self._caches.overlap(self._index, request.blocks)
+                cached = min(overlap * self._tokens, request.input_tokens - 1)
+            uncached = request.input_tokens - cached
+            if batch and total + uncached > budget:
+                break
+            queue.popleft()
+            request.cached_tokens = cached
+            request.prefill_start = now
+            request.prefill_worker = self._index
+            batch.append(request)
+            total += uncached
+            room -= 1
+        self._running = True
+        self.started = now
+        self.duration = self.step_work = self._latency.prefill(total)
+        count = len(batch)
+        full = min(self._limits.batch_requests, budget * count // total)
+        if count < full:
+            self.step_work = count / full * self._latency.prefill(total * full // count)
+        self.callbacks = self._handlers
+        self._clock.at(now + self.duration, self)
+
+    def _end_step(self, _: Happening) -> None:
+        now = self._clock.now
+        self.busy += now - self.started
+        self.work += self.step_work
+        self._running = False
+        finished, self._batch = self._batch, []
+        for request in finished:
+            request.prefill_end = now
+            self.queued_tokens[self._index] -= request.promised
+            if self._caches is not None:
+                self._caches.insert(self._index, request.blocks)
+        if self._queue:
+            self._start_step()
+        for request in finished:
+            self._finish(request)

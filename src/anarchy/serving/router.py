@@ -1,0 +1,190 @@
+"""Routing policies: pure functions from what the router sees of the workers to a choice.
+
+A policy is one class: give it a name with `@register("name")` and a `costs` method, and a
+scenario finds it by that name. Lower cost wins; temperature and ties are handled here for all.
+
+Source: Dynamo's KV router of early 2026, cost = overlap weight * prefill blocks + decode blocks,
+softmax over costs divided by their range, ties to the smaller cache and then at random.
+"""
+
+import importlib.util
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, TypeVar
+
+from anarchy.config import Router as Parameters
+from anarchy.errors import InputError, suggest
+
+
+@dataclass(slots=True)
+class View:
+    """What a router sees when it places one request; one entry per worker of the leg's pool.
+
+    A prompt's last block may be partial and counts as one.
+    """
+
+    leg: Literal["prefill", "decode"]
+    block_tokens: int
+    footprint: int  # the request's prompt, blocks
+    overlaps: Sequence[int]  # leading blocks of the prompt that the worker holds
+    queued_tokens: Sequence[int]  # uncached tokens waiting for or in prefill there
+    active_blocks: Sequence[int]  # blocks of the requests that the router placed there
+    active: Sequence[int]  # requests placed there and not done
+    cache_sizes: Callable[[], Sequence[int]]  # blocks that each worker holds
+
+
+class Policy(ABC):
+    """A routing policy. One instance serves one leg of one run, so it may keep state."""
+
+    name: ClassVar[str]
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+
+    @abstractmethod
+    def costs(self, view: View) -> list[float]:
+        """The cost of each worker; the lowest wins."""
+
+    def choose(
+        self, view: View, costs: list[float], ties: Iterator[float], softmax: Iterator[float]
+    ) -> int:
+        """The worker to take: argmin at temperature 0, a softmax draw above."""
+        if self.parameters.temperature > 0:
+            return softmax_choice(
+                costs, self.parameters.temperature, self.parameters.normalise, next(softmax)
+            )
+        lowest = min(costs)
+        if costs.count(lowest) == 1:
+            return costs.index(lowest)
+        return self._break_tie(view, costs, lowest, ties)
+
+    def _break_tie(
+        self, view: View, costs: Sequence[float], lowest: float, ties: Iterator[float]
+    ) -> int:
+        tied = [worker for worker, cost in enumerate(costs) if cost == lowest]
+        rule = self.parameters.ties
+        if rule == "first":
+            return tied[0]
+        if rule == "smallest-cache":
+            sizes = view.cache_sizes()
+            smallest = min(sizes[worker] for worker in tied)
+            tied = [worker for worker in tied if sizes[worker] == smallest]
+        return tied[int(next(ties) * len(tied))]
+
+
+def softmax_weights(costs: Sequence[float], temperature: float, normalise: bool) -> list[float]:
+    """Unnormalised softmax weights of costs: exp(-(c - min) / (scale * temperature)).
+
+    `scale` is the range of the costs when `normalise` is set, else 1; equal costs weigh equally.
+    """
+    lowest = min(costs)
+    scale = max(costs) - lowest if normalise else 1.0
+    if scale == 0:
+        return [1.0] * len(costs)
+    return [math.exp(-(cost - lowest) / (scale * temperature)) for cost in costs]
+
+
+def softmax_choice(
+    costs: Sequence[float], temperature: float, normalise: bool, uniform: float
+) -> int:
+    """The worker that the uniform draw on [0, 1) falls on."""
+    weights = softmax_weights(costs, temperature, normalise)
+    target = uniform * sum(weights)
+    for worker, weight in enumerate(weights):
+        target -= weight
+        if target < 0:
+            return worker
+    return len(weights) - 1
+
+
+P = TypeVar("P", bound=type[Policy])
+_POLICIES: dict[str, type[Policy]] = {}
+
+
+def register(name: str) -> Callable[[P], P]:
+    """Make a policy known under `name`; a second class of the same name is refused."""
+
+    def add(policy: P) -> P:
+        known = _POLICIES.get(name)
+        if known is not None and known.__qualname__ != policy.__qualname__:
+            raise InputError(f"router policy '{name}' is registered twice")
+        policy.name = name
+        _POLICIES[name] = policy
+        return policy
+
+    return add
+
+
+def get_policy(name: str, source: str = "router.policy") -> type[Policy]:
+    """The policy registered under `name`."""
+    if name not in _POLICIES:
+        raise InputError(f"{source}: unknown router '{name}'; {suggest(name, _POLICIES)}")
+    return _POLICIES[name]
+
+
+def policy_names() -> list[str]:
+    """All registered names."""
+    return sorted(_POLICIES)
+
+
+def load_plugin(path: Path) -> None:
+    """Run a user's Python file, so that the policies it registers can be named in configs."""
+    spec = importlib.util.spec_from_file_location(f"anarchy_plugin_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise InputError(f"{path}: no such plugin file; plugins are paths of .py files")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: the plugin fails with {type(error).__name__}: {error}") from None
+
+
+@register("kv")
+class KvRouter(Policy):
+    """Dynamo's cost of early 2026: omega * prefill blocks + active blocks.
+
+    The prefill leg does not track active blocks and the decode leg is routed without overlap,
+    unless `decode_overlap` says otherwise.
+    """
+
+    def costs(self, view: View) -> list[float]:
+        omega = self.parameters.overlap_weight
+        footprint = view.footprint
+        if view.leg == "prefill":
+            tokens = view.block_tokens
+            overlaps = view.overlaps
+            return [
+                omega * (queued / tokens + footprint - overlaps[worker])
+                for worker, queued in enumerate(view.queued_tokens)
+            ]
+        if not self.parameters.decode_overlap:
+            return [blocks + float(footprint) for blocks in view.active_blocks]
+        overlaps = view.overlaps
+        return [
+            omega * (footprint - overlaps[worker]) + blocks + footprint
+            for worker, blocks in enumerate(view.active_blocks)
+        ]
+
+
+@register("round-robin")
+class RoundRobin(Policy):
+    """Workers in turn, whatever their load; it looks at no cost, so it reports zeros."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
+        self._next = 0
+
+    def costs(self, view: View) -> list[float]:
+        return [0.0] * len(view.active)
+
+    def choose(
+        self, view: View, costs: list[float], ties: Iterator[float], softmax: Iterator[float]
+    ) -> int:
+        worker = self._next
+        self._next = (worker + 1) % len(costs)
+        return worker

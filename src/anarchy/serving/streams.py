@@ -1,0 +1,35 @@
+"""Named random streams: one per source of randomness, so that policies see the same requests."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+# The position of a name fixes its stream for ever: append, never reorder.
+STREAMS = ("starts", "think", "prompts", "arrivals", "prefill-ties", "decode-ties", "softmax")
+
+CHUNK = 4096
+
+
+def streams(seed: int, replication: int) -> dict[str, np.random.Generator]:
+    """Independent generators by name; equal for equal (seed, replication), whatever the policy."""
+    root = np.random.SeedSequence(entropy=seed, spawn_key=(replication,))
+    spawned = root.spawn(len(STREAMS))
+    return {name: np.random.default_rng(s) for name, s in zip(STREAMS, spawned, strict=True)}
+
+
+def uniforms(rng: np.random.Generator) -> Iterator[float]:
+    """Uniform draws on [0, 1) as Python floats, generated in chunks because scalars are slow."""
+    while True:
+        yield from rng.random(CHUNK).tolist()
+
+
+def exponentials(rng: np.random.Generator, mean: float) -> Iterator[float]:
+    """Exponential draws with the given mean, in chunks."""
+    while True:
+        yield from rng.exponential(mean, CHUNK).tolist()
+
+
+def integers(rng: np.random.Generator, below: int) -> Iterator[int]:
+    """Uniform integers in [0, below), in chunks."""
+    while True:
+        yield from rng.integers(0, below, CHUNK).tolist()

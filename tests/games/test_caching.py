@@ -1,0 +1,216 @@
+"""Cache placement: the array solver against the definition, known graphs, degenerate games."""
+
+import math
+import time
+from fractions import Fraction
+from itertools import combinations, product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anarchy.errors import InputError
+from anarchy.games import topology
+from anarchy.games.caching import CachingGame, solve
+from anarchy.games.rational import Extended
+
+GRID_SECONDS = 5.0
+
+
+def node_cost(game: CachingGame, node: int, placement: tuple[tuple[int, ...], ...]) -> Extended:
+    """What a node pays, from the definition."""
+    cost: Extended = game.placement_cost[node] * len(placement[node])
+    for item, demand in enumerate(game.demand[node]):
+        if item in placement[node] or demand == 0:
+            continue
+        prices = [
+            game.distance[node][other]
+            for other in range(game.nodes)
+            if other != node and item in placement[other]
+        ]
+        if game.miss_cost is not None:
+            prices.append(game.miss_cost[node])
+        cost += demand * min(prices) if prices else math.inf
+    return cost
+
+
+amounts = st.fractions(min_value=0, max_value=4, max_denominator=3)
+
+
+@st.composite
+def games(draw: st.DrawFn) -> CachingGame:
+    nodes, objects = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+
+    def vector(length: int) -> st.SearchStrategy[tuple[Fraction, ...]]:
+        return st.tuples(*[amounts] * length)
+
+    return CachingGame(
+        distance=draw(st.tuples(*[vector(nodes)] * nodes)),
+        placement_cost=draw(vector(nodes)),
+        demand=draw(st.tuples(*[vector(objects)] * nodes)),
+        miss_cost=draw(st.none() | vector(nodes)),
+        capacity=draw(st.none() | st.integers(0, 2)),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(games())
+def test_solver_agrees_with_the_definition(game: CachingGame) -> None:
+    most = game.objects if game.capacity is None else min(game.capacity, game.objects)
+    sets = [c for size in range(most + 1) for c in combinations(range(game.objects), size)]
+    equilibria, social = [], {}
+    for placement in product(sets, repeat=game.nodes):
+        paid = [node_cost(game, i, placement) for i in range(game.nodes)]
+        social[placement] = sum(paid)
+        if all(
+            paid[i] <= node_cost(game, i, (*placement[:i], kept, *placement[i + 1 :]))
+            for i in range(game.nodes)
+            for kept in sets
+        ):
+            equilibria.append(placement)
+    report = solve(game)
+    assert list(report.profiles) == equilibria
+    assert report.optimum == min(social.values()) == social[report.optimum_profile]
+    assert report.worst_equilibrium == max((social[p] for p in equilibria), default=None)
+    assert report.best_equilibrium == min((social[p] for p in equilibria), default=None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 7), st.fractions(min_value=Fraction(1, 10), max_value=20))
+def test_complete_graph_has_price_one_at_every_placement_cost(nodes: int, cost: Fraction) -> None:
+    assert solve(CachingGame.of(topology.complete(nodes), cost)).price_of_anarchy == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 6),
+    st.fractions(min_value=1, max_value=9, max_denominator=5),
+    st.fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=5),
+)
+def test_complete_graph_with_a_miss_cost_below_the_placement_cost(
+    nodes: int, miss: Fraction, excess: Fraction
+) -> None:
+    cost = miss + excess
+    report = solve(CachingGame.of(topology.complete(nodes), cost, miss_cost=miss))
+    expected = max(Fraction(1), nodes * miss / (cost + nodes - 1))
+    assert report.price_of_anarchy == report.price_of_stability == expected
+    assert report.profiles == (((),) * nodes,)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 6),
+    st.fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=5),
+    st.fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=5),
+)
+def test_complete_graph_with_a_miss_cost_above_the_placement_cost(
+    nodes: int, cost: Fraction, excess: Fraction
+) -> None:
+    game = CachingGame.of(topology.complete(nodes), cost, miss_cost=max(Fraction(1), cost) + excess)
+    assert solve(game).price_of_anarchy == 1
+
+
+def test_two_islands_keep_one_copy_between_them() -> None:
+    report = solve(CachingGame.of(topology.clusters(2, 3, 0, 9), 10))
+    assert all(sum(map(len, placement)) == 1 for placement in report.profiles)
+    assert report.price_of_anarchy == Fraction(10 + 3 * 9, 2 * 10)
+
+
+def test_directed_distances_can_leave_no_equilibrium() -> None:
+    # Around a directed ring of three each node follows the copy of the next one.
+    near, far = 1, 4
+    ring = [[near if (i + 1) % 3 == j else far for j in range(3)] for i in range(3)]
+    report = solve(CachingGame.of(topology.distance(ring), 2))
+    assert report.equilibria == 0
+    assert report.reason == "no pure equilibrium"
+
+
+def test_distances_that_violate_the_triangle_inequality_are_used_as_given() -> None:
+    detour = topology.distance([[0, 1, 9], [1, 0, 1], [9, 1, 0]])
+    report = solve(CachingGame.of(detour, [20, 20, 0]))
+    assert report.profiles == (((), (), (0,)),)
+    assert report.optimum == 9 + 1
+
+
+def test_own_copy_is_free_whatever_the_diagonal_says() -> None:
+    assert solve(CachingGame.of(topology.distance([[7]]), 2)).optimum == 2
+
+
+def test_nobody_keeping_an_object_is_infinitely_bad_without_a_miss_cost() -> None:
+    game = CachingGame.of(topology.complete(2), 1, capacity=0)
+    report = solve(game)
+    assert report.optimum == math.inf
+    assert report.price_of_anarchy is None
+    assert report.reason == "every outcome costs infinitely much"
+
+
+def test_zero_demand_costs_nothing() -> None:
+    report = solve(CachingGame.of(topology.complete(3), 1, demand=0))
+    assert report.optimum == 0
+    assert report.profiles == (((), (), ()),)
+    assert report.reason == "the optimum is 0, a ratio needs one above 0"
+
+
+def test_one_node_keeps_its_object() -> None:
+    assert solve(CachingGame.of(topology.line(1), 3)).profiles == (((0,),),)
+
+
+def test_huge_rationals_are_solved_exactly() -> None:
+    unit = 10**25 + 1
+    report = solve(CachingGame.of(topology.star(4), Fraction(3 * unit, 2 * unit + 2)))
+    plain = solve(CachingGame.of(topology.star(4), Fraction(3, 2)))
+    assert report.profiles == plain.profiles
+    assert plain.price_of_anarchy == Fraction(11, 9)
+    assert report.price_of_anarchy != plain.price_of_anarchy
+
+
+def test_sixteen_nodes_take_less_than_five_seconds() -> None:
+    started = time.perf_counter()
+    report = solve(CachingGame.of(topology.grid(4, 4), 4))
+    assert time.perf_counter() - started < GRID_SECONDS
+    assert report.equilibria == 38
+
+
+def test_too_many_placements_are_refused_before_they_are_listed() -> None:
+    with pytest.raises(InputError, match="allowed: 262144 profiles"):
+        solve(CachingGame.of(topology.line(400), 4))
+    with pytest.raises(InputError, match="allowed: 262144 profiles"):
+        solve(CachingGame.of(topology.complete(2), 4, demand=[[1] * 60] * 2))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"placement_cost": [1, 2, 3]}, "placement_cost: needs 2 numbers"),
+        ({"placement_cost": -1}, "placement_cost: must be at least 0"),
+        ({"demand": [1, -1]}, "demand: must be at least 0"),
+        ({"demand": [[1, 1], [1]]}, "demand: must be 2 rows"),
+        ({"demand": [[], []]}, "demand: must be 2 rows"),
+        ({"miss_cost": [1]}, "miss_cost: needs 2 numbers"),
+        ({"capacity": -1}, "capacity: must be a whole number"),
+        ({"capacity": True}, "capacity: must be a whole number"),
+    ],
+)
+def test_bad_input_is_refused_by_key(changes: dict[str, object], message: str) -> None:
+    arguments = {"placement_cost": 1, **changes}
+    with pytest.raises(InputError, match=message):
+        CachingGame.of(topology.complete(2), **arguments)
+
+
+def test_topologies() -> None:
+    assert topology.complete(2) == ((0, 1), (1, 0))
+    assert topology.star(3) == ((0, 1, 1), (1, 0, 2), (1, 2, 0))
+    assert topology.line(3)[0] == (0, 1, 2)
+    assert topology.grid(2, 3)[0] == (0, 1, 2, 1, 2, 3)
+    assert topology.clusters(2, 2, 1, "7/2")[0] == (0, 1, Fraction(7, 2), Fraction(7, 2))
+
+
+@pytest.mark.parametrize("matrix", [[], [[0, 1]], [[0, 1], [1]], [[0, -1], [1, 0]]])
+def test_bad_distances_are_refused(matrix: list[list[int]]) -> None:
+    with pytest.raises(InputError, match="distance"):
+        topology.distance(matrix)
+
+
+def test_topology_of_no_node_is_refused() -> None:
+    with pytest.raises(InputError, match="complete: must be a whole number"):
+        topology.complete(0)

@@ -1,0 +1,147 @@
+"""Routing decisions as pure functions: costs, argmin, ties, softmax, registration."""
+
+import math
+from itertools import repeat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anarchy.config import Router
+from anarchy.errors import InputError
+from anarchy.serving.router import (
+    KvRouter,
+    RoundRobin,
+    View,
+    get_policy,
+    load_plugin,
+    policy_names,
+    softmax_choice,
+    softmax_weights,
+)
+
+FREQUENCY_DRAWS = 20_000
+STANDARD_ERRORS = 4.0  # a seeded draw lies outside with probability 6e-5
+
+
+def view(leg: str = "decode", **changes: object) -> View:
+    fields: dict[str, object] = {
+        "leg": leg,
+        "block_tokens": 64,
+        "footprint": 4,
+        "overlaps": [0, 2, 4],
+        "queued_tokens": [0, 128, 0],
+        "active_blocks": [10, 8, 12],
+        "active": [3, 2, 3],
+        "cache_sizes": lambda: [5, 1, 3],
+    }
+    return View(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_prefill_cost_counts_queue_and_missing_blocks() -> None:
+    assert KvRouter(Router(overlap_weight=2.0)).costs(view("prefill")) == [8.0, 8.0, 0.0]
+
+
+def test_decode_cost_ignores_overlap_unless_told() -> None:
+    assert KvRouter(Router(overlap_weight=5.0)).costs(view()) == [14.0, 12.0, 16.0]
+    seen = KvRouter(Router(overlap_weight=5.0, decode_overlap=True)).costs(view())
+    assert seen == [34.0, 22.0, 16.0]
+
+
+def test_argmin_takes_the_cheapest() -> None:
+    policy = KvRouter(Router())
+    assert policy.choose(view(), [14.0, 12.0, 16.0], repeat(0.9), repeat(0.9)) == 1
+
+
+@pytest.mark.parametrize(
+    ("ties", "draw", "expected"),
+    [("first", 0.9, 0), ("random", 0.0, 0), ("random", 0.99, 2), ("smallest-cache", 0.0, 2)],
+)
+def test_tie_rules(ties: str, draw: float, expected: int) -> None:
+    policy = KvRouter(Router.model_validate({"ties": ties}))
+    assert policy.choose(view(), [1.0, 2.0, 1.0], repeat(draw), repeat(0.0)) == expected
+
+
+def test_smallest_cache_draws_among_equally_small_ones() -> None:
+    policy = KvRouter(Router())
+    equal = view(cache_sizes=lambda: [1, 1, 7])
+    assert policy.choose(equal, [1.0, 1.0, 1.0], repeat(0.0), repeat(0.0)) == 0
+    assert policy.choose(equal, [1.0, 1.0, 1.0], repeat(0.6), repeat(0.0)) == 1
+
+
+@given(
+    gap=st.floats(1e-6, 1e6),
+    temperature=st.floats(0.05, 5),
+)
+def test_two_workers_are_chosen_by_temperature_alone(gap: float, temperature: float) -> None:
+    """Divided by its range, a cost difference of two workers is 1, whatever the load gap."""
+    better, worse = softmax_weights([3.0, 3.0 + gap], temperature, normalise=True)
+    assert math.isclose(better / (better + worse), 1 / (1 + math.exp(-1 / temperature)))
+
+
+def test_plain_softmax_sees_the_gap() -> None:
+    weights = softmax_weights([0.0, 2.0], 1.0, normalise=False)
+    assert weights == [1.0, math.exp(-2.0)]
+
+
+def test_equal_costs_are_uniform() -> None:
+    assert softmax_weights([2.0, 2.0, 2.0], 0.5, normalise=True) == [1.0, 1.0, 1.0]
+    assert [softmax_choice([2.0] * 4, 0.5, True, u) for u in (0.0, 0.3, 0.6, 0.99)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("temperature", [0.25, 0.5, 1.0, 2.0])
+def test_softmax_frequencies(temperature: float) -> None:
+    import numpy as np
+
+    costs = [0.0, 1.0, 4.0]
+    draws = np.random.default_rng(7).random(FREQUENCY_DRAWS)
+    counts = np.bincount([softmax_choice(costs, temperature, True, u) for u in draws], minlength=3)
+    weights = np.array(softmax_weights(costs, temperature, True))
+    expected = weights / weights.sum()
+    error = np.sqrt(expected * (1 - expected) / FREQUENCY_DRAWS)
+    assert (abs(counts / FREQUENCY_DRAWS - expected) < STANDARD_ERRORS * error).all()
+
+
+def test_a_draw_just_below_one_stays_in_range() -> None:
+    assert softmax_choice([1.0, 1.0, 1.0], 0.7, True, math.nextafter(1.0, 0.0)) == 2
+
+
+def test_round_robin_takes_turns() -> None:
+    policy = RoundRobin(Router(policy="round-robin"))
+    turns = [policy.choose(view(), [0.0] * 3, repeat(0.0), repeat(0.0)) for _ in range(5)]
+    assert turns == [0, 1, 2, 0, 1]
+
+
+def test_unknown_policy_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(InputError, match=r"unknown router 'round-robbin'; did you mean"):
+        get_policy("round-robbin")
+
+
+def test_plugin_registers_a_policy(tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from anarchy.serving.router import Policy, register\n"
+        "@register('last-worker-test')\n"
+        "class Last(Policy):\n"
+        "    def costs(self, view):\n"
+        "        return [-float(w) for w in range(len(view.active))]\n"
+    )
+    load_plugin(plugin)
+    load_plugin(plugin)  # twice is the same class, not a clash
+    assert "last-worker-test" in policy_names()
+    assert get_policy("last-worker-test")(Router()).costs(view()) == [0.0, -1.0, -2.0]
+
+
+def test_failing_plugin_is_one_line(tmp_path: Path) -> None:
+    plugin = tmp_path / "broken.py"
+    plugin.write_text("raise RuntimeError('no\\nluck')\n")
+    with pytest.raises(
+        InputError, match=r"broken\.py: the plugin fails with RuntimeError: no luck"
+    ):
+        load_plugin(plugin)
+
+
+def test_missing_plugin_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such plugin file"):
+        load_plugin(tmp_path / "absent.py")

@@ -1,0 +1,47 @@
+# Inputs: recorded traces, looked up or downloaded, and what is in them.
+
+import re
+
+TRACE_SOURCES = {source.file: source for source in PLAN.traces.traces.values()}
+
+
+def get_trace_source(wildcards):
+    """The registered trace of a job as plain data: format, address and checksum."""
+    if hasattr(wildcards, "trace"):
+        source = PLAN.traces.traces[wildcards.trace]
+    else:
+        source = TRACE_SOURCES[wildcards.file]
+    return source.model_dump()
+
+
+# A file that a user put there stays: `update` keeps Snakemake from deleting it before a job. The
+# package is no input either, because a change of it must not ask for the network.
+rule fetch_trace:
+    output:
+        update(f"{paths.TRACE_CACHE}/{{file}}"),
+    params:
+        source=get_trace_source,
+    wildcard_constraints:
+        file="|".join(map(re.escape, TRACE_SOURCES)),
+    log:
+        f"{LOGS}/fetch_trace/{{file}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/fetch_trace/{{file}}.tsv"
+    script:
+        "../scripts/fetch_trace.py"
+
+
+rule describe_trace:
+    input:
+        package=PACKAGE_INPUTS,
+        trace=get_trace_file,
+    output:
+        f"{RESULTS}/inputs/{{trace}}.json",
+    params:
+        source=get_trace_source,
+    log:
+        f"{LOGS}/describe_trace/{{trace}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/describe_trace/{{trace}}.tsv"
+    script:
+        "../scripts/describe_trace.py"

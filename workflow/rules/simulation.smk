@@ -1,0 +1,41 @@
+# Simulation: one job per cell of an experiment (its replications inside), one job per scenario of
+# a study.
+
+
+rule simulate_cell:
+    input:
+        package=PACKAGE_SERVING,
+        latency=get_latency_files,
+        trace=get_trace_file,
+        plugins=get_plugins,
+    output:
+        measures=f"{RESULTS}/cells/{{experiment}}/{{cell}}.json",
+        log=f"{RESULTS}/logs/{{experiment}}/{{cell}}.parquet",
+    params:
+        job=get_cell_job,
+    log:
+        f"{LOGS}/simulate_cell/{{experiment}}/{{cell}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/simulate_cell/{{experiment}}/{{cell}}.tsv"
+    script:
+        "../scripts/simulate_cell.py"
+
+
+rule map_knees:
+    input:
+        package=PACKAGE_SERVING,
+        latency=get_latency_files,
+    output:
+        f"{RESULTS}/knees/{{study}}/{{scenario}}.json",
+    params:
+        study=get_study,
+        scenario=get_scenario,
+        requests=PLAN.settings.requests,
+        warmup_cycles=PLAN.settings.warmup_cycles,
+        seed=PLAN.settings.seed,
+    log:
+        f"{LOGS}/map_knees/{{study}}/{{scenario}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/map_knees/{{study}}/{{scenario}}.tsv"
+    script:
+        "../scripts/map_knees.py"

@@ -1,0 +1,11 @@
+"""Say what is in a registered trace: requests, rate, lengths, prefix reuse."""
+
+from pathlib import Path
+
+from anarchy.config import TraceSource
+from anarchy.files import write_rows
+from anarchy.traces import describe_trace, read_trace
+
+source = TraceSource.model_validate(snakemake.params.source)
+trace = read_trace(Path(snakemake.input.trace), source.format, source.sha256)
+write_rows(snakemake.output[0], describe_trace(trace))

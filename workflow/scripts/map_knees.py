@@ -1,0 +1,24 @@
+"""Find the knee of one scenario for every combination of a study's axes."""
+
+from anarchy import paths
+from anarchy.config import KneeMap, Scenario
+from anarchy.files import write_rows
+from anarchy.jobs import job_log
+from anarchy.measure.kneemap import map_knees
+from anarchy.plan import combinations
+from anarchy.serving.latency import load_latency
+
+with job_log(snakemake.log[0]):
+    study = KneeMap.model_validate(snakemake.params.study)
+    scenario = Scenario.model_validate(snakemake.params.scenario)
+    rows = map_knees(
+        study,
+        snakemake.wildcards.scenario,
+        scenario,
+        load_latency(paths.LATENCY, scenario.model.latency),
+        combinations(study.axes),
+        requests=study.requests or snakemake.params.requests,
+        warmup_cycles=snakemake.params.warmup_cycles,
+        seed=snakemake.params.seed,
+    )
+    write_rows(snakemake.output[0], rows)

@@ -1,0 +1,15 @@
+"""Join the knees of a study's scenarios and mark the feasible combinations."""
+
+from anarchy.config import KneeMap, Scenario
+from anarchy.files import read_rows, write_rows
+from anarchy.jobs import job_log
+from anarchy.measure.kneemap import feasible_set
+
+with job_log(snakemake.log[0]):
+    study = KneeMap.model_validate(snakemake.params.study)
+    scenarios = {
+        name: Scenario.model_validate(data) for name, data in snakemake.params.scenarios.items()
+    }
+    rows = [row for path in snakemake.input.knees for row in read_rows(path)]
+    write_rows(snakemake.output.knees, rows)
+    write_rows(snakemake.output.feasible, feasible_set(study, rows, scenarios))

@@ -1,0 +1,11 @@
+"""Record versions, commit, platform and the hashes of all inputs of this build."""
+
+from pathlib import Path
+
+from anarchy.artefact.provenance import provenance
+from anarchy.files import write_rows
+from anarchy.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    inputs = [Path(path) for path in snakemake.input.hashed]
+    write_rows(snakemake.output[0], provenance(inputs, Path()))

@@ -1,0 +1,13 @@
+"""Tabulate the scenarios and what was assumed in them."""
+
+from anarchy.artefact.tabulation import assumption_table, scenario_table
+from anarchy.config import Scenario
+from anarchy.files import write_text
+from anarchy.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    scenarios = {
+        name: Scenario.model_validate(data) for name, data in snakemake.params.scenarios.items()
+    }
+    write_text(snakemake.output.assumptions, assumption_table(scenarios))
+    write_text(snakemake.output.scenarios, scenario_table(scenarios))

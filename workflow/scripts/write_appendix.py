@@ -1,0 +1,13 @@
+"""Write the appendix: a page for every experiment."""
+
+from pathlib import Path
+
+from anarchy.artefact.appendix import write_appendix
+from anarchy.config import Experiment
+from anarchy.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    experiments = {
+        name: Experiment.model_validate(data) for name, data in snakemake.params.experiments.items()
+    }
+    write_appendix(experiments, Path(snakemake.output[0]))
