@@ -1,10 +1,33 @@
 # Raw configuration and inputs in, the paper's PDF out. `./reproduce` calls this; a plain
 # `snakemake` works too once the environment is set up.
 
+import shlex
+import sys
+
+# Snakemake puts the interpreter's path into a shell command as it is; this folder may have spaces.
+sys.executable = shlex.quote(sys.executable)
+
+
 container: "docker://python:3.11-bookworm"
 
 
 include: "workflow/rules/common.smk"
+
+
+rule all:
+    input:
+        PDF,
+        get_all_figures(),
+        f"{MACHINE}/provenance.json",
+
+
+rule no_pdf:
+    input:
+        get_generated_files(),
+        get_all_figures(),
+        f"{MACHINE}/provenance.json",
+
+
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/theory.smk"
 include: "workflow/rules/simulation.smk"

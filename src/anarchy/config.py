@@ -8,7 +8,7 @@ precisely. Times are in seconds, sizes in bytes or tokens. Unknown keys are refu
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
@@ -245,6 +245,13 @@ class Compare(Model):
     measures: list[str] = Field(min_length=1)
 
 
+class Spread(Model):
+    """How much measures differ over the settings of some swept fields, the others held fixed."""
+
+    over: list[FieldPath] = Field(min_length=1)
+    measures: list[str] = Field(min_length=1)
+
+
 class Experiment(Model):
     """Scenarios x swept fields x seeds -> measures, a figure and a table."""
 
@@ -263,9 +270,21 @@ class Experiment(Model):
     )
     knee: Knee | None = None
     compare: Compare | None = None
+    spread: Spread | None = None
     figure: Figure
     table: Table
     plugins: list[str] = Field(default=[], description="Python files that register policies")
+
+
+class Fact(Model):
+    """A published fact that the study does not fit: its members are held against it."""
+
+    claim: Annotated[str, Field(pattern=r"^C[0-9]{2}$")]
+    text: str
+    measure: str
+    clients: Count = Field(description="the load at which the measure is taken")
+    at_least: float | None = None
+    at_most: float | None = None
 
 
 class KneeMap(Model):
@@ -281,6 +300,10 @@ class KneeMap(Model):
     busy: Annotated[float, Field(gt=0, lt=1)] = 0.995
     largest: Count = Field(1024, description="concurrency at which the search gives up")
     requests: Count | None = Field(None, description="null takes the settings' number")
+    estimators: dict[Name, Estimator] = {}
+    facts: list[Fact] = Field(
+        default=[], description="other published facts, judged on the feasible set, never fitted"
+    )
 
 
 Study = KneeMap
@@ -376,12 +399,22 @@ def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def validate(model: type[M], data: Mapping[str, Any], source: str) -> M:
-    """Validate `data`; a fault is one line that names `source`, the key and what is allowed."""
+def validate(
+    model: type[M],
+    data: Mapping[str, Any],
+    source: str,
+    locate: Callable[[str], str] | None = None,
+) -> M:
+    """Validate `data`; a fault is one line that names `source`, the key and what is allowed.
+
+    Where data come from several files, `locate` tells the one that sets a dotted key.
+    """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{source}: {_first_fault(model, error)}") from None
+        key, message = _first_fault(model, error)
+        source = locate(key) if locate else source
+        raise InputError(f"{source}: {message}") from None
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
 
@@ -398,22 +431,46 @@ def load_settings(base: Path, overlay: Path | None = None) -> Settings:
 
 def load_scenario(folder: Path, name: str) -> Scenario:
     """Read a scenario with everything it `extends`."""
-    return validate(Scenario, scenario_data(folder, name), str(folder / f"{name}.yaml"))
+    files = _scenario_files(folder, name)
+
+    def locate(key: str) -> str:
+        setters = [path for path, data in files if _has_key(data, key)]
+        return str(setters[-1] if setters else files[-1][0])
+
+    return validate(Scenario, scenario_data(folder, name), locate(""), locate)
 
 
-def scenario_data(folder: Path, name: str, _seen: tuple[str, ...] = ()) -> dict[str, Any]:
+def scenario_data(folder: Path, name: str) -> dict[str, Any]:
     """The merged mapping of a scenario file and of those it extends (`extends: other`)."""
+    merged: dict[str, Any] = {}
+    for _, data in _scenario_files(folder, name):
+        merged = merge(merged, data)
+    return merged
+
+
+def _scenario_files(
+    folder: Path, name: str, seen: tuple[str, ...] = ()
+) -> list[tuple[Path, dict[str, Any]]]:
+    """The files that make up a scenario, the most general first, without their `extends`."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
         known = [p.stem for p in folder.glob("*.yaml")]
         raise InputError(f"{path}: unknown scenario '{name}'; {suggest(name, known)}")
-    if name in _seen:
-        raise InputError(f"{path}: extends itself through {' -> '.join([*_seen, name])}")
+    if name in seen:
+        raise InputError(f"{path}: extends itself through {' -> '.join([*seen, name])}")
     data = read_yaml(path)
     parent = data.pop("extends", None)
-    if parent is None:
-        return data
-    return merge(scenario_data(folder, str(parent), (*_seen, name)), data)
+    general = [] if parent is None else _scenario_files(folder, str(parent), (*seen, name))
+    return [*general, (path, data)]
+
+
+def _has_key(data: Mapping[str, Any], key: str) -> bool:
+    node: Any = data
+    for part in key.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return False
+        node = node[part]
+    return True
 
 
 def with_fields(scenario: Scenario, values: Mapping[str, Any], source: str) -> Scenario:
@@ -451,21 +508,23 @@ def json_schema(model: type[Model]) -> str:
     return json.dumps(model.model_json_schema(), indent=2, sort_keys=True) + "\n"
 
 
-def _first_fault(model: type[Model], error: ValidationError) -> str:
+def _first_fault(model: type[Model], error: ValidationError) -> tuple[str, str]:
+    """The dotted key of the fault to report, and the message."""
     faults = error.errors(include_url=False)
     # An unknown key is nearly always the cause of the other faults (a required key misspelt).
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     loc = fault["loc"]
     key = _dotted(model, loc)
     if fault["type"] == "extra_forbidden":
-        return f"unknown key '{key}'; {suggest(str(loc[-1]), _allowed_keys(model, loc[:-1]))}"
+        hint = suggest(str(loc[-1]), _allowed_keys(model, loc[:-1]))
+        return key, f"unknown key '{key}'; {hint}"
     if fault["type"] == "missing":
-        return f"key '{key}' is missing"
+        return key, f"key '{key}' is missing"
     message = re.sub(r"^Value error, ", "", fault["msg"])
     message = message[0].lower() + message[1:] if message else message
     given = fault.get("input")
     shown = f" (got {given!r})" if isinstance(given, bool | int | float | str) else ""
-    return f"{key}: {message}{shown}" if key else message
+    return key, f"{key}: {message}{shown}" if key else message
 
 
 def _dotted(model: type[Model], loc: tuple[int | str, ...]) -> str:

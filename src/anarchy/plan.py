@@ -12,6 +12,7 @@ from typing import Any
 
 from anarchy import paths
 from anarchy.config import (
+    Estimator,
     Experiment,
     KneeMap,
     Scalar,
@@ -103,6 +104,8 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
             missing[name] = absent
     for name, study in studies.items():
         source = str(root / paths.STUDIES / f"{name}.yaml")
+        for fact in study.facts:
+            _measure(fact.measure, study.estimators, source)
         for scenario_name in study.scenarios:
             scenario = _scenario(scenarios, scenario_name, source)
             for values in _combinations(study.axes):
@@ -162,9 +165,10 @@ def _slug(scenario: str, values: Mapping[str, Scalar]) -> str:
 def _check_measures(experiment: Experiment, source: str) -> None:
     known = set(experiment.measures) | {f"poa-hat:{name}" for name in experiment.estimators}
     for name in experiment.measures:
-        get_measure(name, experiment.estimators)
+        _measure(name, experiment.estimators, source)
     used = [*experiment.figure.y, *experiment.table.measures]
     used += experiment.compare.measures if experiment.compare else []
+    used += experiment.spread.measures if experiment.spread else []
     for name in used:
         if name not in known:
             raise InputError(f"{source}: measure '{name}' is not measured; {suggest(name, known)}")
@@ -175,9 +179,24 @@ def _check_measures(experiment: Experiment, source: str) -> None:
     shown += [experiment.figure.panels]
     shown += [experiment.knee.field if experiment.knee else None]
     shown += [experiment.compare.field if experiment.compare else None]
+    shown += experiment.spread.over if experiment.spread else []
     for path in shown:
         if path is not None and path not in fields:
             raise InputError(f"{source}: '{path}' is not swept; {suggest(path, fields)}")
+    if experiment.compare is not None:
+        values = experiment.sweep.get(experiment.compare.field, experiment.scenarios)
+        if experiment.compare.baseline not in values:
+            raise InputError(
+                f"{source}: compare.baseline: {experiment.compare.baseline} is not swept; "
+                f"allowed: {', '.join(map(str, values))}"
+            )
+
+
+def _measure(name: str, estimators: Mapping[str, Estimator], source: str) -> None:
+    try:
+        get_measure(name, estimators)
+    except InputError as fault:
+        raise InputError(f"{source}: {fault}") from None
 
 
 def _check_cells(

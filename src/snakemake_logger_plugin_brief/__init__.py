@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -26,44 +27,44 @@ _CHATTER = (
 _SILENT = {
     LogEvent.JOB_STARTED,
     LogEvent.RESOURCES_INFO,
-    LogEvent.RUN_INFO,
     LogEvent.SHELLCMD,
     LogEvent.WORKFLOW_STARTED,
 }
 
 
 class LogHandler(LogHandlerBase):
-    """Writes ``k of n steps (p%): rule, wildcards`` to stderr; warnings and errors pass as they are."""
+    """Writes ``k of n steps (p%): rule wildcards`` to stderr; errors pass as they are."""
 
     def __post_init__(self) -> None:
         self._labels: dict[int, str] = {}
-        self._last = ""
+        self._finished = ""
+        self._printed = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the record if it tells the reader something; called from one thread only."""
+        """Print the record if it tells the reader something new; called from one thread only."""
         text = self._line(record)
-        if text:
+        if text and text != self._printed:
             print(text, file=sys.stderr, flush=True)
+            self._printed = text
 
     def _line(self, record: logging.LogRecord) -> str:
-        full = self.common_settings.dryrun or self.common_settings.verbose
-        if full or record.levelno >= logging.WARNING:
+        if self.common_settings.dryrun or self.common_settings.verbose:
             return self.format(record)
-        event = getattr(record, "event", None)
+        fields = vars(record)
+        event = fields.get("event")
         if event == LogEvent.JOB_INFO:
-            self._labels[record.jobid] = _label(record)
-            return ""
-        if event == LogEvent.JOB_FINISHED:
-            self._last = self._labels.pop(record.job_id, "")
-            return ""
-        if event == LogEvent.PROGRESS:
-            total = max(record.total, 1)
-            percent = 100 * record.done // total
-            width = len(str(total))
-            return f"{record.done:>{width}} of {total} steps ({percent:3d}%): {self._last}"
-        if event in _SILENT or record.getMessage().startswith(_CHATTER):
-            return ""
-        return self.format(record)
+            self._labels[fields["jobid"]] = _label(fields)
+        elif event == LogEvent.JOB_FINISHED:
+            self._finished = self._labels.pop(fields["job_id"], "")
+        elif event == LogEvent.RUN_INFO:
+            return f"{fields['stats']['total']} steps to run"
+        elif event == LogEvent.PROGRESS:
+            done, total = fields["done"], fields["total"]
+            percent = 100 * done // max(total, 1)
+            return f"{done:>{len(str(total))}} of {total} steps ({percent:3d}%): {self._finished}"
+        elif event not in _SILENT and not record.getMessage().startswith(_CHATTER):
+            return self.format(record)
+        return ""
 
     @property
     def writes_to_stream(self) -> bool:
@@ -86,7 +87,7 @@ class LogHandler(LogHandlerBase):
         return False
 
 
-def _label(record: logging.LogRecord) -> str:
+def _label(fields: dict[str, Any]) -> str:
     """The rule's name and the values of its wildcards, e.g. ``simulate experiment=load cell=7``."""
-    wildcards = dict(record.wildcards.items()) if record.wildcards else {}
-    return " ".join([record.rule_name, *(f"{key}={value}" for key, value in wildcards.items())])
+    wildcards = fields["wildcards"].items() if fields["wildcards"] else ()
+    return " ".join([fields["rule_name"], *(f"{key}={value}" for key, value in wildcards)])

@@ -159,6 +159,18 @@ def test_best_partner_of_two_counts_alone_and_negative_credit_is_kept() -> None:
     assert solve(game).optimum == 3 - 2 * (3 - 1 + 0)
 
 
+def test_best_partner_is_chosen_before_a_negative_weight_turns_credit_into_cost() -> None:
+    players = ((on("a"),),) * 3
+    credit = ((0, 2, 3), (0, 0, 0), (0, 0, 0))
+    game = CongestionGame({"a": Polynomial((1,))}, players, 1, Colocation(credit, "max", -1))
+    assert solve(game).optimum == 3 + 3
+
+
+def test_large_sum_over_the_players_is_not_taken_for_infinity() -> None:
+    game = CongestionGame({"a": Table((0, 0, 0, 5))}, ((on("a"),),) * 4)
+    assert solve(game).optimum == 20
+
+
 def test_ties_are_weak_equilibria() -> None:
     game = CongestionGame({"a": Polynomial((1,)), "b": Polynomial((1,))}, ((on("a"), on("b")),) * 2)
     assert solve(game).equilibria == 4

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anarchy.errors import InputError
-from anarchy.games import bounds, congestion, reference
+from anarchy.games import bounds, congestion, reference, smoothness
 from anarchy.games.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.smoothness import TightBound, tight_poa
 
@@ -99,6 +99,25 @@ def test_certificate_of_a_wrong_bound_is_rejected() -> None:
         replace(certificate, rho=None, nu=None),
     ):
         assert not forged.check()
+
+
+def test_certificate_of_a_feasible_but_needlessly_large_bound_is_rejected() -> None:
+    # The point (4, 2) meets every row, so only the weights can give the forgery away.
+    loose = replace(tight_poa([LINEAR], 4).certificate, rho=Fraction(4), nu=Fraction(2))
+    keeps_some_nu = ((Fraction(1), (0, 1, 0, 1)),)
+    negative = ((3, (0, 1, 0, 1)), (-2, (0, 0, 1, 0)), (-8, (0, 1, 0, 0)))
+    for weights in (keeps_some_nu, tuple((Fraction(w), key) for w, key in negative)):
+        assert not replace(loose, weights=weights).check()
+
+
+def test_exact_optimum_is_found_even_when_the_floats_give_no_active_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(smoothness, "_active_rows", lambda rows: [smoothness._floor_of_rho(rows)])
+    for degree, value in ((1, Fraction(5, 2)), (3, Fraction(1163, 28))):
+        bound = tight_poa([monomial(degree)], 6)
+        assert bound.poa == value
+        assert bound.certificate.check()
 
 
 def test_forged_infeasibility_is_rejected() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from anarchy.errors import InputError
 from anarchy.files import read_rows, write_rows
-from anarchy.measure.aggregate import aggregate, compare
+from anarchy.measure.aggregate import aggregate, compare, spread
 from anarchy.measure.stats import mean_interval, paired_difference, paired_ratio
 
 KEYS = ["scenario", "workload.clients"]
@@ -191,3 +191,39 @@ def test_cells_with_other_replications_are_not_pairs():
 def test_compare_refuses_unknown_names(field, baseline, measure, hint):
     with pytest.raises(InputError, match=hint):
         compare(policies([1.0], [1.0]), [*KEYS, "router.policy"], field, baseline, [measure])
+
+
+def spread_row(tau, omega, value, lo=None, hi=None):
+    keys = {"scenario": "s", "tau": tau, "omega": omega}
+    return {**keys, "id": "m", "unit": "1", "value": value, "lo": lo, "hi": hi, "n": 3}
+
+
+def test_spread_is_the_variation_of_means_beside_that_of_the_intervals():
+    rows = [spread_row(0, 0, 1.0, 0.9, 1.1), spread_row(0, 1, 3.0, 2.9, 3.1)]
+    (found,) = spread(rows, ["scenario", "tau", "omega"], ["tau", "omega"], ["m"])
+    assert (found["scenario"], found["id"], found["n"]) == ("s", "m", 2)
+    assert found["value"] == pytest.approx(0.5)
+    assert (found["least"], found["most"]) == (1.0, 3.0)
+    assert found["noise"] == pytest.approx(0.05)
+    assert "tau" not in found
+
+
+def test_spread_keeps_the_other_fields_apart():
+    rows = [spread_row(t, o, 1.0 + t) for t in (0, 1) for o in (0, 1)]
+    found = spread(rows, ["scenario", "tau", "omega"], ["omega"], ["m"])
+    assert [(row["tau"], row["value"], row["noise"]) for row in found] == [
+        (0, 0.0, None),
+        (1, 0.0, None),
+    ]
+
+
+def test_spread_of_a_missing_mean_is_unknown():
+    rows = [spread_row(0, 0, None), spread_row(0, 1, 2.0)]
+    (found,) = spread(rows, ["scenario", "tau", "omega"], ["omega"], ["m"])
+    assert found["value"] is None
+
+
+@pytest.mark.parametrize(("over", "measures"), [(["rho"], ["m"]), (["tau"], ["k"])])
+def test_spread_refuses_what_does_not_occur(over, measures):
+    with pytest.raises(InputError, match="unknown"):
+        spread([spread_row(0, 0, 1.0)], ["scenario", "tau", "omega"], over, measures)

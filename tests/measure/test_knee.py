@@ -33,19 +33,20 @@ def test_knee_interval_refuses_what_is_no_sweep(points):
         knee_interval(points)
 
 
-@given(st.integers(1, 1024), st.integers(1, 1024))
-def test_find_knee_finds_any_threshold_with_few_calls(knee, largest):
+@given(st.integers(1, 1024), st.integers(1, 1024), st.integers(-3, 1100))
+def test_find_knee_finds_any_threshold_from_any_guess(knee, largest, guess):
     calls = []
 
     def busy_at(clients):
         calls.append(clients)
         return 1.0 if clients >= knee else 0.5
 
-    found = find_knee(busy_at, 0.995, largest)
+    found = find_knee(busy_at, 0.995, largest, guess)
     assert found == (knee if knee <= largest else None)
     assert len(calls) == len(set(calls))
     assert all(1 <= c <= largest for c in calls)
-    assert len(calls) <= 2 * math.log2(max(2, min(knee, largest))) + 3
+    distance = abs(min(knee, largest) - min(max(guess, 1), largest))
+    assert len(calls) <= 2 * math.log2(max(2, distance)) + 4
 
 
 def test_find_knee_moves_below_a_dip_next_to_the_crossing():
@@ -56,9 +57,9 @@ def test_find_knee_moves_below_a_dip_next_to_the_crossing():
     assert find_knee(busy_at, 0.995, 1024) == 100
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=64))
-def test_find_knee_of_any_noise_is_a_saturated_load_above_two_that_are_not(noise):
-    found = find_knee(lambda c: float(noise[c - 1]), 0.5, len(noise))
+@given(st.lists(st.booleans(), min_size=1, max_size=64), st.integers(1, 64))
+def test_find_knee_of_any_noise_is_a_saturated_load_above_two_that_are_not(noise, guess):
+    found = find_knee(lambda c: float(noise[c - 1]), 0.5, len(noise), guess)
     if found is None:
         assert not noise[-1]
     else:

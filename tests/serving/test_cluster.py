@@ -194,6 +194,15 @@ def test_trace_is_replayed_at_its_times_and_speed() -> None:
     assert result.log.cached_tokens.tolist() == [0, 512, 511]  # at least one token is computed
 
 
+def test_simultaneous_arrivals_stay_in_the_order_of_the_trace() -> None:
+    """Two runs of a trace must list the same requests, or they cannot be paired."""
+    trace = trace_of(*[(0.0, 512 * (9 - i), 1 + i, tuple(range(9 - i))) for i in range(8)])
+    scenario = load_scenario(SCENARIOS, "mooncake-8p8d")
+    for policy in ("kv", "round-robin"):
+        log = run(changed(scenario, router__policy=policy), trace=trace).log
+        assert log.prompt.tolist() == list(range(8))
+
+
 def test_poisson_arrivals_have_their_rate() -> None:
     scenario = changed(
         PUBLISHED,

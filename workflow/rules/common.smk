@@ -1,15 +1,16 @@
 # The plan of the build and the helpers that rules share. Everything is validated here, before any
 # job starts: bad input ends with one line and exit code 2.
 
+import re
 import sys
 from pathlib import Path
 
 from anarchy import paths
+from anarchy.artefact.numbers import sources
 from anarchy.errors import InputError
 from anarchy.inputs import find_trace
 from anarchy.plan import cell_job, load_plan
-from anarchy.serving.latency_table import table_files
-
+from anarchy.serving.latency_table import latency_sources
 
 try:
     PLAN = load_plan(Path(config["overlay"]) if "overlay" in config else None)
@@ -31,19 +32,41 @@ SOURCE = Path("src/anarchy")
 
 
 def get_sources(*folders):
-    common = [SOURCE / name for name in ("config.py", "errors.py", "files.py", "inputs.py")]
-    return sorted(map(str, [*common, *(p for f in folders for p in (SOURCE / f).glob("*.py"))]))
+    common = [
+        SOURCE / name
+        for name in (
+            "config.py",
+            "errors.py",
+            "files.py",
+            "jobs.py",
+            "paths.py",
+            "traces.py",
+        )
+    ]
+    return sorted(
+        map(str, [*common, *(p for f in folders for p in (SOURCE / f).glob("*.py"))])
+    )
 
 
 PACKAGE_INPUTS = get_sources()
 PACKAGE_GAMES = get_sources("games")
 PACKAGE_SERVING = get_sources("games", "serving", "measure")
 PACKAGE_MEASURE = get_sources("games", "serving", "measure")
-PACKAGE_ARTEFACT = get_sources("artefact")
+PACKAGE_ARTEFACT = get_sources("artefact", "measure")
 
-# Experiments whose trace is not to be had are shown with their committed reference values.
-BUILT = [name for name in PLAN.experiments if name not in PLAN.missing]
-CELLS = {(cell.experiment, cell.name): cell for name in BUILT for cell in PLAN.cells[name]}
+CELLS = {
+    (cell.experiment, cell.name): cell
+    for cells in PLAN.cells.values()
+    for cell in cells
+}
+
+# Results of experiments whose trace is not to be had: committed reference values replace them.
+# The pattern matches what such a results file is called, without its suffix.
+LOST_NAMES = "|".join(sorted({*PLAN.missing, *PLAN.missing.values()}))
+LOST = rf"({LOST_NAMES})(\..+)?" if LOST_NAMES else "(?!)"
+
+
+ruleorder: restore_reference > measure_experiment > describe_trace
 
 
 wildcard_constraints:
@@ -51,6 +74,7 @@ wildcard_constraints:
     study="[a-z0-9-]+",
     trace="[a-z0-9-]+",
     scenario="[a-z0-9-]+",
+    part="[0-9]+",
 
 
 def get_experiment(wildcards):
@@ -73,12 +97,14 @@ def get_latency_files(wildcards):
         scenario = CELLS[wildcards.experiment, wildcards.cell].scenario
     else:
         scenario = PLAN.scenarios[wildcards.scenario]
-    return [str(path) for path in table_files(paths.LATENCY, scenario.model.latency)]
+    return [
+        str(path) for path in latency_sources(paths.LATENCY, scenario.model.latency)
+    ]
 
 
 def get_experiment_latency_files(wildcards):
     tables = {cell.scenario.model.latency for cell in PLAN.cells[wildcards.experiment]}
-    return sorted({str(p) for t in tables for p in table_files(paths.LATENCY, t)})
+    return sorted({str(p) for t in tables for p in latency_sources(paths.LATENCY, t)})
 
 
 def get_trace_file(wildcards):
@@ -102,6 +128,11 @@ def get_plugins(wildcards):
     return PLAN.experiments[wildcards.experiment].plugins
 
 
+def get_all_figures():
+    names = ("parallel-queues", *PLAN.experiments, *PLAN.studies)
+    return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("pdf", "png")]
+
+
 def get_cells(wildcards):
     """The per-replication results of an experiment's cells."""
     return [
@@ -115,14 +146,28 @@ def get_logs(wildcards):
     cells = PLAN.cells[wildcards.experiment]
     if any(cell.scenario.workload.kind != "trace" for cell in cells):
         return []
-    return [f"{RESULTS}/logs/{wildcards.experiment}/{cell.name}.parquet" for cell in cells]
+    return [
+        f"{RESULTS}/logs/{wildcards.experiment}/{cell.name}.parquet" for cell in cells
+    ]
 
 
 def get_knee_maps(wildcards):
+    """One file per scenario of a study and value of its first axis: enough jobs to share out."""
+    study = PLAN.studies[wildcards.study]
+    parts = range(len(next(iter(study.axes.values()))))
     return [
-        f"{RESULTS}/knees/{wildcards.study}/{scenario}.json"
-        for scenario in PLAN.studies[wildcards.study].scenarios
+        f"{RESULTS}/knees/{wildcards.study}/{scenario}__{part}.json"
+        for scenario in study.scenarios
+        for part in parts
     ]
+
+
+def get_study_part(wildcards):
+    """The study with its first axis cut down to the value that a job explores."""
+    study = get_study(wildcards)
+    first, values = next(iter(study["axes"].items()))
+    study["axes"][first] = [values[int(wildcards.part)]]
+    return study
 
 
 def get_scenario(wildcards):
@@ -133,3 +178,74 @@ def get_experiment_scenarios(wildcards):
     """An experiment's scenarios with its fixed fields set, as plain data."""
     cells = PLAN.cells[wildcards.experiment]
     return {cell.scenario_name: cell.scenario.model_dump(mode="json") for cell in cells}
+
+
+# Figures of experiments and studies share a folder: their names tell the rules apart.
+EXPERIMENT_NAMES = "|".join(PLAN.experiments) or "-"
+STUDY_NAMES = "|".join(PLAN.studies) or "-"
+
+
+def get_scenarios():
+    return {
+        name: scenario.model_dump(mode="json")
+        for name, scenario in PLAN.scenarios.items()
+    }
+
+
+def get_experiments():
+    return {
+        name: entry.model_dump(mode="json") for name, entry in PLAN.experiments.items()
+    }
+
+
+def get_number_declarations():
+    return sorted(map(str, Path("paper/numbers.d").glob("*.yaml")))
+
+
+def get_number_files():
+    return [
+        f"{RESULTS}/{file}" for file in sources(map(Path, get_number_declarations()))
+    ]
+
+
+def get_committed_files():
+    """Files that numbers are read from and that hold committed reference values."""
+    needed = sources(map(Path, get_number_declarations()))
+    return {
+        file: f"{RESULTS}/{file}"
+        for file in needed
+        if re.fullmatch(LOST, Path(file).stem)
+    }
+
+
+def get_hashed_files():
+    """Everything that the results follow from, apart from the package itself."""
+    files = [p for p in paths.CONFIG.rglob("*") if p.suffix in (".yaml", ".json")]
+    return sorted(map(str, [*files, "requirements.lock"]))
+
+
+def get_paper_sources():
+    folders = [paths.PAPER / part for part in (".", "sections", "references.d")]
+    return sorted(
+        str(p) for f in folders for p in f.iterdir() if p.suffix in (".tex", ".bib")
+    )
+
+
+def get_generated_files():
+    """Everything that the paper reads from a rule: macros, appendix, tables."""
+    kinds = ("experiments", "knees", "compare", "spread")
+    tables = ["bounds", "assumptions", "scenarios"]
+    tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
+    tables += [
+        f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies
+    ]
+    return [f"{GENERATED}/{name}.tex" for name in ("numbers", "appendix")] + [
+        f"{GENERATED}/tables/{name}.tex" for name in tables
+    ]
+
+
+def get_paper_figures():
+    return [
+        f"{FIGURES}/{name}.pdf"
+        for name in ("parallel-queues", *PLAN.experiments, *PLAN.studies)
+    ]

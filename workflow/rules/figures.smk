@@ -8,7 +8,7 @@ rule plot_experiment:
         package=PACKAGE_ARTEFACT,
         style=STYLE,
         rows=f"{RESULTS}/experiments/{{experiment}}.json",
-        knees=get_knees,
+        knees=f"{RESULTS}/experiments/{{experiment}}.knees.json",
     output:
         pdf=f"{FIGURES}/{{experiment}}.pdf",
         png=f"{FIGURES}/{{experiment}}.png",

@@ -5,53 +5,24 @@ rule measure_experiment:
     input:
         package=PACKAGE_MEASURE,
         cells=get_cells,
+        logs=get_logs,
+        latency=get_experiment_latency_files,
     output:
-        f"{RESULTS}/experiments/{{experiment}}.json",
-    params:
-        experiment=get_experiment,
+        measures=f"{RESULTS}/experiments/{{experiment}}.json",
+        knees=f"{RESULTS}/experiments/{{experiment}}.knees.json",
+        compare=f"{RESULTS}/experiments/{{experiment}}.compare.json",
+        spread=f"{RESULTS}/experiments/{{experiment}}.spread.json",
     log:
         f"{LOGS}/measure_experiment/{{experiment}}.log",
     benchmark:
         f"{MACHINE}/benchmarks/measure_experiment/{{experiment}}.tsv"
-    script:
-        "../scripts/measure_experiment.py"
-
-
-rule measure_knees:
-    input:
-        package=PACKAGE_MEASURE,
-        measures=f"{RESULTS}/experiments/{{experiment}}.json",
-        latency=get_experiment_latency_files,
-    output:
-        f"{RESULTS}/experiments/{{experiment}}.knees.json",
     params:
         experiment=get_experiment,
         scenarios=get_experiment_scenarios,
-    log:
-        f"{LOGS}/measure_knees/{{experiment}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/measure_knees/{{experiment}}.tsv"
-    script:
-        "../scripts/measure_knees.py"
-
-
-rule compare_cells:
-    input:
-        package=PACKAGE_MEASURE,
-        cells=get_cells,
-        logs=get_logs,
-    output:
-        f"{RESULTS}/experiments/{{experiment}}.compare.json",
-    params:
-        experiment=get_experiment,
         bootstrap=PLAN.settings.bootstrap.model_dump(),
         seed=PLAN.settings.seed,
-    log:
-        f"{LOGS}/compare_cells/{{experiment}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/compare_cells/{{experiment}}.tsv"
     script:
-        "../scripts/compare_cells.py"
+        "../scripts/measure_experiment.py"
 
 
 rule measure_study:
@@ -61,12 +32,14 @@ rule measure_study:
     output:
         knees=f"{RESULTS}/studies/{{study}}.json",
         feasible=f"{RESULTS}/studies/{{study}}.feasible.json",
-    params:
-        study=get_study,
-        scenarios=get_study_scenarios,
+        facts=f"{RESULTS}/studies/{{study}}.facts.json",
+        summary=f"{RESULTS}/studies/{{study}}.summary.json",
     log:
         f"{LOGS}/measure_study/{{study}}.log",
     benchmark:
         f"{MACHINE}/benchmarks/measure_study/{{study}}.tsv"
+    params:
+        study=get_study,
+        scenarios=get_study_scenarios,
     script:
         "../scripts/measure_study.py"

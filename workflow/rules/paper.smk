@@ -29,7 +29,7 @@ rule write_appendix:
     benchmark:
         f"{MACHINE}/benchmarks/write_appendix.tsv"
     params:
-        experiments=get_built_experiments(),
+        experiments=get_experiments(),
     script:
         "../scripts/write_appendix.py"
 
@@ -50,7 +50,7 @@ rule record_provenance:
 
 # TeX works in a folder of its own, from nothing, so that no earlier run can show through. It finds
 # sources, generated files and figures by name, and writes neither dates nor paths into the PDF.
-rule build_paper:
+rule paper:
     input:
         sources=get_paper_sources(),
         generated=get_generated_files(),
@@ -59,9 +59,9 @@ rule build_paper:
         pdf=PDF,
         log=str(Path(PDF).with_suffix(".log")),
     log:
-        f"{LOGS}/build_paper.log",
+        f"{LOGS}/paper.log",
     benchmark:
-        f"{MACHINE}/benchmarks/build_paper.tsv"
+        f"{MACHINE}/benchmarks/paper.tsv"
     params:
         generated=GENERATED,
         figures=FIGURES,
@@ -75,6 +75,6 @@ rule build_paper:
         latexmk -norc -pdf -Werror -e '$bibtex_fudge = 0' -outdir={params.build:q} \
             -pdflatex='pdflatex -no-shell-escape -interaction=nonstopmode -halt-on-error %O %S' \
             paper/main.tex >{log:q} 2>&1
-        cp {params.build:q}/main.log {output.log:q}
-        cp {params.build:q}/main.pdf {output.pdf:q}
+        mv {params.build:q}/main.log {output.log:q}
+        mv {params.build:q}/main.pdf {output.pdf:q}
         """

@@ -1,5 +1,5 @@
 # Simulation: one job per cell of an experiment (its replications inside), one job per scenario of
-# a study.
+# a study and value of its first axis.
 
 
 rule simulate_cell:
@@ -11,12 +11,12 @@ rule simulate_cell:
     output:
         measures=f"{RESULTS}/cells/{{experiment}}/{{cell}}.json",
         log=f"{RESULTS}/logs/{{experiment}}/{{cell}}.parquet",
-    params:
-        job=get_cell_job,
     log:
         f"{LOGS}/simulate_cell/{{experiment}}/{{cell}}.log",
     benchmark:
         f"{MACHINE}/benchmarks/simulate_cell/{{experiment}}/{{cell}}.tsv"
+    params:
+        job=get_cell_job,
     script:
         "../scripts/simulate_cell.py"
 
@@ -26,16 +26,16 @@ rule map_knees:
         package=PACKAGE_SERVING,
         latency=get_latency_files,
     output:
-        f"{RESULTS}/knees/{{study}}/{{scenario}}.json",
+        f"{RESULTS}/knees/{{study}}/{{scenario}}__{{part}}.json",
+    log:
+        f"{LOGS}/map_knees/{{study}}/{{scenario}}__{{part}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/map_knees/{{study}}/{{scenario}}__{{part}}.tsv"
     params:
-        study=get_study,
+        study=get_study_part,
         scenario=get_scenario,
         requests=PLAN.settings.requests,
         warmup_cycles=PLAN.settings.warmup_cycles,
         seed=PLAN.settings.seed,
-    log:
-        f"{LOGS}/map_knees/{{study}}/{{scenario}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/map_knees/{{study}}/{{scenario}}.tsv"
     script:
         "../scripts/map_knees.py"

@@ -4,9 +4,15 @@
 rule tabulate_experiment:
     input:
         package=PACKAGE_ARTEFACT,
-        rows=f"{RESULTS}/experiments/{{experiment}}.json",
+        measures=f"{RESULTS}/experiments/{{experiment}}.json",
+        knees=f"{RESULTS}/experiments/{{experiment}}.knees.json",
+        compare=f"{RESULTS}/experiments/{{experiment}}.compare.json",
+        spread=f"{RESULTS}/experiments/{{experiment}}.spread.json",
     output:
-        f"{GENERATED}/tables/experiments/{{experiment}}.tex",
+        cells=f"{GENERATED}/tables/experiments/{{experiment}}.tex",
+        knees=f"{GENERATED}/tables/knees/{{experiment}}.tex",
+        compare=f"{GENERATED}/tables/compare/{{experiment}}.tex",
+        spread=f"{GENERATED}/tables/spread/{{experiment}}.tex",
     log:
         f"{LOGS}/tabulate_experiment/{{experiment}}.log",
     benchmark:
@@ -17,44 +23,14 @@ rule tabulate_experiment:
         "../scripts/tabulate_experiment.py"
 
 
-rule tabulate_knees:
-    input:
-        package=PACKAGE_ARTEFACT,
-        rows=f"{RESULTS}/experiments/{{experiment}}.knees.json",
-    output:
-        f"{GENERATED}/tables/knees/{{experiment}}.tex",
-    log:
-        f"{LOGS}/tabulate_knees/{{experiment}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_knees/{{experiment}}.tsv"
-    params:
-        experiment=get_experiment,
-    script:
-        "../scripts/tabulate_knees.py"
-
-
-rule tabulate_comparison:
-    input:
-        package=PACKAGE_ARTEFACT,
-        rows=f"{RESULTS}/experiments/{{experiment}}.compare.json",
-    output:
-        f"{GENERATED}/tables/compare/{{experiment}}.tex",
-    log:
-        f"{LOGS}/tabulate_comparison/{{experiment}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_comparison/{{experiment}}.tsv"
-    params:
-        experiment=get_experiment,
-    script:
-        "../scripts/tabulate_comparison.py"
-
-
 rule tabulate_study:
     input:
         package=PACKAGE_ARTEFACT,
         feasible=f"{RESULTS}/studies/{{study}}.feasible.json",
+        facts=f"{RESULTS}/studies/{{study}}.facts.json",
     output:
-        f"{GENERATED}/tables/studies/{{study}}.tex",
+        feasible=f"{GENERATED}/tables/studies/{{study}}.tex",
+        facts=f"{GENERATED}/tables/facts/{{study}}.tex",
     log:
         f"{LOGS}/tabulate_study/{{study}}.log",
     benchmark:

@@ -1,11 +1,58 @@
-"""Aggregate the replications of an experiment's cells to means with intervals."""
+"""Aggregate an experiment's cells: means with intervals, knees, paired comparisons, spreads.
 
-from anarchy.config import Experiment
+What an experiment does not ask for is written empty, so that all look alike.
+"""
+
+from anarchy import paths
+from anarchy.config import Bootstrap, Experiment, Scenario
 from anarchy.files import read_rows, write_rows
 from anarchy.jobs import job_log
-from anarchy.measure.aggregate import aggregate
+from anarchy.measure.aggregate import aggregate, compare, spread
+from anarchy.measure.cell import compare_logs
+from anarchy.measure.kneemap import knee_rows
+from anarchy.serving.latency import load_latency
+from anarchy.serving.log import read_log
+
+
+def measure_experiment() -> None:
+    experiment = Experiment.model_validate(snakemake.params.experiment)
+    keys = ["scenario", *experiment.sweep]
+    cells = [read_rows(path) for path in snakemake.input.cells]
+    rows = [row for cell in cells for row in cell]
+    measures = aggregate(rows, keys)
+    write_rows(snakemake.output.measures, measures)
+    write_rows(snakemake.output.knees, knees(experiment, measures))
+    write_rows(snakemake.output.compare, comparisons(experiment, keys, cells))
+    wanted = experiment.spread
+    spreads = spread(measures, keys, wanted.over, wanted.measures) if wanted else []
+    write_rows(snakemake.output.spread, spreads)
+
+
+def knees(experiment, measures):
+    if experiment.knee is None:
+        return []
+    scenarios = {
+        name: Scenario.model_validate(data) for name, data in snakemake.params.scenarios.items()
+    }
+    latencies = {
+        name: load_latency(paths.LATENCY, scenario.model.latency)
+        for name, scenario in scenarios.items()
+    }
+    return knee_rows(experiment, measures, scenarios, latencies)
+
+
+def comparisons(experiment, keys, cells):
+    wanted = experiment.compare
+    if wanted is None:
+        return []
+    if snakemake.input.logs:  # a recorded trace: the same requests are resampled on both sides
+        logs = [read_log(path) for path in snakemake.input.logs]
+        bootstrap = Bootstrap.model_validate(snakemake.params.bootstrap)
+        pairs = list(zip(cells, logs, strict=True))
+        return compare_logs(pairs, keys, wanted, bootstrap, snakemake.params.seed)
+    rows = [row for cell in cells for row in cell]
+    return compare(rows, keys, wanted.field, wanted.baseline, wanted.measures)
+
 
 with job_log(snakemake.log[0]):
-    experiment = Experiment.model_validate(snakemake.params.experiment)
-    rows = [row for path in snakemake.input.cells for row in read_rows(path)]
-    write_rows(snakemake.output[0], aggregate(rows, ["scenario", *experiment.sweep]))
+    measure_experiment()

@@ -3,7 +3,7 @@
 from anarchy.config import KneeMap, Scenario
 from anarchy.files import read_rows, write_rows
 from anarchy.jobs import job_log
-from anarchy.measure.kneemap import feasible_set
+from anarchy.measure.kneemap import fact_rows, feasible_set, summary_rows
 
 with job_log(snakemake.log[0]):
     study = KneeMap.model_validate(snakemake.params.study)
@@ -11,5 +11,8 @@ with job_log(snakemake.log[0]):
         name: Scenario.model_validate(data) for name, data in snakemake.params.scenarios.items()
     }
     rows = [row for path in snakemake.input.knees for row in read_rows(path)]
+    feasible = feasible_set(study, rows, scenarios)
     write_rows(snakemake.output.knees, rows)
-    write_rows(snakemake.output.feasible, feasible_set(study, rows, scenarios))
+    write_rows(snakemake.output.feasible, feasible)
+    write_rows(snakemake.output.facts, fact_rows(study, rows, feasible))
+    write_rows(snakemake.output.summary, summary_rows(study, rows, feasible))

@@ -12,6 +12,6 @@ with job_log(snakemake.log[0]):
         snakemake.wildcards.experiment,
         Experiment.model_validate(snakemake.params.experiment),
         read_rows(snakemake.input.rows),
-        read_rows(snakemake.input.knees) if snakemake.input.knees else [],
+        read_rows(snakemake.input.knees),
         Path(snakemake.output.pdf).with_suffix(""),
     )

@@ -1,6 +1,6 @@
 """Tabulate the scenarios and what was assumed in them."""
 
-from anarchy.artefact.tabulation import assumption_table, scenario_table
+from anarchy.artefact.reference_tables import assumption_table, scenario_table
 from anarchy.config import Scenario
 from anarchy.files import write_text
 from anarchy.jobs import job_log

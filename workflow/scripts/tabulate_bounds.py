@@ -1,6 +1,6 @@
 """Tabulate the reference bounds."""
 
-from anarchy.artefact.tabulation import bounds_table
+from anarchy.artefact.reference_tables import bounds_table
 from anarchy.files import read_rows, write_text
 from anarchy.jobs import job_log
 

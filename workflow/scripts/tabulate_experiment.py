@@ -1,11 +1,22 @@
-"""Tabulate the cells of an experiment."""
+"""Tabulate an experiment: cells, knees, comparison, spread; what it has not stays empty."""
 
-from anarchy.artefact.tabulation import experiment_table
+from anarchy.artefact.experiment_tables import (
+    comparison_table,
+    experiment_table,
+    knee_table,
+    spread_table,
+)
 from anarchy.config import Experiment
 from anarchy.files import read_rows, write_text
 from anarchy.jobs import job_log
 
 with job_log(snakemake.log[0]):
+    name = snakemake.wildcards.experiment
     experiment = Experiment.model_validate(snakemake.params.experiment)
-    rows = read_rows(snakemake.input.rows)
-    write_text(snakemake.output[0], experiment_table(snakemake.wildcards.experiment, experiment, rows))
+    for table, wanted, source, target in (
+        (experiment_table, True, snakemake.input.measures, snakemake.output.cells),
+        (knee_table, experiment.knee, snakemake.input.knees, snakemake.output.knees),
+        (comparison_table, experiment.compare, snakemake.input.compare, snakemake.output.compare),
+        (spread_table, experiment.spread, snakemake.input.spread, snakemake.output.spread),
+    ):
+        write_text(target, table(name, experiment, read_rows(source)) if wanted else "")

@@ -1,11 +1,14 @@
-"""Tabulate the feasible settings of a knee study."""
+"""Tabulate the feasible settings of a knee study and the facts that they meet."""
 
-from anarchy.artefact.tabulation import feasible_table
+from anarchy.artefact.reference_tables import facts_table, feasible_table
 from anarchy.config import KneeMap
 from anarchy.files import read_rows, write_text
 from anarchy.jobs import job_log
 
 with job_log(snakemake.log[0]):
+    name = snakemake.wildcards.study
     study = KneeMap.model_validate(snakemake.params.study)
-    rows = read_rows(snakemake.input.feasible)
-    write_text(snakemake.output[0], feasible_table(snakemake.wildcards.study, study, rows))
+    feasible = read_rows(snakemake.input.feasible)
+    facts = read_rows(snakemake.input.facts)
+    write_text(snakemake.output.feasible, feasible_table(name, study, feasible))
+    write_text(snakemake.output.facts, facts_table(name, study, facts) if facts else "")

@@ -14,24 +14,27 @@ HEADER = "% Written by the rule write_appendix from config/experiments; do not e
 def write_appendix(experiments: Mapping[str, Experiment], out: Path) -> None:
     """Write a page for every experiment, in the order of their names.
 
-    A page has title, question, what runs, the figure unless the text already shows it, and the
-    tables. Names of experiments are safe in LaTeX and in paths; all other text is escaped.
+    A page has title, question, what runs and the table of all cells. Figure, knees, comparison
+    and spread follow unless `figure.in_text` says that the paper's text shows them. Names of
+    experiments are safe in LaTeX and in paths; all other text is escaped.
     """
     pages = [_page(name, experiments[name]) for name in sorted(experiments)]
-    write_text(out, HEADER + "\n".join(pages))
+    write_text(out, HEADER + "\\clearpage\n".join(pages))
 
 
 def _page(name: str, experiment: Experiment) -> str:
     title = latex_escape(experiment.title)
     scenarios = ", ".join(map(scenario_name, experiment.scenarios))
-    sweep = "; ".join(f"{field_label(f).name}: {len(v)} values" for f, v in experiment.sweep.items())
+    sweep = "; ".join(
+        f"{field_label(f).name}: {len(v)} values" for f, v in experiment.sweep.items()
+    )
     lines = [
-        r"\clearpage",
         rf"\subsection{{{title}}}\label{{app:{name}}}",
         rf"\textit{{{latex_escape(experiment.question)}}}\par\smallskip",
         rf"\noindent Scenarios: {latex_escape(scenarios)}."
-        + (f" Swept: {latex_escape(sweep)}." if sweep else "")
-        + rf" File: \texttt{{config/experiments/{name}.yaml}}.",
+        + (f" Swept: {latex_escape(sweep)}." if sweep else ""),
+        rf"\par\noindent File: \texttt{{config/experiments/{name}.yaml}}.",
+        rf"\input{{tables/experiments/{name}}}",
     ]
     if not experiment.figure.in_text:
         lines += [
@@ -41,9 +44,10 @@ def _page(name: str, experiment: Experiment) -> str:
             rf"\caption{{{title}.}}\label{{fig:{name}}}",
             r"\end{figure}",
         ]
-    lines.append(rf"\input{{tables/experiments/{name}}}")
-    if experiment.knee:
-        lines.append(rf"\input{{tables/knees/{name}}}")
-    if experiment.compare:
-        lines.append(rf"\input{{tables/compare/{name}}}")
+        if experiment.knee:
+            lines.append(rf"\input{{tables/knees/{name}}}")
+        if experiment.compare:
+            lines.append(rf"\input{{tables/compare/{name}}}")
+        if experiment.spread:
+            lines.append(rf"\input{{tables/spread/{name}}}")
     return "\n".join(lines) + "\n"

@@ -20,9 +20,7 @@ def swept_values(experiment: Experiment, field: str) -> Sequence[Any]:
 
 def cell_order(experiment: Experiment, fields: Sequence[str], cell: Sequence[Any]) -> list[int]:
     """Sort key that keeps the order of the experiment's file."""
-    return [
-        position(v, swept_values(experiment, f)) for f, v in zip(fields, cell, strict=True)
-    ]
+    return [position(v, swept_values(experiment, f)) for f, v in zip(fields, cell, strict=True)]
 
 
 def position(value: Any, values: Sequence[Any]) -> int:
@@ -30,9 +28,7 @@ def position(value: Any, values: Sequence[Any]) -> int:
     return next((i for i, v in enumerate(values) if v == value), len(values))
 
 
-def by_cell(
-    fields: Sequence[str], rows: Sequence[Row]
-) -> dict[tuple[Any, ...], dict[str, Row]]:
+def by_cell(fields: Sequence[str], rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[str, Row]]:
     """Rows by the values of `fields`, then by measure id."""
     cells: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:

@@ -19,17 +19,18 @@ class Scale:
 
 
 def scale_for(unit: str | None, values: Iterable[float | None]) -> Scale:
-    """How to print values of a stored unit: seconds below one second are printed in ms.
+    """How to print values of a stored unit: seconds below one as ms, bytes from 10^9 on as GB.
 
     "1" and null are dimensionless. One scale serves all values given, so that a column or an axis
     has a single unit.
     """
     if unit in (None, "", "1"):
         return Scale(1.0, "")
-    if unit == "s":
-        largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
-        if 0 < largest < 1:
-            return Scale(1000.0, "ms")
+    largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
+    if unit == "s" and 0 < largest < 1:
+        return Scale(1000.0, "ms")
+    if unit in ("bytes", "bytes/s") and largest >= 1e9:
+        return Scale(1e-9, unit.replace("bytes", "GB"))
     return Scale(1.0, str(unit))
 
 
@@ -58,6 +59,16 @@ def number(value: float | None, digits: int = 4) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def scaled(value: float | None, factor: float, digits: int = 4) -> str:
+    """`value * factor` as `number` prints it."""
+    return number(None if value is None else _times(value, factor), digits)
+
+
+def with_unit(text: str, unit: str) -> str:
+    """A printed value with its unit; a missing value has none."""
+    return f"{text} {unit}" if unit and text != MISSING else text
+
+
 def with_interval(
     value: float | None, lo: float | None, hi: float | None, factor: float = 1.0
 ) -> str:
@@ -67,7 +78,7 @@ def with_interval(
     Without an interval, or with one of width zero, it is the value to four digits.
     """
     if value is None or lo is None or hi is None or not all(map(math.isfinite, (value, lo, hi))):
-        return number(None if value is None else _times(value, factor))
+        return scaled(value, factor)
     value, lo, hi = value * factor, lo * factor, hi * factor
     half = (hi - lo) / 2
     # Rounding to 12 stored digits leaves a sliver of width on constants.
@@ -81,6 +92,7 @@ def with_interval(
 
 
 def _times(value: float, factor: float) -> float:
+    """Keeps an integer one where nothing is to be scaled."""
     return value if factor == 1.0 else value * factor
 
 

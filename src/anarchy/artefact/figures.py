@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -58,21 +59,22 @@ def plot_experiment(
 def _plot_panels(
     experiment: Experiment, rows: Sequence[Row], knees: Sequence[Row], out_base: Path
 ) -> None:
-    """One panel a measure, two beside each other, as lines or bars."""
+    """One panel a measure, two lines or three bar charts beside each other."""
     wanted = experiment.figure
     x_values = swept_values(experiment, wanted.x)
     numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in x_values)
     as_bars = wanted.kind == "bar"
-    columns = 1 if len(wanted.y) == 1 else 2
-    height = 2.6 if columns == 1 else 2.1 * math.ceil(len(wanted.y) / 2)
+    columns = min(len(wanted.y), 3 if as_bars else 2)
+    down = math.ceil(len(wanted.y) / columns)
+    height = 2.6 if columns == 1 else 2.1 * down
     with canvas(out_base, WIDTH * (0.72 if columns == 1 else 1.0), height + 0.2) as figure:
         shared: list[Series] = []
         panels: list[tuple[Axes, list[Series], Scale]] = []
         for i, measure in enumerate(wanted.y):
-            axes = figure.add_subplot(math.ceil(len(wanted.y) / columns), columns, i + 1)
+            axes = figure.add_subplot(down, columns, i + 1)
             chosen = [row for row in rows if row["id"] == measure]
             positions = None if numeric and not as_bars else x_values
-            shared = _series(experiment, chosen, positions)
+            shared = series_of(experiment, chosen, positions)
             scale = scale_for(chosen[0].get("unit"), [row["value"] for row in chosen])
             names = [value_text(wanted.x, v, x_values) for v in x_values]
             if as_bars:
@@ -100,7 +102,7 @@ def _name_series(
 ) -> None:
     """Label lines at their ends; bars, and lines too many for that, in a legend below."""
     series = panels[0][1]
-    handles = list(marks)
+    handles: list[Artist] = list(marks)
     if len(series) > 1:
         if as_bars:
             handles = [*panels[0][0].get_legend_handles_labels()[0], *marks]
@@ -180,8 +182,8 @@ def _estimate(
     return (row["value"], row.get("lo"), row.get("hi")) if row else (None, None, None)
 
 
-def _series(
-    experiment: Experiment, rows: Sequence[Row], positions: Sequence[Any] | None
+def series_of(
+    experiment: Experiment, rows: Sequence[Row], positions: Sequence[Any] | None = None
 ) -> list[Series]:
     """The lines of one measure; with `positions`, x is the place of its value among them."""
     x = experiment.figure.x
@@ -229,9 +231,7 @@ def _knees_of(
 def _knee_legend() -> list[Line2D | Patch]:
     return [
         Patch(color="#555555", alpha=0.2, linewidth=0, label="knee: first saturated grid step"),
-        Line2D(
-            [], [], marker="v", color="#555555", linestyle="none", label="operational bound N*"
-        ),
+        Line2D([], [], marker="v", color="#555555", linestyle="none", label="operational bound N*"),
     ]
 
 
@@ -240,9 +240,7 @@ def plot_parallel_queues(rows: Sequence[Row], out_base: Path) -> None:
     lines: dict[str, list[tuple[Any, float | None, float | None, float | None]]] = {}
     for row in rows:
         lines.setdefault(str(row["rates"]), []).append((row["load"], row["value"], None, None))
-    series = [
-        Series(f"rates {rates}", {}, sorted(points)) for rates, points in lines.items()
-    ]
+    series = [Series(f"rates {rates}", {}, sorted(points)) for rates, points in lines.items()]
     with canvas(out_base, WIDTH * 0.72, 2.6) as figure:
         axes = figure.add_subplot()
         draw_lines(axes, series, Scale(1.0, ""), log_x=False, log_y=False)
@@ -251,5 +249,3 @@ def plot_parallel_queues(rows: Sequence[Row], out_base: Path) -> None:
         axes.set_title("price of anarchy")
         figure.draw_without_rendering()
         label_lines(axes, series, Scale(1.0, ""))
-
-

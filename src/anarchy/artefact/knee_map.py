@@ -74,9 +74,7 @@ def plot_knee_map(
         figure.legend(handles=_legend(study), loc="outside upper center", ncols=5)
 
 
-def _draw_cell(
-    axes: Axes, column: int, row: int, study: KneeMap, found: Row, verdict: Row
-) -> None:
+def _draw_cell(axes: Axes, column: int, row: int, study: KneeMap, found: Row, verdict: Row) -> None:
     knee = found["value"]
     face = _face(knee, study)
     corner = (column - 0.5, row - 0.5)
@@ -124,7 +122,9 @@ def _legend(study: KneeMap) -> list[Patch | Line2D]:
         Patch(color=INSIDE, label=f"published: ({above}, {upto}]"),
         Patch(color=ABOVE, alpha=0.5, label=f"knee > {upto}"),
         Patch(fill=False, edgecolor="black", linewidth=1.1, label="so in every scenario"),
-        Line2D([], [], marker="*", markersize=6, color="black", linestyle="none", label="setting used"),
+        Line2D(
+            [], [], marker="*", markersize=6, color="black", linestyle="none", label="setting used"
+        ),
     ]
 
 

@@ -188,4 +188,3 @@ def _read_list(path: Path) -> list[Any]:
     if not isinstance(data, list):
         raise InputError(f"{path}: expected a list of macros, not {type(data).__name__}")
     return data
-

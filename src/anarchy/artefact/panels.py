@@ -30,7 +30,9 @@ class Series:
         return [_finite(point[index], factor) for point in self.points]
 
 
-def draw_lines(axes: Axes, series: Sequence[Series], scale: Scale, log_x: bool, log_y: bool) -> None:
+def draw_lines(
+    axes: Axes, series: Sequence[Series], scale: Scale, log_x: bool, log_y: bool
+) -> None:
     """Lines with markers and 95 % bands.
 
     Earlier lines are wider than later ones, so that lines on top of each other all show.
@@ -50,11 +52,8 @@ def draw_lines(axes: Axes, series: Sequence[Series], scale: Scale, log_x: bool, 
             markeredgewidth=0.7,
         )
         axes.fill_between(x, lo, hi, color=colour(i), alpha=0.22, linewidth=0)
-    _scale_axes(axes, [p[0] for s in series for p in s.points], log_x, log_y)
-    if not log_y and axes.get_ylim()[0] > 0:
-        # A quantity with a zero starts there, unless that would squeeze it into the top.
-        low, high = axes.get_ylim()
-        axes.set_ylim(bottom=0 if low < 0.5 * high else None)
+    _scale_x(axes, [p[0] for s in series for p in s.points], log_x)
+    _scale_values(axes, [v for line in series for v in line.column(1)], log_y)
 
 
 def label_lines(axes: Axes, series: Sequence[Series], scale: Scale) -> None:
@@ -68,9 +67,7 @@ def label_lines(axes: Axes, series: Sequence[Series], scale: Scale) -> None:
             ends.append((float(height), i, *finite[-1]))
     points = axes.get_window_extent().height / axes.figure.dpi * 72
     ends.sort()
-    for (_, i, x, y), height in zip(
-        ends, _spread([e[0] for e in ends], 8.5 / points), strict=True
-    ):
+    for (_, i, x, y), height in zip(ends, _spread([e[0] for e in ends], 8.5 / points), strict=True):
         axes.annotate(
             series[i].label,
             xy=(x, y),
@@ -130,11 +127,7 @@ def draw_bars(
             axes.errorbar(at, y, yerr=sides, fmt="none", ecolor="#333333", elinewidth=0.8)
     axes.set_xticks(range(len(categories)), categories)
     axes.grid(visible=False, axis="x")
-    if log_y:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(v, 3)))
-    else:
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: number(v, 3)))
+    _scale_values(axes, [v for bars in series for v in bars.column(1)], log_y)
 
 
 def draw_heatmap(
@@ -153,9 +146,7 @@ def draw_heatmap(
             red, green, blue, _ = image.cmap(norm(values[j][i]))
             dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
             text = with_interval(*cell, scale.factor).replace(" ", "\n", 1)
-            axes.text(
-                i, j, text, ha="center", va="center", fontsize=6, color="w" if dark else "k"
-            )
+            axes.text(i, j, text, ha="center", va="center", fontsize=6, color="w" if dark else "k")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -170,22 +161,32 @@ def norm_for(values: Sequence[float | None], scale: Scale, log: bool) -> Normali
     return LogNorm(low, high) if log and low > 0 else Normalize(low, high)
 
 
-def _scale_axes(axes: Axes, x: Sequence[float], log_x: bool, log_y: bool) -> None:
-    plain = FuncFormatter(lambda v, _: number(v, 3))
-    positive = min(x) > 0
-    if log_x and positive:
+def _formatter() -> FuncFormatter:
+    return FuncFormatter(lambda value, _: number(value, 3))
+
+
+def _scale_x(axes: Axes, x: Sequence[float], log: bool) -> None:
+    log = log and min(x) > 0
+    if log:
         axes.set_xscale("log", base=2)
-    axes.set_xticks(ticks(sorted(set(x)), log_x and positive))
+    axes.set_xticks(ticks(sorted(set(x)), log))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(plain)
-    if log_y:
+    axes.xaxis.set_major_formatter(_formatter())
+
+
+def _scale_values(axes: Axes, values: Sequence[float], log: bool) -> None:
+    """A log scale if asked for and possible; else zero is shown if that squeezes nothing."""
+    low, high = axes.get_ylim()
+    if log and any(v > 0 for v in values):
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0), numticks=12))
         low, high = axes.get_ylim()
-        if high / low > 200:
-            axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
+        axes.yaxis.set_major_locator(
+            LogLocator(10, subs=(1.0, 2.0, 5.0) if high < 200 * low else (1.0,), numticks=12)
+        )
         axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(plain)
+    elif 0 < low < 0.5 * high:
+        axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(_formatter())
 
 
 def ticks(values: Sequence[float], log: bool, most: int = 9) -> list[float]:

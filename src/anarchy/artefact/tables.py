@@ -4,6 +4,7 @@ Cells and heads are plain Unicode text; they are escaped here and nowhere else. 
 rows; its own LaTeX formats break on a Greek letter and have no booktabs rules over several pages.
 """
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from anarchy.artefact.latex import latex_escape
 
 Cells = Sequence[str]
 
-# More rows than this go over several pages; up to this many float as one block.
+# A body of more lines than this goes over several pages; up to this many float as one block.
 LONG = 35
 # A head wraps at this many characters.
-HEAD_WIDTH = 14
+HEAD_WIDTH = 11
 # What fits into the text width in \footnotesize: 455 pt, 4.4 pt a character, 8 pt between columns.
 TEXT_WIDTH, CHARACTER, GAP = 455.0, 4.4, 8.0
 
@@ -36,15 +37,16 @@ class Column:
 
 
 def latex_table(columns: Sequence[Column], rows: Sequence[Cells], caption: str, label: str) -> str:
-    """A complete table environment: a float, or a longtable when it has more than `LONG` rows.
+    """A complete table environment: a float, or a longtable when it has more than `LONG` lines.
 
-    An empty row is a gap between groups. The caption is plain text; the label is `tab:<label>`.
+    An empty row is a gap between groups. The caption is plain text without its full stop; the
+    label becomes `tab:<label>`.
     """
     spec = "".join(_spec(column) for column in columns)
     head = " & ".join(_head(column) for column in columns) + r" \\"
     body = "\n".join(_body(rows, len(columns)))
-    title = rf"\caption{{{latex_escape(caption)}}}\label{{tab:{label}}}"
-    if len(rows) <= LONG:
+    title = rf"\caption{{{latex_escape(caption)}.}}\label{{tab:{label}}}"
+    if sum(_lines(columns, row) for row in rows) <= LONG:
         return (
             "\\begin{table}[htbp]\n\\centering\\footnotesize\n"
             f"{title}\n\\begin{{tabular}}{{@{{}}{spec}@{{}}}}\n\\toprule\n{head}\n\\midrule\n"
@@ -117,6 +119,13 @@ def _body(rows: Sequence[Cells], width: int) -> Iterator[str]:
     lines = iter(text.split("\n"))
     for row in rows:
         yield next(lines) if row else r"\addlinespace"
+
+
+def _lines(columns: Sequence[Column], row: Cells) -> int:
+    """Lines that a row takes: as many as its fullest paragraph."""
+    fits = [max(1.0, c.share * TEXT_WIDTH / CHARACTER) for c in columns]
+    paragraphs = [(c, n) for c, n, k in zip(row, fits, columns, strict=False) if k.align == "p"]
+    return max([1, *(math.ceil(len(cell) / n) for cell, n in paragraphs)])
 
 
 def _width(column: Column, cells: Sequence[str]) -> float:

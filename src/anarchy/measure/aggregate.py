@@ -6,6 +6,7 @@ which are passed on. Output rows come in the order in which cells and measures f
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, pstdev
 from typing import Any
 
 from anarchy.errors import InputError, suggest
@@ -77,6 +78,46 @@ def compare(
         first = next(iter(group.values()))
         pairs = [(group[r]["value"], reference[r]["value"]) for r in sorted(group)]
         result.append(_compared(head, first, pairs, confidence))
+    return result
+
+
+def spread(
+    rows: Iterable[Row], keys: Sequence[str], over: Sequence[str], measures: Sequence[str]
+) -> Rows:
+    """How much the means of cells differ over the settings of the fields `over`.
+
+    `rows` come from `aggregate`. Columns: the other keys, id, label, value (coefficient of
+    variation of the cells' means), least and most (the smallest and the largest mean), noise
+    (half the mean width of the cells' intervals over the mean: what intervals alone would
+    explain), n (settings). Value and noise are null where a mean is missing or the overall mean
+    is not positive. Raises InputError for a field or measure that does not occur.
+    """
+    rows = list(rows)
+    for field in over:
+        _check_occurs("field", field, keys)
+    for measure in measures:
+        _check_occurs("measure", measure, [row["id"] for row in rows])
+    fixed = [key for key in keys if key not in over]
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        if row["id"] in measures:
+            groups.setdefault((*(row[key] for key in fixed), row["id"]), []).append(row)
+    result: Rows = []
+    for cell, group in groups.items():
+        head: dict[str, Any] = dict(zip([*fixed, "id"], cell, strict=True))
+        head |= {key: group[0][key] for key in ("label", "unit") if key in group[0]}
+        values = [row["value"] for row in group if row["value"] is not None]
+        found: dict[str, Any] = {"value": None, "least": None, "most": None, "noise": None}
+        if len(values) == len(group) and sum(values) > 0:
+            mean = fmean(values)
+            widths = [row["hi"] - row["lo"] for row in group if row["lo"] is not None]
+            found = {
+                "value": pstdev(values) / mean,
+                "least": min(values),
+                "most": max(values),
+                "noise": fmean(widths) / 2 / mean if len(widths) == len(group) else None,
+            }
+        result.append(head | found | {"n": len(group)})
     return result
 
 

@@ -33,11 +33,13 @@ def knee_interval(points: Sequence[tuple[float, float]], busy: float = 0.995) ->
     return below, None
 
 
-def find_knee(busy_at: Callable[[int], float], busy: float, largest: int) -> int | None:
+def find_knee(
+    busy_at: Callable[[int], float], busy: float, largest: int, guess: int = 1
+) -> int | None:
     """The smallest concurrency whose busiest station is busy at least a share `busy` of the time.
 
-    Doubles from 1 until saturated, then bisects: about 2 log2(knee) calls, each concurrency at
-    most once. That is exact if `busy_at` never falls as concurrency grows; a simulation only
+    Brackets the knee from `guess` in steps that double, then bisects; each concurrency is tried
+    at most once. That is exact if `busy_at` never falls as concurrency grows; a simulation only
     nearly obeys. So the result is moved down until neither of its two lower neighbours is
     saturated. None if `largest` is not saturated. Raises ValueError for largest < 1.
     """
@@ -50,11 +52,15 @@ def find_knee(busy_at: Callable[[int], float], busy: float, largest: int) -> int
             known[clients] = busy_at(clients) >= busy
         return known[clients]
 
-    low, high = 0, 1
+    high = min(max(guess, 1), largest)
+    low, step = high, 1
     while not saturated(high):
         if high == largest:
             return None
-        low, high = high, min(2 * high, largest)
+        low, high, step = high, min(high + step, largest), 2 * step
+    step = 1
+    while saturated(low):
+        low, high, step = max(low - step, 0), low, 2 * step
     while True:
         while high - low > 1:
             middle = (low + high) // 2

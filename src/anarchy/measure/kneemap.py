@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from anarchy.config import ClosedLoop, Experiment, KneeMap, Scenario, get_field, with_fields
+from anarchy.config import ClosedLoop, Experiment, Fact, KneeMap, Scenario, get_field, with_fields
 from anarchy.errors import InputError
 from anarchy.games.knee import operational_knee
 from anarchy.measure.knee import find_knee, knee_interval
+from anarchy.measure.measures import get_measure
 from anarchy.serving.cluster import simulate
 from anarchy.serving.latency import Latency
 
@@ -89,7 +90,9 @@ def simulated_knee(
         )
         return float(np.max(run.prefill_work) / (run.end - run.start))
 
-    return find_knee(load_at, busy, largest)
+    bound = operational_bound(scenario, latency)
+    guess = 1 if bound is None or math.isinf(bound) else round(bound)
+    return find_knee(load_at, busy, largest, guess)
 
 
 def map_knees(
@@ -116,19 +119,44 @@ def map_knees(
             warmup_cycles=warmup_cycles,
             seed=seed,
         )
-        bound = operational_bound(changed, latency)
-        rows.append(
-            {
-                "scenario": name,
-                **values,
-                "id": "knee",
-                "value": knee,
-                "unit": "clients",
-                "operational": bound,
-                "inside": knee is not None and study.above < knee <= study.upto,
-            }
-        )
+        row: Row = {
+            "scenario": name,
+            **values,
+            "id": "knee",
+            "value": knee,
+            "unit": "clients",
+            "operational": operational_bound(changed, latency),
+            "inside": knee is not None and study.above < knee <= study.upto,
+        }
+        for number, fact in enumerate(study.facts):
+            # Only members of the feasible set are judged; the others need not be run.
+            row[f"fact:{number}"] = (
+                _judged(study, fact, changed, latency, requests, warmup_cycles, seed)
+                if row["inside"]
+                else None
+            )
+        rows.append(row)
     return rows
+
+
+def _judged(
+    study: KneeMap,
+    fact: Fact,
+    scenario: Scenario,
+    latency: Latency,
+    requests: int,
+    warmup_cycles: float,
+    seed: int,
+) -> float | None:
+    """The measure of a fact, from one run at its load."""
+    run = simulate(
+        with_fields(scenario, {"workload.clients": fact.clients}, fact.claim),
+        latency,
+        seed=seed,
+        requests=requests,
+        warmup_cycles=warmup_cycles,
+    )
+    return get_measure(fact.measure, study.estimators).compute(run, latency.itl)
 
 
 def feasible_set(study: KneeMap, rows: Sequence[Row], chosen: Mapping[str, Scenario]) -> list[Row]:
@@ -159,6 +187,83 @@ def feasible_set(study: KneeMap, rows: Sequence[Row], chosen: Mapping[str, Scena
         for scenario in study.scenarios:
             combination[f"knee:{scenario}"] = by_scenario[scenario]["value"]
         result.append(combination)
+    return result
+
+
+def fact_rows(study: KneeMap, rows: Sequence[Row], feasible: Sequence[Row]) -> list[Row]:
+    """One row per published fact: the range of its measure over the feasible set.
+
+    Columns: id (the claim), text, measure, clients, at_least and at_most (as published), lo and
+    hi (over members and scenarios), n (members), met (members that meet it in all scenarios).
+    """
+    members = [
+        tuple(member[axis] for axis in study.axes) for member in feasible if member["feasible"]
+    ]
+    result: list[Row] = []
+    for number, fact in enumerate(study.facts):
+        values: dict[tuple[Any, ...], list[float]] = {member: [] for member in members}
+        for row in rows:
+            member = tuple(row[axis] for axis in study.axes)
+            value = row[f"fact:{number}"]
+            if member in values and value is not None:
+                values[member].append(value)
+        found = [value for member in values.values() for value in member]
+        least = -math.inf if fact.at_least is None else fact.at_least
+        most = math.inf if fact.at_most is None else fact.at_most
+        met = [
+            bool(member) and all(least <= value <= most for value in member)
+            for member in values.values()
+        ]
+        result.append(
+            {
+                "id": fact.claim,
+                "text": fact.text,
+                "measure": fact.measure,
+                "clients": fact.clients,
+                "at_least": fact.at_least,
+                "at_most": fact.at_most,
+                "lo": min(found, default=None),
+                "hi": max(found, default=None),
+                "n": len(members),
+                "met": sum(met),
+            }
+        )
+    return result
+
+
+def summary_rows(study: KneeMap, rows: Sequence[Row], feasible: Sequence[Row]) -> list[Row]:
+    """What the text says of a knee map: rows {id, value, n}.
+
+    `bound-error:<value>` is the largest |knee / N* - 1| over the knees that both methods find
+    with the study's first axis at that value.
+    """
+    members = [member for member in feasible if member["feasible"]]
+    knees = [
+        value for member in members for key, value in member.items() if key.startswith("knee:")
+    ]
+    result: list[Row] = [
+        {"id": "combinations", "value": len(feasible), "n": len(feasible)},
+        {"id": "feasible", "value": len(members), "n": len(feasible)},
+        {
+            "id": "chosen-feasible",
+            "value": sum(bool(member["chosen"]) for member in members),
+            "n": len(feasible),
+        },
+        {"id": "least-knee", "value": min(knees, default=None), "n": len(knees)},
+        {"id": "largest-knee", "value": max(knees, default=None), "n": len(knees)},
+    ]
+    first = next(iter(study.axes))
+    for value in study.axes[first]:
+        errors = [
+            abs(row["value"] / row["operational"] - 1)
+            for row in rows
+            if row[first] == value
+            and row["value"]
+            and row["operational"]
+            and math.isfinite(row["operational"])
+        ]
+        worst = max(errors, default=None)
+        result.append({"id": f"bound-error:{value}", "value": worst, "n": len(errors)})
     return result
 
 

@@ -8,6 +8,7 @@ import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,9 @@ from anarchy.traces import TraceData
 
 # Warm-up of a Poisson run, as a share of the requests measured after it.
 POISSON_WARMUP = 0.1
+
+NO_CHOICE = [0.0]
+"""The cost vector of a pool of one worker."""
 
 
 def simulate(
@@ -86,7 +90,8 @@ class _Cluster:
         self._latency = latency
         self._generators = streams(seed, replication)
         self._workload = self._make_workload(requests, warmup_cycles, trace)
-        self._finished: list[Request] = []
+        self._arrived: list[Request] = []  # in order of arrival, the order of the log
+        self._completions = 0
 
         topology, engine = scenario.topology, scenario.engine
         tokens = self._workload.block_tokens
@@ -208,22 +213,26 @@ class _Cluster:
     # The way of a request, in order.
 
     def _route_prefill(self, request: Request) -> None:
+        self._arrived.append(request)
+        caches = self._prefill_caches
+        if len(self._prefill) == 1:  # nothing to decide, so the router has no part in it
+            request.prefill_cost = NO_CHOICE
+            overlap = 0 if caches is None else caches.overlap(0, request.blocks)
+            self._prefill[0].submit(request, overlap)
+            return
         view = self._prefill_view
         view.footprint = request.footprint
-        if self._prefill_caches is not None:
-            view.overlaps = self._prefill_caches.overlaps(request.blocks)
+        if caches is not None:
+            view.overlaps = caches.overlaps(request.blocks)
         costs = self._prefill_policy.costs(view)
-        worker = (
-            self._prefill_policy.choose(view, costs, self._prefill_ties, self._softmax)
-            if len(costs) > 1
-            else 0
-        )
+        worker = self._prefill_policy.choose(view, costs, self._prefill_ties, self._softmax)
         request.prefill_cost = costs
         self._prefill_active[worker] += 1
         self._prefill[worker].submit(request, view.overlaps[worker])
 
     def _prefilled(self, request: Request) -> None:
-        self._prefill_active[request.prefill_worker] -= 1
+        if len(self._prefill) > 1:
+            self._prefill_active[request.prefill_worker] -= 1
         delay = self._handoff_time(request.input_tokens)
         if delay > 0:
             request.callbacks = self._handed_off
@@ -260,9 +269,7 @@ class _Cluster:
         worker = request.decode_worker
         self._decode_active[worker] -= 1
         self._decode_blocks[worker] -= request.footprint
-        finished = self._finished
-        finished.append(request)
-        count = len(finished)
+        count = request.completion = self._completions = self._completions + 1
         extent = self._workload.extent
         if count == extent.warmup:
             self._window_opened = self._meters()
@@ -287,12 +294,11 @@ class _Cluster:
 
     def _collect(self) -> Run:
         begin, end = self._window_opened, self._meters()
-        counted = np.zeros(len(self._finished), dtype=bool)
-        counted[self._workload.extent.warmup :] = True
-        order = np.argsort([request.arrival for request in self._finished], kind="stable")
+        done = [request for request in self._arrived if request.completion]
+        warmup = self._workload.extent.warmup
         return Run(
-            log=_log([self._finished[i] for i in order], self._scenario.engine.first_token),
-            measured=counted[order],
+            log=_log(done, self._scenario.engine.first_token),
+            measured=np.array([request.completion > warmup for request in done], dtype=bool),
             start=begin.time,
             end=end.time,
             prefill_busy=end.prefill_busy - begin.prefill_busy,
@@ -307,14 +313,14 @@ def _cache_sizes(caches: PrefixCaches | None, workers: int) -> Callable[[], list
 
 
 def _log(requests: list[Request], first_token: str) -> RequestLog:
-    def column(name: str, kind: Any) -> Any:
-        return np.array([getattr(request, name) for request in requests], dtype=kind)
+    count = len(requests)
+
+    def column(name: str, kind: type) -> Any:
+        return np.fromiter(map(attrgetter(name), requests), kind, count)
 
     def matrix(name: str) -> Any:
-        values = np.fromiter(
-            chain.from_iterable(getattr(request, name) for request in requests), np.float64
-        )
-        return values.reshape(len(requests), -1)
+        values = chain.from_iterable(map(attrgetter(name), requests))
+        return np.fromiter(values, np.float64).reshape(count, -1)
 
     floats, integers = np.float64, np.int64
     first = {"prefill": "prefill_end", "handoff": "routed", "decode-step": "first_token"}

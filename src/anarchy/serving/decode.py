@@ -116,12 +116,14 @@ class DecodeWorker(Happening):
             self._context -= request.input_tokens + request.output_tokens
             finished.append(request)
         joined = self._admit(now) if self._waiting else ()
-        if self._batch:
+        batch = self._batch
+        if batch:
             steps = ends[0][0] - made
-            start, value, slope = self._latency.itl_line(self._batch)
-            if self._context / self._batch + steps <= start:
-                slope = 0.0  # the context stays below the sloped part until the next end
-            self._line = (start, value, slope)
+            line = self._latency.itl_line(batch)
+            start, value, slope = line
+            if slope and self._context + batch * steps <= batch * start:
+                line = (start, value, 0.0)  # below the sloped part until the next end
+            self._line = line
             self._schedule(now + self._duration(steps), steps)
             if self._first_token_is_step:
                 for request in joined:

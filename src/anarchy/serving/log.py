@@ -72,8 +72,8 @@ class Run:
 
     `start` and `end` (seconds) bound the window after warm-up; `prefill_busy` and `decode_busy`
     are the seconds within it that each worker computed, `prefill_work` those that the same
-    prompts would have taken in full steps (equal to busy without batching). `log` holds all requests that arrived
-    and were done; `measured` marks those that count (done within the window).
+    prompts would have taken in full steps (equal to busy without batching). `log` holds all
+    requests that arrived and were done; `measured` marks those done within the window.
     `extrapolated` counts look-ups beyond the latency table.
     """
 

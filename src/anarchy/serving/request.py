@@ -11,6 +11,7 @@ class Request(Happening):
         "blocks",
         "cached_tokens",
         "client",
+        "completion",
         "decode_active",
         "decode_cost",
         "decode_start",
@@ -56,6 +57,7 @@ class Request(Happening):
         self.footprint = footprint
         self.client = client
         self.cached_tokens = 0
+        self.completion = 0  # 1 for the first request done, and so on; 0 before
         self.promised = 0
         self.prefill_cost: list[float] = []
         self.decode_cost: list[float] = []

@@ -1,12 +1,21 @@
-"""Which rows and columns each table of the paper has; how a table looks is `tables`."""
+"""The tables of an experiment: which rows and columns they have; the looks are `tables`."""
 
 from collections.abc import Mapping, Sequence
 
 from anarchy.artefact.cells import by_cell, cell_fields, cell_order, position, swept_values
-from anarchy.artefact.display import MISSING, Scale, labelled, number, scale_for, with_interval
-from anarchy.artefact.labels import axis_label, field_label, scenario_name, value_text
+from anarchy.artefact.display import (
+    MISSING,
+    Scale,
+    labelled,
+    number,
+    scale_for,
+    scaled,
+    with_interval,
+    with_unit,
+)
+from anarchy.artefact.labels import axis_label, field_label, value_text
 from anarchy.artefact.tables import Column, latex_table, wide_table
-from anarchy.config import Experiment, KneeMap, Scenario, get_field
+from anarchy.config import Experiment
 from anarchy.errors import InputError, suggest
 from anarchy.files import Row
 
@@ -41,8 +50,8 @@ def experiment_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> 
         _key_columns(experiment, fields, rows),
         columns,
         body,
-        f"{experiment.title}: values with 95 % intervals.",
-        f"experiment:{name}",
+        f"{experiment.title}: values with 95 % intervals",
+        f"experiments:{name}",
     )
 
 
@@ -66,7 +75,7 @@ def knee_table(name: str, experiment: Experiment, knees: Sequence[Row]) -> str:
     ]
     caption = (
         f"{experiment.title}: the grid interval in which the load first reaches "
-        f"{number(100 * experiment.knee.busy)} % of capacity, and where the asymptotes cross."
+        f"{number(100 * experiment.knee.busy)} % of capacity, and where the asymptotes cross"
     )
     return latex_table(columns, body, caption, f"knees:{name}")
 
@@ -103,7 +112,7 @@ def comparison_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> 
                 *(value_text(f, row.get(f), swept_values(experiment, f)) for f in fields),
                 value_text(field, row["alternative"], swept),
                 value_text(field, row["baseline"], swept),
-                _with_unit(_estimate(row, scale), scale.unit),
+                with_unit(_estimate(row, scale), scale.unit),
                 number(row.get("ratio"), 3),
                 "yes" if row["differs"] else "no",
             ]
@@ -120,120 +129,51 @@ def comparison_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> 
     ]
     caption = (
         f"{experiment.title}: paired differences with 95 % intervals; they differ where the "
-        "interval leaves out zero."
+        "interval leaves out zero"
     )
     return latex_table(columns, body, caption, f"compare:{name}")
 
 
-def feasible_table(name: str, study: KneeMap, feasible: Sequence[Row]) -> str:
-    """The settings under which every scenario has the published knee; the chosen one is marked."""
-    axes = list(study.axes)
-    columns = [Column(axis_label(axis, study.axes[axis]), "r") for axis in axes]
-    columns += [Column(f"knee {scenario_name(s)}", "r") for s in study.scenarios]
-    body = [
-        [
-            *(value_text(axis, row[axis], study.axes[axis]) for axis in axes),
-            *(number(row.get(f"knee:{s}")) for s in study.scenarios),
-            "chosen" if row["chosen"] else "",
-        ]
-        for row in sorted(
-            (row for row in feasible if row["feasible"]),
-            key=lambda row: [position(row[axis], study.axes[axis]) for axis in axes],
+def spread_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> str:
+    """One row a measure and setting held fixed: how far the means of the other settings differ."""
+    if experiment.spread is None:
+        raise InputError(f"experiment {name}: has no `spread` to tabulate")
+    fields = [f for f in cell_fields(experiment) if f not in experiment.spread.over]
+    measures = experiment.spread.measures
+    body = []
+    for row in sorted(
+        rows,
+        key=lambda r: (
+            position(r["id"], measures),
+            cell_order(experiment, fields, tuple(r[f] for f in fields)),
+        ),
+    ):
+        scale = scale_for(row.get("unit"), [row["least"], row["most"]])
+        body.append(
+            [
+                labelled(str(row["label"]), scale.unit),
+                *(value_text(f, row[f], swept_values(experiment, f)) for f in fields),
+                scaled(row["least"], scale.factor),
+                scaled(row["most"], scale.factor),
+                scaled(row["value"], 100),
+                scaled(row["noise"], 100),
+            ]
         )
+    over = " and ".join(field_label(f).name for f in experiment.spread.over)
+    columns = [
+        Column("measure"),
+        *_key_columns(experiment, fields, rows),
+        Column("least mean", "r"),
+        Column("largest mean", "r"),
+        Column("variation (%)", "r"),
+        Column("noise (%)", "r"),
     ]
     caption = (
-        f"{study.title}: all {len(body)} of {len(feasible)} settings that put the knee of every "
-        f"scenario above {number(study.above)} and at or below {number(study.upto)} clients."
+        f"{experiment.title}: means over all settings of {over}. Variation is their standard "
+        "deviation over their mean; noise is half the mean width of their 95 % intervals, relative "
+        "to the same mean"
     )
-    return latex_table([*columns, Column("")], body, caption, f"study:{name}")
-
-
-def bounds_table(rows: Sequence[Row]) -> str:
-    """The reference values as our solvers computed them, each with its source."""
-    columns = [
-        Column("quantity", "p", 0.17),
-        Column("setting", "p", 0.25),
-        Column("exact", "r"),
-        Column("value", "r"),
-        Column("solved by", "p", 0.17),
-        Column("reference", "p", 0.18),
-    ]
-    body = [
-        [
-            str(row["quantity"]),
-            str(row["setting"]),
-            str(row.get("exact") or MISSING),
-            number(row["value"], 6),
-            str(row["method"]) + (" (certified)" if row.get("certified") else ""),
-            str(row["source"]),
-        ]
-        for row in rows
-    ]
-    return latex_table(columns, body, "Reference bounds, computed by our solvers.", "bounds")
-
-
-def assumption_table(scenarios: Mapping[str, Scenario]) -> str:
-    """What nobody published: field, value and reason, scenarios that agree taken together."""
-    shared: dict[tuple[str, str, str], list[str]] = {}
-    for name, scenario in scenarios.items():
-        for path, reason in scenario.assumptions.items():
-            value = get_field(scenario, path)
-            label = field_label(path)
-            scale = scale_for(label.unit, [value] if isinstance(value, int | float) else [])
-            text = _with_unit(value_text(path, value), scale.unit)
-            shared.setdefault((path, text, reason), []).append(name)
-    body = [
-        [
-            field_label(path).name,
-            text,
-            "all" if len(names) == len(scenarios) else ", ".join(map(scenario_name, names)),
-            reason,
-        ]
-        for (path, text, reason), names in sorted(shared.items(), key=lambda item: item[0][0])
-    ]
-    columns = [
-        Column("assumption", "p", 0.19),
-        Column("value", "p", 0.13),
-        Column("scenarios", "p", 0.18),
-        Column("why", "p", 0.40),
-    ]
-    caption = "Assumptions: what no public source states, and why each value was chosen."
-    return latex_table(columns, body, caption, "assumptions")
-
-
-def scenario_table(scenarios: Mapping[str, Scenario]) -> str:
-    """The deployments: model, GPUs, topology and workload."""
-    body = [
-        [
-            scenario_name(name),
-            scenario.model.name,
-            f"{scenario.hardware.gpus} {scenario.hardware.gpu}",
-            str(scenario.hardware.gpus_per_worker),
-            f"{scenario.topology.prefill}P/{scenario.topology.decode}D",
-            _workload(scenario),
-        ]
-        for name, scenario in scenarios.items()
-    ]
-    columns = [
-        Column("scenario"),
-        Column("model", "p", 0.22),
-        Column("GPUs"),
-        Column("per worker", "r"),
-        Column("topology"),
-        Column("workload", "p", 0.30),
-    ]
-    return latex_table(columns, body, "The deployments and their workloads.", "scenarios")
-
-
-def _workload(scenario: Scenario) -> str:
-    load = scenario.workload
-    if load.kind == "trace":
-        return f"trace {load.trace}" + (f", first {load.rows} rows" if load.rows else "")
-    source = "closed loop" if load.kind == "closed-loop" else f"Poisson, {load.rate:g} requests/s"
-    return (
-        f"{source}; {load.templates} templates, {load.input_tokens} tokens in, "
-        f"{load.output_tokens} out"
-    )
+    return latex_table(columns, body, caption, f"spread:{name}")
 
 
 def _key_columns(
@@ -256,7 +196,3 @@ def _estimate(row: Row | None, scale: Scale) -> str:
     if row is None:
         return MISSING
     return with_interval(row["value"], row.get("lo"), row.get("hi"), scale.factor)
-
-
-def _with_unit(text: str, unit: str) -> str:
-    return f"{text} {unit}" if unit and text != MISSING else text

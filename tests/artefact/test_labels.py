@@ -1,0 +1,52 @@
+"""Names of fields, known and unknown."""
+
+import pytest
+
+from anarchy.artefact.labels import FIELDS, axis_label, scenario_name, setting_text, value_text
+from anarchy.config import get_field, load_scenario
+from anarchy.paths import ROOT, SCENARIOS
+
+
+def test_every_named_field_exists() -> None:
+    scenarios = [load_scenario(ROOT / SCENARIOS, n) for n in ("70b-1p2d", "mooncake-8p8d")]
+    of_trace = {"workload.speed", "workload.rows"}
+    # No scenario of ours has Poisson arrivals; `rate` is a field of those.
+    for field in FIELDS.keys() - {"scenario", "workload.rate"}:
+        get_field(scenarios[field in of_trace], field)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("70b-1p2d", "70B 1P/2D"),
+        ("mooncake-8p8d", "mooncake 8P/8D"),
+        ("my-system", "my system"),
+        ("b200-3p10d-x", "b200 3P/10D x"),
+    ],
+)
+def test_scenario_names(name: str, shown: str) -> None:
+    assert scenario_name(name) == shown
+
+
+def test_values_and_axis_share_a_unit() -> None:
+    overheads = [0.0, 0.005, 0.1]
+    path = "engine.handoff.overhead"
+    assert axis_label(path, overheads) == "hand-off overhead (ms)"
+    assert [value_text(path, v, overheads) for v in overheads] == ["0", "5", "100"]
+    assert axis_label(path, [0.5, 2.0]) == "hand-off overhead (s)"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "text"),
+    [
+        ("router.temperature", 0.7, "τ = 0.7"),
+        ("router.policy", "kv", "kv"),
+        ("scenario", "70b-1p5d", "70B 1P/5D"),
+        ("engine.cache.enabled", False, "cache = off"),
+        ("engine.handoff.bandwidth", None, "bandwidth = none"),
+        ("engine.handoff.overhead", 0.05, "hand-off = 50 ms"),
+        ("some.unknown_field", 3, "unknown field = 3"),
+    ],
+)
+def test_settings(path: str, value: object, text: str) -> None:
+    assert setting_text(path, value) == text

@@ -1,0 +1,103 @@
+"""The lock, the declared dependencies and the page that explains them say the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+
+# Declared, but called as a program or read by mypy instead of being imported.
+NOT_IMPORTED = {"snakemake"}
+IMPORT_NAMES = {"pyyaml": "yaml"}
+
+
+def declared() -> list[str]:
+    """Every direct dependency: names without version ranges, in lower case."""
+    listed = [*PROJECT["project"]["dependencies"]]
+    for group in PROJECT["dependency-groups"].values():
+        listed += group
+    return sorted(re.split(r"[\s<>=!~;\[]", text, maxsplit=1)[0].lower() for text in listed)
+
+
+def locked() -> dict[str, list[str]]:
+    """The blocks of the lock by package name; more than one block means more than one version."""
+    blocks: dict[str, list[str]] = {}
+    for block in re.split(r"\n(?=\S)", LOCK.strip()):
+        blocks.setdefault(block.split("==", maxsplit=1)[0], []).append(block)
+    return blocks
+
+
+@pytest.mark.parametrize("name", declared())
+def test_every_dependency_is_locked_with_hashes(name: str) -> None:
+    assert name in locked()
+
+
+def test_every_locked_package_has_one_version_and_hashes() -> None:
+    """One version for all Pythons and platforms, else results could differ between them."""
+    line = re.compile(r"[a-z0-9-]+==[^\s;]+( ; [^\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+")
+    for name, blocks in locked().items():
+        assert len(blocks) == 1, f"{name} is locked to more than one version"
+        assert line.fullmatch(blocks[0]), f"{name}: a version and nothing but hashes expected"
+
+
+def test_no_version_in_the_lock_depends_on_the_python() -> None:
+    assert "python_full_version" not in LOCK
+    assert "python_version" not in LOCK
+
+
+@pytest.mark.parametrize("address", ["://", "file:", "--index", "--extra-index", "--find-links"])
+def test_the_lock_names_no_address(address: str) -> None:
+    assert address not in LOCK
+
+
+@pytest.mark.parametrize("name", declared())
+def test_every_dependency_has_a_reason(name: str) -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    rows = re.findall(rf"^\| `{re.escape(name)}` \| (.+) \| (.+) \|$", page, flags=re.MULTILINE)
+    assert len(rows) == 1
+    reason, where = rows[0]
+    assert len(reason.split()) >= 4, "say why it, and not our own code"
+    assert where
+
+
+def test_the_page_explains_nothing_that_is_not_declared() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `([^`]+)` \|", page, flags=re.MULTILINE)) == declared()
+
+
+def test_every_runtime_dependency_is_used() -> None:
+    imported = set()
+    for folder in ("src", "workflow"):
+        for file in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name.partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    imported.add(node.module.partition(".")[0])
+    needed = set(PROJECT["project"]["dependencies"]) - NOT_IMPORTED
+    assert {IMPORT_NAMES.get(name, name) for name in needed} <= imported
+
+
+def test_licence_and_version_agree_everywhere() -> None:
+    project = PROJECT["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    licence = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert project["license"] == citation["license"] == "Apache-2.0"
+    assert "Apache License" in licence
+    assert "Copyright 2026 the anarchy authors" in licence
+    assert str(citation["version"]) == project["version"]
+    assert f"## [{project['version']}]" in changelog
+
+
+def test_the_citation_names_the_source_paper() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["references"][0]["identifiers"][0]["value"] == "arXiv:2606.17081"

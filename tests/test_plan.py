@@ -1,0 +1,176 @@
+"""The plan: everything is validated before a job starts, and faults name file and key."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from anarchy import inputs, paths
+from anarchy.config import merge, read_yaml
+from anarchy.errors import InputError
+from anarchy.plan import cell_job, combinations, load_plan
+
+EXPERIMENT: dict[str, Any] = {
+    "title": "A small one",
+    "question": "Does it work?",
+    "scenarios": ["70b-1p2d"],
+    "sweep": {"workload.clients": [1, 4], "router.temperature": [0.0, 0.5]},
+    "measures": ["ttft-mean", "prefill-load"],
+    "figure": {"kind": "line", "x": "workload.clients", "y": ["ttft-mean"]},
+    "table": {"measures": ["ttft-mean"]},
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the configuration with one small experiment and no study."""
+    shutil.copytree(paths.ROOT / paths.CONFIG, tmp_path / paths.CONFIG)
+    for folder in (paths.EXPERIMENTS, paths.STUDIES):
+        for path in (tmp_path / folder).iterdir():
+            path.unlink()
+    write(tmp_path, {})
+    return tmp_path
+
+
+def write(root: Path, change: dict[str, Any], name: str = "small") -> None:
+    data = merge(EXPERIMENT, change)
+    (root / paths.EXPERIMENTS / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+
+
+def test_cells_are_all_combinations_with_their_fields_set(root: Path) -> None:
+    plan = load_plan(root=root)
+    cells = plan.cells["small"]
+    assert [cell.values for cell in cells] == combinations(EXPERIMENT["sweep"])
+    assert [cell.scenario.workload.clients for cell in cells] == [1, 1, 4, 4]  # type: ignore[union-attr]
+    assert len({cell.name for cell in cells}) == 4
+    assert cells[1].name == "70b-1p2d__clients-1__temperature-0.5"
+
+
+def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
+    plan = load_plan(root=root)
+    job = cell_job(plan, plan.cells["small"][2])
+    assert job.keys == {"scenario": "70b-1p2d", "workload.clients": 4, "router.temperature": 0.0}
+    assert job.replications == plan.settings.replications
+    write(root, {"replications": 3, "requests": 77})
+    plan = load_plan(root=root)
+    job = cell_job(plan, plan.cells["small"][0])
+    assert (job.replications, job.requests) == (3, 77)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            {"scenarios": ["70b-1p3d"]},
+            "small.yaml: unknown scenario '70b-1p3d'; did you mean",
+            id="unknown-scenario",
+        ),
+        pytest.param(
+            {"sweep": {"router.policy": ["kv", "roundrobin"]}},
+            "small.yaml: router.policy: unknown router 'roundrobin'; did you mean 'round-robin'?",
+            id="unknown-router",
+        ),
+        pytest.param(
+            {"sweep": {"workload.clients": [0]}},
+            "small.yaml: workload.clients: input should be greater than or equal to 1 (got 0)",
+            id="no-clients",
+        ),
+        pytest.param(
+            {"sweep": {"topology.decode": [2, 9]}},
+            "at most 6 workers of 4 GPUs",
+            id="more-decode-workers-than-gpus",
+        ),
+        pytest.param(
+            {"sweep": {"workload.klients": [1]}},
+            "small.yaml: unknown field 'workload.klients' at 'klients'; did you mean 'clients'?",
+            id="unknown-swept-field",
+        ),
+        pytest.param(
+            {"set": {"model.latency": "llama31-70b-fp8-tp4-b200-trtlm"}},
+            "did you mean 'llama31-70b-fp8-tp4-b200-trtllm'?",
+            id="unknown-latency-table",
+        ),
+        pytest.param(
+            {"measures": ["ttft-men"]},
+            "unknown measure 'ttft-men'; did you mean 'ttft-mean'?",
+            id="unknown-measure",
+        ),
+        pytest.param(
+            {"table": {"measures": ["itl-mean"]}},
+            "measure 'itl-mean' is not measured",
+            id="table-of-what-is-not-measured",
+        ),
+        pytest.param(
+            {"figure": {"series": "router.policy"}},
+            "'router.policy' is not swept",
+            id="figure-of-what-is-not-swept",
+        ),
+        pytest.param(
+            {"knee": {"field": "workload.clients"}, "measures": ["ttft-mean"]},
+            "key 'knee' needs the measure 'prefill-load'",
+            id="knee-without-load",
+        ),
+        pytest.param({"plugins": ["mine.py"]}, "no such plugin file", id="missing-plugin"),
+        pytest.param(
+            {
+                "compare": {
+                    "field": "router.temperature",
+                    "baseline": 0.7,
+                    "measures": ["ttft-mean"],
+                }
+            },
+            "compare.baseline: 0.7 is not swept; allowed: 0.0, 0.5",
+            id="baseline-outside-the-sweep",
+        ),
+    ],
+)
+def test_faults_of_an_experiment(root: Path, change: dict[str, Any], message: str) -> None:
+    write(root, change)
+    with pytest.raises(InputError) as fault:
+        load_plan(root=root)
+    assert message in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_unknown_experiment_in_the_settings(root: Path) -> None:
+    overlay = root / "overlay.yaml"
+    overlay.write_text("experiments: [smal]")
+    with pytest.raises(InputError, match="unknown experiment 'smal'; did you mean 'small'"):
+        load_plan(overlay, root)
+    overlay.write_text("adjust: {experiments: {smal: {replications: 2}}}")
+    with pytest.raises(InputError, match="unknown experiment 'smal'"):
+        load_plan(overlay, root)
+
+
+def test_an_overlay_coarsens_an_experiment(root: Path) -> None:
+    overlay = root / "overlay.yaml"
+    overlay.write_text("adjust: {experiments: {small: {sweep: {workload.clients: [2]}}}}")
+    plan = load_plan(overlay, root)
+    assert [cell.values["workload.clients"] for cell in plan.cells["small"]] == [2, 2]
+
+
+def test_a_trace_out_of_reach_leaves_its_experiment_out(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANARCHY_TRACE_DIR", raising=False)
+    monkeypatch.setattr(inputs, "_reachable", lambda url: False)
+    on_trace = {"scenarios": ["mooncake-8p8d"], "sweep": {"workload.clients": None}}
+    data = merge(EXPERIMENT, on_trace) | {"sweep": {"router.policy": ["kv", "round-robin"]}}
+    data["figure"] = {"kind": "bar", "x": "router.policy", "y": ["ttft-mean"]}
+    (root / paths.EXPERIMENTS / "recorded.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    plan = load_plan(root=root)
+    assert plan.missing == {"recorded": "mooncake-conversation"}
+
+
+def test_an_explicit_trace_file_must_exist(root: Path) -> None:
+    scenario = read_yaml(root / paths.SCENARIOS / "mooncake-8p8d.yaml")
+    scenario["workload"]["trace"] = str(root / "absent.jsonl")
+    (root / paths.SCENARIOS / "own.yaml").write_text(yaml.safe_dump(scenario))
+    write(root, {"scenarios": ["own"]})
+    data = EXPERIMENT | {"scenarios": ["own"], "sweep": {"router.policy": ["kv"]}}
+    data |= {"figure": {"kind": "bar", "x": "router.policy", "y": ["ttft-mean"]}}
+    (root / paths.EXPERIMENTS / "small.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    with pytest.raises(InputError, match=r"absent\.jsonl"):
+        load_plan(root=root)

@@ -1,0 +1,357 @@
+"""The cheap paths of ./reproduce, and its build logic against a stand-in for the environment.
+
+The real set-up takes minutes; here `.venv/bin/python` is a short script that notes how it was
+called, so that targets, options, the lock and the last line are tested in well under a second.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "reproduce"
+
+# Stands in for .venv/bin/python: passes questions about itself on to a real Python and otherwise
+# does what the test has put into the file `job`.
+PYTHON = """#!/usr/bin/env bash
+if [ "$1" = -I ] && [ "$2" != -m ]; then exec {python} "$@"; fi
+printf '%s\\n' "$*" >>calls
+. ./job
+"""
+TEX_TOOLS = ("latexmk", "pdflatex", "kpsewhich")
+
+
+def write_program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a space and a quote in its path that looks set up, with LaTeX at hand."""
+    folder = tmp_path / "a b" / "it's"
+    folder.mkdir(parents=True)
+    shutil.copy(SCRIPT, folder)
+    for name in ("pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / name, folder)
+    real = os.path.realpath(sys.executable)
+    write_program(folder / ".venv/bin/python", PYTHON.format(python=f"'{real}'"))
+    write_program(folder / ".venv/bin/anarchy", '#!/usr/bin/env bash\necho "anarchy $*" >>calls\n')
+    for tool in TEX_TOOLS:
+        write_program(folder / "tools" / tool, "#!/usr/bin/env bash\n")
+    build = 'mkdir -p paper; echo pdf >paper/main.pdf; printf "%s\\n" "$PAGES" >paper/main.log\n'
+    (folder / "job").write_text(build, encoding="utf-8")
+    stamp = subprocess.run(
+        ["bash", "-c", f"{function('venv_stamp')}\npython={real!r}\nvenv_stamp"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    (folder / ".venv/.stamp").write_text(stamp, encoding="utf-8")
+    return folder
+
+
+def function(name: str) -> str:
+    """The text of one shell function of the script."""
+    text = SCRIPT.read_text(encoding="utf-8")
+    start = text.index(f"\n{name}() {{\n") + 1
+    return text[start : text.index("\n}\n", start) + 3]
+
+
+def environment(project: Path) -> dict[str, str]:
+    pages = "Output written on a/very/long/folder\n/main.pdf (14 pa\nges, 123456 bytes)."
+    path = f"{project / 'tools'}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PAGES": pages}
+
+
+def run(
+    project: Path, *arguments: str, script: Path | None = None, **options: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(script or project / "reproduce"), *arguments],
+        cwd="/",
+        env={**environment(project), **options},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def calls(project: Path) -> list[str]:
+    return (project / "calls").read_text(encoding="utf-8").splitlines()
+
+
+# ---------------------------------------------------------------- the text of the scripts
+
+
+@pytest.mark.parametrize("name", ["reproduce", ".ci/run", "scripts/lock"])
+def test_scripts_are_executable_valid_and_strict(name: str) -> None:
+    path = ROOT / name
+    assert os.access(path, os.X_OK)
+    assert "\nset -euo pipefail\n" in path.read_text(encoding="utf-8")
+    checked = subprocess.run(["bash", "-n", str(path)], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_continuous_integration_ends_with_the_tests() -> None:
+    assert (ROOT / ".ci/run").read_text(encoding="utf-8").endswith("\nexec ./reproduce test\n")
+
+
+def test_profile_keeps_errors_visible_and_restarts_what_was_cut_off() -> None:
+    profile = yaml.safe_load((ROOT / "workflow/profiles/default/config.yaml").read_text("utf-8"))
+    assert profile["cores"] == "all"
+    assert profile["rerun-incomplete"] is True
+    assert profile["show-failed-logs"] is True
+    assert "quiet" not in profile  # --quiet rules would hide which job failed
+    assert profile["logger"] == ["brief"]
+
+
+# ---------------------------------------------------------------- arguments
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_lists_every_target_with_its_time(option: str, project: Path) -> None:
+    shown = run(project, option)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    for target in ("all", "quick", "test", "setup", "clean"):
+        assert any(target in line.split("  ")[1] for line in shown.stdout.splitlines()[2:7])
+    assert shown.stdout.count(" min\n") == 4
+    assert "MB" in shown.stdout
+    assert not (project / "calls").exists()
+
+
+def test_unknown_target_is_refused_in_one_line(project: Path) -> None:
+    refused = run(project, "qiuck")
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert refused.stderr == (
+        "reproduce: unknown target 'qiuck'; allowed: all, quick, test, setup, clean\n"
+    )
+    assert not (project / "calls").exists()
+
+
+@pytest.mark.parametrize("python", ["no-such-python", "/bin/false"])
+def test_unusable_python_is_refused_in_one_line(python: str, project: Path) -> None:
+    refused = run(project, PYTHON=python)
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert "needs Python 3.11" in refused.stderr
+    assert python in refused.stderr
+
+
+# ---------------------------------------------------------------- builds
+
+
+def test_build_checks_the_input_then_runs_snakemake_and_names_the_pdf(project: Path) -> None:
+    built = run(project)
+    assert built.returncode == 0, built.stderr
+    assert built.stdout.startswith("paper/main.pdf: 14 pages, built in ")
+    check, snakemake = calls(project)
+    assert check == "anarchy check"
+    assert snakemake.startswith("-m snakemake --profile workflow/profiles/default ")
+    assert snakemake.endswith(" --nolock all")
+
+
+def test_build_through_links_from_elsewhere(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "first").symlink_to(project / "reproduce")
+    (tmp_path / "links").mkdir()
+    second = tmp_path / "links" / "second"
+    second.symlink_to(Path("..") / "first")
+    assert run(project, script=second).returncode == 0
+    assert calls(project)[0] == "anarchy check"
+
+
+def test_quick_builds_the_same_target_with_the_overlay(project: Path) -> None:
+    job = "mkdir -p build/quick/paper; echo >build/quick/paper/main.pdf\n"
+    (project / "job").write_text(job, encoding="utf-8")
+    built = run(project, "quick", "--cores", "1")
+    assert built.stdout.startswith("build/quick/paper/main.pdf: page count unknown, built in ")
+    check, snakemake = calls(project)
+    assert check == "anarchy check --overlay config/quick.yaml"
+    assert snakemake.endswith(" all --cores 1 --config overlay=config/quick.yaml")
+
+
+def test_second_run_says_that_nothing_is_to_be_done(project: Path) -> None:
+    run(project)
+    (project / "job").write_text(":\n", encoding="utf-8")
+    assert ": 14 pages, nothing to be done, checked in " in run(project).stdout
+
+
+def test_dry_run_claims_no_result(project: Path) -> None:
+    (project / "job").write_text(":\n", encoding="utf-8")
+    dry = run(project, "-n")
+    assert (dry.returncode, dry.stdout) == (0, "")
+
+
+def test_without_latex_everything_else_is_built(project: Path) -> None:
+    (project / "job").write_text(":\n", encoding="utf-8")
+    built = run(project, REPRODUCE_TEX="no")
+    assert built.returncode == 0
+    assert calls(project)[-1].endswith(" --nolock no_pdf")
+    assert built.stdout.startswith("everything but paper/main.pdf (no LaTeX) is in results, ")
+
+
+def test_environment_of_the_jobs_is_fixed(project: Path) -> None:
+    (project / "job").write_text("env >jobs-environment\n", encoding="utf-8")
+    run(project, "-n", LC_ALL="C", TZ="Asia/Tokyo", PYTHONPATH="/elsewhere", PYTHONHASHSEED="7")
+    text = (project / "jobs-environment").read_text(encoding="utf-8")
+    seen = dict(line.partition("=")[::2] for line in text.splitlines())
+    assert seen["LC_ALL"] == "C.UTF-8"
+    assert seen["TZ"] == "UTC"
+    assert seen["PYTHONHASHSEED"] == "0"
+    assert seen["OMP_NUM_THREADS"] == seen["OPENBLAS_NUM_THREADS"] == "1"
+    assert seen["SOURCE_DATE_EPOCH"].isdigit()
+    assert Path(seen["XDG_CACHE_HOME"]) == project / ".cache"
+    assert Path(seen["MPLCONFIGDIR"]).parent == project / ".cache"
+    assert "PYTHONPATH" not in seen
+
+
+def test_bad_input_ends_with_its_own_code_before_any_job(project: Path) -> None:
+    text = '#!/usr/bin/env bash\necho "config.yaml: no key sead" >&2; exit 2\n'
+    write_program(project / ".venv/bin/anarchy", text)
+    refused = run(project)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == "config.yaml: no key sead\n"
+    assert not (project / "calls").exists()
+
+
+def test_failed_build_keeps_snakemakes_code(project: Path) -> None:
+    (project / "job").write_text("exit 7\n", encoding="utf-8")
+    failed = run(project)
+    assert (failed.returncode, failed.stdout) == (7, "")
+    assert failed.stderr.endswith("what was finished is kept\n")
+
+
+def test_changed_lock_makes_the_environment_anew(project: Path) -> None:
+    """The changed lock is seen, and a failed installation leaves no stamp that would hide it."""
+    with (project / "requirements.lock").open("a", encoding="utf-8") as lock:
+        lock.write("# changed\n")
+    # A Python that answers questions but makes no .venv: the run must end there.
+    real = os.path.realpath(sys.executable)
+    fake = project / "tools" / "python-without-venv"
+    answers = f"""#!/usr/bin/env bash
+case "$*" in
+    *realpath*) echo "$0" ;;
+    *"-m venv"*) exit 1 ;;
+    *) exec '{real}' "$@" ;;
+esac
+"""
+    write_program(fake, answers)
+    failed = run(project, PYTHON=str(fake))
+    assert failed.returncode == 1
+    assert "installing the Python packages" in failed.stderr
+    assert failed.stderr.endswith("cannot make .venv (see above)\n")
+    assert not (project / ".venv/.stamp").exists()
+
+
+def test_tests_get_the_options_and_the_last_word(project: Path) -> None:
+    (project / "job").write_text("echo '== 3 passed =='; exit 5\n", encoding="utf-8")
+    tested = run(project, "test", "-k", "a name")
+    assert tested.returncode == 5
+    assert tested.stdout.splitlines()[-1] == "== 3 passed =="
+    assert calls(project)[-1].startswith("-m pytest ")
+    assert calls(project)[-1].endswith(" -k a name")
+
+
+def test_clean_keeps_sources_data_and_environment(project: Path) -> None:
+    kept = ["paper/main.tex", "data/traces/a.jsonl", "figures/style.mplstyle", ".venv/.stamp"]
+    gone = ["paper/main.pdf", "paper/generated/numbers.tex", "figures/a.pdf", "figures/a.png"]
+    gone += ["results/a.json", "build/quick/results/a.json", ".snakemake/log/a", ".cache/a"]
+    for name in kept + gone:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    assert run(project, "clean").returncode == 0
+    assert [name for name in kept if not (project / name).exists()] == []
+    assert [name for name in gone if (project / name).exists()] == []
+
+
+# ---------------------------------------------------------------- one at a time, stopping, killing
+
+
+def start(project: Path) -> subprocess.Popen[str]:
+    """Start a build whose only job writes its process id to `running` and then sleeps."""
+    (project / "job").write_text("echo $$ >pid; mv pid running; exec sleep 60\n", encoding="utf-8")
+    process = subprocess.Popen(
+        [str(project / "reproduce")],
+        env=environment(project),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until((project / "running").exists)
+    return process
+
+
+def wait_until(condition: object, seconds: float = 20.0) -> None:
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended but was not yet waited for does not."""
+    if sys.platform == "linux":  # a minimal installation has no ps
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+    else:
+        command = ["ps", "-o", "stat=", "-p", str(pid)]
+        state = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return state.strip()[:1] not in ("", "Z", "X")
+
+
+def test_second_run_at_the_same_time_is_refused(project: Path) -> None:
+    first = start(project)
+    try:
+        refused = run(project)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("reproduce: another ./reproduce works in this folder")
+        assert str(first.pid) in refused.stderr
+    finally:
+        first.terminate()
+        first.communicate(timeout=20)
+
+
+def test_stopped_run_says_how_to_go_on_and_leaves_nothing_running(project: Path) -> None:
+    first = start(project)
+    job = int((project / "running").read_text())
+    first.send_signal(signal.SIGTERM)
+    _, messages = first.communicate(timeout=20)
+    assert first.returncode == 130
+    assert messages.endswith("stopped; nothing is lost: the same command goes on from here\n")
+    assert not alive(job)
+
+
+def test_killed_run_needs_no_unlocking(project: Path) -> None:
+    first = start(project)
+    job = int((project / "running").read_text())
+    first.kill()
+    first.communicate(timeout=20)
+    (project / "job").write_text(":\n", encoding="utf-8")
+    again = run(project)
+    assert again.returncode == 0, again.stderr
+    assert not alive(job)
+
+
+def test_lock_of_a_dead_owner_is_no_lock(project: Path) -> None:
+    (project / ".reproduce.lock").write_text("999999999\n", encoding="utf-8")
+    assert run(project).returncode == 0
+    with (project / ".reproduce.lock").open("a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

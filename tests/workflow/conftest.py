@@ -1,0 +1,76 @@
+"""Copies of the project in which workflows run for real."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from anarchy import paths
+
+LEFT_OUT = shutil.ignore_patterns(
+    ".venv", ".git", ".cache", ".snakemake", ".*_cache", ".hypothesis", "__pycache__",
+    "*.egg-info", "build", "results", "generated", "main.pdf", "main.log",
+)  # fmt: skip
+
+
+def copy_project(folder: Path) -> Path:
+    """A fresh copy of the project's own files; `folder` must not exist."""
+    shutil.copytree(paths.ROOT, folder, ignore=LEFT_OUT)
+    shutil.rmtree(folder / "data", ignore_errors=True)
+    for built in [*(folder / "figures").glob("*.p*")]:
+        built.unlink()
+    return folder
+
+
+def environment(project: Path, **changes: str) -> dict[str, str]:
+    """The variables of a build that uses the copy's package and writes caches into the copy."""
+    variables = {**os.environ, "PYTHONPATH": str(project / "src"), "XDG_CACHE_HOME": str(project)}
+    return variables | {"MPLCONFIGDIR": str(project / ".cache")} | changes
+
+
+def snakemake(
+    project: Path, *targets: str, overlay: str = "config/tiny.yaml", **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a build in the copy; the caller looks at the exit code."""
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "2"]
+    command += ["--quiet", "all", "--rerun-incomplete", *targets]
+    command += ["--config", f"overlay={overlay}"]
+    return subprocess.run(
+        command,
+        cwd=project,
+        env=environment(project, **changes),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The bytes of all files below a folder, by relative path."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def has_tex() -> bool:
+    """Whether the PDF can be built here."""
+    return shutil.which("latexmk") is not None and shutil.which("pdflatex") is not None
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy, in a folder with spaces, in which the tiny build has run."""
+    project = copy_project(tmp_path_factory.mktemp("end to end") / "the project")
+    done = snakemake(project, *targets())
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return project
+
+
+def targets() -> list[str]:
+    """Everything, or everything but the PDF where there is no TeX."""
+    return ["all"] if has_tex() else ["no_pdf"]
