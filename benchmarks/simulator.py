@@ -21,7 +21,7 @@ from rich.table import Table
 from anarchy import paths
 from anarchy.config import TraceSources, load_scenario, read_yaml, validate, with_fields
 from anarchy.files import write_rows
-from anarchy.inputs import TraceUnavailable, available, find_trace
+from anarchy.inputs import find_trace
 from anarchy.serving.cluster import simulate
 from anarchy.serving.latency import load_latency
 from anarchy.traces import load_trace
@@ -63,12 +63,10 @@ def closed_loop(name: str, clients: int) -> float:
 def recorded() -> Callable[[], float] | None:
     """The full conversation trace on 8P/8D with the KV router, if the trace is at hand."""
     sources = validate(TraceSources, read_yaml(paths.ROOT / paths.TRACES), str(paths.TRACES))
-    try:
-        if not available(sources.traces["mooncake-conversation"], paths.ROOT):
-            return None
-        trace = load_trace(find_trace("mooncake-conversation", sources, paths.ROOT))
-    except TraceUnavailable:
+    path = find_trace("mooncake-conversation", sources, paths.ROOT)
+    if not path.is_file():
         return None
+    trace = load_trace(path)
     scenario = load_scenario(paths.ROOT / paths.SCENARIOS, "mooncake-8p8d")
     latency = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency)
 

@@ -59,7 +59,9 @@ def test_formats(value: Any, options: dict[str, Any], text: str) -> None:
 
 def test_interval() -> None:
     number = Number(macro="X", file="x.json", format="interval", scale=1000.0)
-    assert render(number, ROWS[0]) == "50--52.4"
+    assert render(number, ROWS[0]) == "[50, 52.4]"
+    number = Number(macro="X", file="x.json", format="interval .2f", scale=1000.0)
+    assert render(number, ROWS[0]) == "[50.00, 52.40]"
 
 
 @pytest.mark.parametrize("value", [2.5, None, "many"])

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 MISSING = "–"
+FINEST = 5
+"""Significant digits that are never exceeded for the sake of a narrow interval."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def number(value: float | None, digits: int = 4) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0 or (isinstance(value, int) and abs(value) < 1e15):
         return _grouped(value, 0)
-    exponent = math.floor(math.log10(abs(value)))
+    exponent = _exponent(value)
     if not -4 < exponent < 15:
         return f"{_sign(value)}{abs(value) / 10.0**exponent:.{digits - 1}f}×10^{exponent}".replace(
             "^-", "^−"
@@ -75,20 +77,25 @@ def with_interval(
     """`value ± half-width`, the half-width to two digits and the value to the same decimal place.
 
     An interval whose sides differ by more than a tenth is given by its ends, `value [lo, hi]`.
-    Without an interval, or with one of width zero, it is the value to four digits.
+    Without an interval it is the value to four digits; with one too narrow to show in the fifth
+    digit, the value to five.
     """
     if value is None or lo is None or hi is None or not all(map(math.isfinite, (value, lo, hi))):
         return scaled(value, factor)
     value, lo, hi = value * factor, lo * factor, hi * factor
     half = (hi - lo) / 2
-    # Rounding to 12 stored digits leaves a sliver of width on constants.
-    if half <= 1e-9 * abs(value):
-        return number(value)
+    if half < 0.5 * 10.0 ** (_exponent(value) - FINEST + 1):
+        return number(value, FINEST)
     decimals = max(0, 1 - math.floor(math.log10(half)))
     if abs((hi - value) - (value - lo)) > 0.1 * (hi - lo):
         ends = f"[{_grouped(lo, decimals)}, {_grouped(hi, decimals)}]"
         return f"{_grouped(value, decimals)} {ends}"
     return f"{_grouped(value, decimals)} ± {_grouped(half, decimals)}"
+
+
+def _exponent(value: float) -> int:
+    """The power of ten of the first significant digit; that of a zero is as low as floats go."""
+    return math.floor(math.log10(abs(value))) if value else -308
 
 
 def _times(value: float, factor: float) -> float:

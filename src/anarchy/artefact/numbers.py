@@ -22,7 +22,8 @@ class Number(Model):
 
     `format` is a Python format specification (".3g", ".1f", ",d") or one of
     int (thousands set apart), frac (an exact rational such as "5/2"), ms (seconds times 1000),
-    percent (times 100; the sign is the text's), text (escaped), interval (`lo`--`hi`).
+    percent (times 100; the sign is the text's), text (escaped), interval ([`lo`, `hi`]; a
+    specification for both may follow).
     """
 
     macro: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z]*$")]
@@ -108,9 +109,10 @@ def find_row(entry: Number, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, A
 
 def render(entry: Number, row: Mapping[str, Any]) -> str:
     """The value of the entry's field as LaTeX that is right in text and in math."""
-    if entry.format == "interval":
-        ends = [_render(entry, _get(entry, row, end), ".3g") for end in ("lo", "hi")]
-        return ends[0] + "--" + ends[1]
+    if entry.format.startswith("interval"):
+        spec = entry.format.removeprefix("interval").lstrip() or ".3g"
+        ends = [_render(entry, _get(entry, row, end), spec) for end in ("lo", "hi")]
+        return f"[{ends[0]}, {ends[1]}]"
     return _render(entry, _get(entry, row, entry.field), entry.format)
 
 

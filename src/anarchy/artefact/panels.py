@@ -14,6 +14,8 @@ from anarchy.artefact.display import Scale, number, with_interval
 
 # Curves with more points than this are drawn without markers.
 MARKED = 25
+# Values that span less are easier to read on a linear axis, even where a log one is asked for.
+LOG_SPAN = 5.0
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
@@ -175,9 +177,10 @@ def _scale_x(axes: Axes, x: Sequence[float], log: bool) -> None:
 
 
 def _scale_values(axes: Axes, values: Sequence[float], log: bool) -> None:
-    """A log scale if asked for and possible; else zero is shown if that squeezes nothing."""
+    """A log scale if asked for and worth it; else zero is shown if that squeezes nothing."""
     low, high = axes.get_ylim()
-    if log and any(v > 0 for v in values):
+    positive = [v for v in values if v > 0]
+    if log and positive and max(positive) >= LOG_SPAN * min(positive):
         axes.set_yscale("log")
         low, high = axes.get_ylim()
         axes.yaxis.set_major_locator(

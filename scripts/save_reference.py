@@ -1,0 +1,44 @@
+"""Keep the results on recorded traces of the last full build as committed reference values.
+
+A build that can neither find nor download a trace falls back on them. Run it after ./reproduce:
+
+    .venv/bin/python scripts/save_reference.py
+
+then look at the difference and commit it.
+"""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from anarchy import paths
+from anarchy.config import Trace
+from anarchy.files import write_text
+from anarchy.plan import load_plan
+
+NOTE = """# Reference values
+
+Results on recorded traces, kept on {date} by `scripts/save_reference.py` from a full build. A build
+that can neither find nor download a trace shows these instead and marks them.
+"""
+
+
+def main() -> None:
+    plan = load_plan()
+    names = [
+        name
+        for name, cells in plan.cells.items()
+        if any(isinstance(cell.scenario.workload, Trace) for cell in cells)
+    ]
+    results = plan.outputs.results
+    kept = [path for name in names for path in (results / "experiments").glob(f"{name}.*")]
+    kept += (results / "inputs").glob("*.json")
+    for path in kept:
+        target = paths.REFERENCE / path.relative_to(results)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    write_text(paths.REFERENCE / "README.md", NOTE.format(date=datetime.now(UTC).date()))
+    print(f"{len(kept)} files kept in {Path(paths.REFERENCE)}")
+
+
+main()
