@@ -148,3 +148,20 @@ def test_a_missing_declaration_file_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_declaration_file_declares_nothing(tmp_path: Path) -> None:
     assert read_declarations(write(tmp_path, "# nothing yet\n")) == []
+
+
+def test_a_coarse_build_prints_a_gap_for_what_it_left_out(tmp_path: Path) -> None:
+    write_rows(tmp_path / "x.json", [{"id": "a", "value": None}, {"id": "b", "value": 2}])
+    declared = tmp_path / "n.yaml"
+    declared.write_text(
+        "- {macro: Lost, file: x.json, id: c}\n"
+        "- {macro: Empty, file: x.json, id: a}\n"
+        "- {macro: There, file: x.json, id: b}\n"
+    )
+    with pytest.raises(InputError, match="macro Empty: the value is null"):
+        write_numbers([declared], tmp_path, tmp_path / "out.tex")
+    write_numbers([declared], tmp_path, tmp_path / "out.tex", coarse=True)
+    text = (tmp_path / "out.tex").read_text()
+    assert r"\newcommand{\Lost}{--}" in text
+    assert r"\newcommand{\Empty}{--}" in text
+    assert r"\newcommand{\There}{2}" in text

@@ -26,9 +26,10 @@ def copy_project(folder: Path) -> Path:
 
 
 def environment(project: Path, **changes: str) -> dict[str, str]:
-    """The variables of a build that uses the copy's package and writes caches into the copy."""
+    """The variables of a build that uses the copy's own package."""
     variables = {**os.environ, "PYTHONPATH": str(project / "src"), "XDG_CACHE_HOME": str(project)}
-    return variables | {"MPLCONFIGDIR": str(project / ".cache")} | changes
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # or every job compiles the package again
+    return variables | changes
 
 
 def snakemake(
@@ -36,7 +37,7 @@ def snakemake(
 ) -> subprocess.CompletedProcess[str]:
     """Run a build in the copy; the caller looks at the exit code."""
     command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "2"]
-    command += ["--quiet", "all", "--rerun-incomplete", *targets]
+    command += ["--show-failed-logs", "--rerun-incomplete", *targets]
     command += ["--config", f"overlay={overlay}"]
     return subprocess.run(
         command,

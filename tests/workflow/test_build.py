@@ -44,7 +44,7 @@ def test_every_phase_has_its_products(built: Path) -> None:
             assert (out / "figures" / f"{name}.{suffix}").stat().st_size > 1000, name
     for name in EXPERIMENTS:
         assert (out / "paper/generated/tables/experiments" / f"{name}.tex").is_file()
-    for table in ("bounds", "assumptions", "scenarios", "facts"):
+    for table in ("bounds", "assumptions", "scenarios", "facts/knee-map"):
         assert r"\toprule" in (out / f"paper/generated/tables/{table}.tex").read_text()
     assert r"\newcommand" in (out / "paper/generated/numbers.tex").read_text()
     assert read_rows(out / "results/theory/bounds.json")

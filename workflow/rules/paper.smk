@@ -15,6 +15,7 @@ rule write_numbers:
     params:
         results=RESULTS,
         committed=get_committed_files(),
+        coarse="overlay" in config,
     script:
         "../scripts/write_numbers.py"
 

@@ -11,4 +11,5 @@ with job_log(snakemake.log[0]):
         Path(snakemake.params.results),
         Path(snakemake.output[0]),
         {file: Path(path) for file, path in snakemake.params.committed.items()},
+        snakemake.params.coarse,
     )

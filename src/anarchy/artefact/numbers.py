@@ -17,6 +17,13 @@ from anarchy.files import read_rows, write_text
 HEADER = "% Written by the rule write_numbers from paper/numbers.d; do not edit.\n"
 
 
+GAP = "--"
+
+
+class NoValue(InputError):
+    """The results have no row for a macro, or no value in it."""
+
+
 class Number(Model):
     """One macro: the row it is read from and how it is printed.
 
@@ -63,11 +70,13 @@ def write_numbers(
     results_dir: Path,
     out: Path,
     committed: Mapping[str, Path] | None = None,
+    coarse: bool = False,
 ) -> None:
     r"""Write one `\newcommand` a macro, sorted by name.
 
     `committed` names the files that this build could not compute, with the committed reference
-    values that stand in for them; macros read from there are marked by `\committed`.
+    values that stand in for them; macros read from there are marked by `\committed`. A `coarse`
+    build leaves points out on purpose, so that a macro without a value prints a gap there.
     Raises InputError naming the macro when its file is missing, no row or several rows match, the
     field is absent, or the value does not take the format.
     """
@@ -80,7 +89,12 @@ def write_numbers(
             if not path.is_file():
                 raise InputError(f"macro {entry.macro}: no file {path}")
             files[entry.file] = read_rows(path)
-        text = render(entry, find_row(entry, files[entry.file]))
+        try:
+            text = render(entry, find_row(entry, files[entry.file]))
+        except NoValue:
+            if not coarse:
+                raise
+            text = GAP
         if entry.file in instead:
             text = rf"\committed{{{text}}}"
         lines.append(rf"\newcommand{{\{entry.macro}}}{{{text}}}")
@@ -103,8 +117,8 @@ def find_row(entry: Number, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, A
             known = sorted({str(r[key]) for r in rows if key in r})
             columns = sorted({k for r in rows for k in r})
             hint = suggest(str(value), known) if known else suggest(key, columns)
-            raise InputError(f"{fault}; {key}: {hint}")
-    raise InputError(fault)
+            raise NoValue(f"{fault}; {key}: {hint}")
+    raise NoValue(fault)
 
 
 def render(entry: Number, row: Mapping[str, Any]) -> str:
@@ -119,7 +133,7 @@ def render(entry: Number, row: Mapping[str, Any]) -> str:
 def _render(entry: Number, value: Any, spec: str) -> str:
     if value is None:
         if entry.null is None:
-            raise InputError(f"macro {entry.macro}: the value is null; give `null: <text>` for it")
+            raise NoValue(f"macro {entry.macro}: the value is null; give `null: <text>` for it")
         return latex_escape(entry.null)
     if spec == "text":
         return latex_escape(str(value))

@@ -37,7 +37,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from anarchy.config import Estimator
 from anarchy.errors import InputError
@@ -154,5 +153,8 @@ def _optima(matrices: Floats, matching: str) -> Floats:
 
 
 def _assignment_cost(matrix: NDArray[np.float64]) -> float:
+    # Imported here: it takes as long to load as a small cell takes to simulate.
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(matrix)
     return float(matrix[rows, columns].sum())

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 Indices = NDArray[np.int64]
 
@@ -139,6 +138,9 @@ def block_bootstrap(
 
 
 def _t_quantile(n: int, confidence: float) -> float:
+    # Imported here: jobs that only simulate need no quantile and start sooner without SciPy.
+    from scipy.special import stdtrit
+
     return float(stdtrit(n - 1, (1 + confidence) / 2))
 
 
