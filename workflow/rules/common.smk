@@ -107,6 +107,18 @@ def get_experiment_latency_files(wildcards):
     return sorted({str(p) for t in tables for p in latency_sources(paths.LATENCY, t)})
 
 
+TRACE_SOURCES = {source.file: source for source in PLAN.traces.traces.values()}
+
+
+def get_trace_source(wildcards):
+    """The registered trace of a job as plain data: format, address and checksum."""
+    if hasattr(wildcards, "trace"):
+        source = PLAN.traces.traces[wildcards.trace]
+    else:
+        source = TRACE_SOURCES[wildcards.file]
+    return source.model_dump()
+
+
 def get_trace_file(wildcards):
     """The trace that a job replays, or none."""
     if hasattr(wildcards, "trace"):
@@ -249,3 +261,16 @@ def get_paper_figures():
         f"{FIGURES}/{name}.pdf"
         for name in ("parallel-queues", *PLAN.experiments, *PLAN.studies)
     ]
+
+
+def get_results_folder(wildcards):
+    return RESULTS
+
+
+def get_tex_inputs(wildcards):
+    """The folders in which LaTeX looks for what the paper reads."""
+    return f"paper:{GENERATED}:{FIGURES}:"
+
+
+def get_tex_folder(wildcards):
+    return f"{MACHINE}/latex"

@@ -1,18 +1,5 @@
 # Inputs: recorded traces, looked up or downloaded, and what is in them.
 
-import re
-
-TRACE_SOURCES = {source.file: source for source in PLAN.traces.traces.values()}
-
-
-def get_trace_source(wildcards):
-    """The registered trace of a job as plain data: format, address and checksum."""
-    if hasattr(wildcards, "trace"):
-        source = PLAN.traces.traces[wildcards.trace]
-    else:
-        source = TRACE_SOURCES[wildcards.file]
-    return source.model_dump()
-
 
 # A file that a user put there stays: `update` keeps Snakemake from deleting it before a job. The
 # package is no input either, because a change of it must not ask for the network.

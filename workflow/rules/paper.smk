@@ -13,7 +13,7 @@ rule write_numbers:
     benchmark:
         f"{MACHINE}/benchmarks/write_numbers.tsv"
     params:
-        results=RESULTS,
+        results=get_results_folder,
         committed=get_committed_files(),
         coarse="overlay" in config,
     script:
@@ -64,13 +64,12 @@ rule paper:
     benchmark:
         f"{MACHINE}/benchmarks/paper.tsv"
     params:
-        generated=GENERATED,
-        figures=FIGURES,
-        build=f"{MACHINE}/latex",
+        inputs=get_tex_inputs,
+        build=get_tex_folder,
     shell:
         """
         rm -rf {params.build:q} && mkdir -p {params.build:q}
-        export TEXINPUTS=paper:{params.generated:q}:{params.figures:q}:
+        export TEXINPUTS={params.inputs:q}
         export BIBINPUTS=paper:paper/references.d:
         export SOURCE_DATE_EPOCH=0 FORCE_SOURCE_DATE=1 max_print_line=1000
         latexmk -norc -pdf -Werror -e '$bibtex_fudge = 0' -outdir={params.build:q} \

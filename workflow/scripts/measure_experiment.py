@@ -3,6 +3,8 @@
 What an experiment does not ask for is written empty, so that all look alike.
 """
 
+from functools import partial
+
 from anarchy import paths
 from anarchy.config import Bootstrap, Experiment, Scenario
 from anarchy.files import read_rows, write_rows
@@ -34,11 +36,7 @@ def knees(experiment, measures):
     scenarios = {
         name: Scenario.model_validate(data) for name, data in snakemake.params.scenarios.items()
     }
-    latencies = {
-        name: load_latency(paths.LATENCY, scenario.model.latency)
-        for name, scenario in scenarios.items()
-    }
-    return knee_rows(experiment, measures, scenarios, latencies)
+    return knee_rows(experiment, measures, scenarios, partial(load_latency, paths.LATENCY))
 
 
 def comparisons(experiment, keys, cells):

@@ -6,7 +6,7 @@ have their knee in the published interval. Nothing else is fitted.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -271,23 +271,28 @@ def knee_rows(
     experiment: Experiment,
     rows: Sequence[Row],
     scenarios: Mapping[str, Scenario],
-    latencies: Mapping[str, Latency],
+    load_latency: Callable[[str], Latency],
 ) -> list[Row]:
-    """The knee interval of each scenario on the sweep's grid, and N* beside it.
+    """The knee interval of each sweep of the load, and N* beside it.
 
-    Rows {scenario, id: knee-lo | knee-hi | operational-bound, value, unit}; an end that the sweep
-    does not reach is null.
+    There is one sweep per scenario and combination of the other swept fields. Rows {scenario,
+    those fields, id: knee-lo | knee-hi | operational-bound, value, unit}; an end that the sweep
+    does not reach is null. `load_latency` gives the service times of a table's name.
     """
     assert experiment.knee is not None  # the rule is asked for experiments with a knee only
+    others = [field for field in experiment.sweep if field != experiment.knee.field]
+    sweeps: dict[tuple[Any, ...], list[tuple[float, float]]] = {}
+    for row in rows:
+        if row["id"] == LOAD:
+            key = (row["scenario"], *(row[field] for field in others))
+            sweeps.setdefault(key, []).append((row[experiment.knee.field], row["value"]))
     result: list[Row] = []
-    for name, scenario in scenarios.items():
-        points = [
-            (row[experiment.knee.field], row["value"])
-            for row in rows
-            if row["scenario"] == name and row["id"] == LOAD
-        ]
+    for (name, *settings), points in sweeps.items():
+        values = dict(zip(others, settings, strict=True))
         lo, hi = knee_interval(points, experiment.knee.busy)
-        bound = operational_bound(scenario, latencies[name])
-        for key, value in (("knee-lo", lo), ("knee-hi", hi), ("operational-bound", bound)):
-            result.append({"scenario": name, "id": key, "value": value, "unit": "clients"})
+        scenario = with_fields(scenarios[name], values, name)
+        bound = operational_bound(scenario, load_latency(scenario.model.latency))
+        for kind, value in (("knee-lo", lo), ("knee-hi", hi), ("operational-bound", bound)):
+            row = {"scenario": name, **values, "id": kind, "value": value, "unit": "clients"}
+            result.append(row)
     return result

@@ -1,0 +1,56 @@
+"""The tools that keep the code in shape find nothing to say."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from anarchy import paths
+
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        command, cwd=paths.ROOT, env=variables, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(["ruff", "check", "."], id="ruff-check"),
+        pytest.param(["ruff", "format", "--check", "."], id="ruff-format"),
+        pytest.param(["mypy"], id="mypy"),
+        pytest.param(["snakefmt", "--check", "Snakefile", "workflow"], id="snakefmt"),
+        pytest.param(["python", "-m", "snakemake", "--lint"], id="snakemake-lint"),
+    ],
+)
+def test_tool_is_content(command: list[str]) -> None:
+    done = run(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+LAYERS = {
+    "games": {"serving", "control", "measure", "artefact"},
+    "serving": {"games", "control", "measure", "artefact"},
+    "measure": {"artefact"},
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_follow_the_flow_of_data(layer: str) -> None:
+    """config -> games | serving -> measure -> artefact, never back."""
+    for path in (paths.ROOT / "src/anarchy" / layer).glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        for later in LAYERS[layer]:
+            assert f"anarchy.{later}" not in text, f"{path.name} imports {later}"
+
+
+def test_nothing_below_the_artefact_layer_knows_latex() -> None:
+    for layer in LAYERS:
+        for path in (paths.ROOT / "src/anarchy" / layer).glob("*.py"):
+            assert "latex" not in path.read_text(encoding="utf-8").lower(), path.name
