@@ -31,7 +31,7 @@ def _make_run(n: int, workers: int = 2, **given: Any) -> Run:
         columns[field.name] = np.full(n, value) if value.ndim == 0 else value
     run: dict[str, Any] = {"measured": np.ones(n, dtype=bool), "start": 0.0, "end": float(n)}
     run |= {"prefill_busy": np.zeros(1), "prefill_work": np.zeros(1)}
-    run |= {"decode_busy": np.zeros(workers), "extrapolated": 0}
+    run |= {"decode_busy": np.zeros(workers), "extrapolated": 0, "table_context": 4096}
     return Run(log=RequestLog(**columns), **(run | given))
 
 

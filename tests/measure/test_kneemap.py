@@ -157,6 +157,8 @@ def test_summary_counts_members_and_the_largest_error() -> None:
     assert (summary["least-knee"], summary["largest-knee"]) == (97, 110)
     assert math.isclose(summary["bound-error:40"], 0.5)
     assert math.isclose(summary["bound-error:144"], 0.1)
+    assert math.isclose(summary["bound-error-inside:144"], 0.1)
+    assert summary["bound-error-inside:40"] == 0
 
 
 def test_knee_of_each_sweep_is_an_interval_beside_its_bound(latency: Latency) -> None:

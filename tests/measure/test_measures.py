@@ -34,6 +34,7 @@ def run(make_run):
         prefill_work=np.array([1.5, 2.0]),
         decode_busy=np.array([1.0, 7.0, 0.0]),
         extrapolated=3,
+        table_context=202,
     )
 
 
@@ -53,6 +54,7 @@ EXPECTED = {
     "decode-busy": (7 / 8, "1"),
     "busiest": (7 / 8, "1"),
     "decode-imbalance": (3 / (4 / 3), "1"),
+    "beyond-table": (2 / 4, "1"),
     "extrapolated": (3, "1"),
 }
 

@@ -12,6 +12,7 @@ rule measure_experiment:
         knees=f"{RESULTS}/experiments/{{experiment}}.knees.json",
         compare=f"{RESULTS}/experiments/{{experiment}}.compare.json",
         spread=f"{RESULTS}/experiments/{{experiment}}.spread.json",
+        estimators=f"{RESULTS}/experiments/{{experiment}}.estimators.json",
     log:
         f"{LOGS}/measure_experiment/{{experiment}}.log",
     benchmark:

@@ -28,6 +28,12 @@ def measure_experiment() -> None:
     wanted = experiment.spread
     spreads = spread(measures, keys, wanted.over, wanted.measures) if wanted else []
     write_rows(snakemake.output.spread, spreads)
+    options = [
+        {"id": name, "option": option, "value": value}
+        for name, estimator in experiment.estimators.items()
+        for option, value in estimator.model_dump().items()
+    ]
+    write_rows(snakemake.output.estimators, options)
 
 
 def knees(experiment, measures):

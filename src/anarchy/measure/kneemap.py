@@ -235,7 +235,8 @@ def summary_rows(study: KneeMap, rows: Sequence[Row], feasible: Sequence[Row]) -
     """What the text says of a knee map: rows {id, value, n}.
 
     `bound-error:<value>` is the largest |knee / N* - 1| over the knees that both methods find
-    with the study's first axis at that value.
+    with the study's first axis at that value, `bound-error-inside:<value>` that over the knees in
+    the published interval.
     """
     members = [member for member in feasible if member["feasible"]]
     knees = [
@@ -254,17 +255,20 @@ def summary_rows(study: KneeMap, rows: Sequence[Row], feasible: Sequence[Row]) -
     ]
     first = next(iter(study.axes))
     for value in study.axes[first]:
-        errors = [
-            abs(row["value"] / row["operational"] - 1)
-            for row in rows
-            if row[first] == value
-            and row["value"]
-            and row["operational"]
-            and math.isfinite(row["operational"])
-        ]
-        worst = max(errors, default=None)
-        result.append({"id": f"bound-error:{value}", "value": worst, "n": len(errors)})
+        found = [row for row in rows if row[first] == value]
+        result.append(_largest_error(f"bound-error:{value}", found))
+        inside = [row for row in found if row["inside"]]
+        result.append(_largest_error(f"bound-error-inside:{value}", inside))
     return result
+
+
+def _largest_error(name: str, rows: Sequence[Row]) -> Row:
+    errors = [
+        abs(row["value"] / row["operational"] - 1)
+        for row in rows
+        if row["value"] and row["operational"] and math.isfinite(row["operational"])
+    ]
+    return {"id": name, "value": max(errors, default=None), "n": len(errors)}
 
 
 def knee_rows(

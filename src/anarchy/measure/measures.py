@@ -107,6 +107,14 @@ def _decode_imbalance(run: Run) -> float | None:
     return float(counts.max() / counts.mean())
 
 
+def _beyond_table(run: Run) -> float | None:
+    """Share of requests whose context outgrows the latency table before they are done."""
+    log = run.log.select(run.measured)
+    if len(log) == 0:
+        return None
+    return float((log.input_tokens + log.output_tokens > run.table_context).mean())
+
+
 def _ttft(log: RequestLog) -> Floats:
     return log.ttft
 
@@ -162,6 +170,7 @@ MEASURES: dict[str, Measure] = {
             _utilisation(lambda run: np.concatenate([run.prefill_busy, run.decode_busy])),
         ),
         _of_run("decode-imbalance", "Decode imbalance (max/mean)", "1", _decode_imbalance),
+        _of_run("beyond-table", "Requests beyond the latency table", "1", _beyond_table),
         _of_run(
             "extrapolated",
             "Look-ups beyond the latency table",

@@ -305,6 +305,7 @@ class _Cluster:
             prefill_work=end.prefill_work - begin.prefill_work,
             decode_busy=end.decode_busy - begin.decode_busy,
             extrapolated=end.extrapolated - begin.extrapolated,
+            table_context=self._latency.table.itl.context[-1],
         )
 
 

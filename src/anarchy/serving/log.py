@@ -74,7 +74,8 @@ class Run:
     are the seconds within it that each worker computed, `prefill_work` those that the same
     prompts would have taken in full steps (equal to busy without batching). `log` holds all
     requests that arrived and were done; `measured` marks those done within the window.
-    `extrapolated` counts look-ups beyond the latency table.
+    `extrapolated` counts look-ups beyond the latency table, whose last context is
+    `table_context` tokens.
     """
 
     log: RequestLog
@@ -85,6 +86,7 @@ class Run:
     prefill_work: Floats
     decode_busy: Floats
     extrapolated: int
+    table_context: int
 
 
 def write_log(path: str | os.PathLike[str], log: RequestLog) -> None:
