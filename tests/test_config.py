@@ -17,7 +17,6 @@ from anarchy.config import (
     load_settings,
     merge,
     read_yaml,
-    scenario_data,
     validate,
     with_fields,
 )
@@ -27,7 +26,7 @@ SCENARIOS = paths.ROOT / paths.SCENARIOS
 
 
 def published() -> dict[str, Any]:
-    return scenario_data(SCENARIOS, "70b-1p2d")
+    return load_scenario(SCENARIOS, "70b-1p2d").model_dump()
 
 
 @pytest.mark.parametrize(
@@ -133,6 +132,9 @@ def test_unknown_scenario_suggests_a_name() -> None:
     [
         ("a: [1", ":1: not YAML"),
         ("- 1\n- 2\n", "expected keys with values, not list"),
+        ("a: 1\nb: 2\na: 3\n", ":3: not YAML: key 'a' is given twice"),
+        ("a: 2024-13-45", "not YAML that can be read"),
+        ("a: " + "9" * 5000, "not YAML that can be read"),
         ("a: !!python/object/apply:os.system ['true']", "not YAML: could not determine"),
     ],
 )
@@ -142,6 +144,11 @@ def test_unreadable_yaml_is_one_line(tmp_path: Path, text: str, message: str) ->
     with pytest.raises(InputError) as fault:
         read_yaml(path)
     assert message in str(fault.value)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        read_yaml(tmp_path)
 
 
 def test_merge_replaces_lists_and_merges_mappings() -> None:

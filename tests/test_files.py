@@ -53,7 +53,18 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["text.txt"]
 
 
+def test_the_remains_of_a_killed_process_are_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    with atomic(path) as temporary:
+        remains = temporary
+        temporary.write_text("x")
+    remains.write_text("left behind")
+    write_text(path, "new")
+    assert [p.name for p in tmp_path.iterdir()] == ["text.txt"]
+
+
 def test_the_temporary_file_has_the_suffix_of_its_target(tmp_path: Path) -> None:
     with atomic(tmp_path / "figure.pdf") as temporary:
         assert temporary.suffix == ".pdf"
         assert temporary.parent == tmp_path
+        temporary.write_bytes(b"")

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from anarchy import inputs, paths
-from anarchy.config import merge, read_yaml
+from anarchy.config import combinations, merge, read_yaml
 from anarchy.errors import InputError
-from anarchy.plan import cell_job, combinations, load_plan
+from anarchy.plan import cell_job, load_plan
 
 EXPERIMENT: dict[str, Any] = {
     "title": "A small one",
@@ -134,14 +134,57 @@ def test_faults_of_an_experiment(root: Path, change: dict[str, Any], message: st
     assert "\n" not in str(fault.value)
 
 
-def test_unknown_experiment_in_the_settings(root: Path) -> None:
+def test_an_overlay_is_blamed_for_its_own_faults(root: Path) -> None:
     overlay = root / "overlay.yaml"
-    overlay.write_text("experiments: [smal]")
-    with pytest.raises(InputError, match="unknown experiment 'smal'; did you mean 'small'"):
-        load_plan(overlay, root)
     overlay.write_text("adjust: {experiments: {smal: {replications: 2}}}")
-    with pytest.raises(InputError, match="unknown experiment 'smal'"):
+    with pytest.raises(InputError, match=r"overlay\.yaml: adjust: .* did you mean 'small'"):
         load_plan(overlay, root)
+    overlay.write_text("adjust: {experiments: {small: {replicatons: 2}}}")
+    with pytest.raises(InputError, match=r"overlay\.yaml: unknown key 'replicatons'"):
+        load_plan(overlay, root)
+
+
+def test_swept_values_are_the_validated_ones(root: Path) -> None:
+    write(root, {})
+    path = root / paths.EXPERIMENTS / "small.yaml"
+    text = path.read_text().replace("router.temperature:", "engine.handoff.overhead:")
+    path.write_text(text.replace("- 0.0\n", "- 1e-3\n"))  # YAML reads 1e-3 as text
+    cells = load_plan(root=root).cells["small"]
+    assert [cell.values["engine.handoff.overhead"] for cell in cells[:2]] == [0.001, 0.5]
+
+
+@pytest.mark.parametrize("name", ["My_Exp.yaml", "a b{c}.yaml", "small.yml"])
+def test_file_names_are_fit_for_jobs(root: Path, name: str) -> None:
+    (root / paths.EXPERIMENTS / name).write_text(yaml.safe_dump(EXPERIMENT))
+    with pytest.raises(InputError, match="not the name of a configuration file"):
+        load_plan(root=root)
+
+
+@pytest.mark.parametrize("name", ["parallel-queues", "knee-map"])
+def test_names_of_figures_are_unique(root: Path, name: str) -> None:
+    source = paths.ROOT / paths.STUDIES / "knee-map.yaml"
+    (root / paths.STUDIES / "knee-map.yaml").write_text(source.read_text())
+    write(root, {}, name)
+    with pytest.raises(InputError, match=f"the name '{name}' is taken"):
+        load_plan(root=root)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"axes": {"model.latency": ["absent"]}}, "model.latency: .*absent"),
+        ({"axes": {"router.policy": ["kvv"]}}, "unknown router 'kvv'"),
+        ({"scenarios": ["mooncake-8p8d"], "axes": {"router.policy": ["kv"]}}, "is no closed loop"),
+        ({"above": 128, "upto": 96}, "'above' .* must be less than 'upto'"),
+        ({"axes": {"workload.clients": [4]}}, "is what the search varies"),
+        ({"facts": [{"claim": "C03", "text": "x", "measure": "ttft-p99", "clients": 1}]}, "a fact"),
+    ],
+)
+def test_faults_of_a_study(root: Path, change: dict[str, Any], message: str) -> None:
+    data = read_yaml(paths.ROOT / paths.STUDIES / "knee-map.yaml") | change
+    (root / paths.STUDIES / "study.yaml").write_text(yaml.safe_dump(data))
+    with pytest.raises(InputError, match=rf"study\.yaml: .*{message}"):
+        load_plan(root=root)
 
 
 def test_an_overlay_coarsens_an_experiment(root: Path) -> None:
@@ -162,6 +205,9 @@ def test_a_trace_out_of_reach_leaves_its_experiment_out(
     (root / paths.EXPERIMENTS / "recorded.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
     plan = load_plan(root=root)
     assert plan.missing == {"recorded": "mooncake-conversation"}
+    assert "recorded" not in plan.experiments, "there are no reference values of it"
+    (root / paths.REFERENCE / "experiments/recorded.json").write_text("[]")
+    assert "recorded" in load_plan(root=root).experiments
 
 
 def test_an_explicit_trace_file_must_exist(root: Path) -> None:

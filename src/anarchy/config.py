@@ -6,9 +6,10 @@ precisely. Times are in seconds, sizes in bytes or tokens. Unknown keys are refu
 """
 
 import copy
+import itertools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
@@ -19,11 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from anarchy.errors import InputError, suggest
 
 Scalar = bool | int | float | str
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 FieldPath = Annotated[str, Field(pattern=r"^[a-z_0-9]+(\.[a-z_0-9]+)*$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=100_000_000)]
 
 
 class Model(BaseModel):
@@ -221,9 +223,15 @@ class Figure(Model):
     log_y: bool = False
     in_text: bool = Field(False, description="placed in the paper's text, not in the appendix")
 
+    @model_validator(mode="after")
+    def _heatmaps_have_rows(self) -> Self:
+        if (self.kind == "heatmap") != (self.rows is not None):
+            raise ValueError("'rows' belongs to figures of kind 'heatmap', which need it")
+        return self
+
 
 class Table(Model):
-    """What the experiment's table shows: one row per cell, or per value of `rows`."""
+    """What the experiment's table shows: one row per cell, one column per measure."""
 
     measures: list[str] = Field(min_length=1)
 
@@ -233,7 +241,7 @@ class Knee(Model):
 
     field: FieldPath = "workload.clients"
     busy: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.995, description="utilisation of the busiest station that counts as saturated"
+        0.995, description="load of the busiest prefill worker that counts as saturated"
     )
 
 
@@ -241,7 +249,7 @@ class Compare(Model):
     """Paired differences between the values of one swept field and its baseline."""
 
     field: FieldPath
-    baseline: Scalar
+    baseline: Scalar | None
     measures: list[str] = Field(min_length=1)
 
 
@@ -261,12 +269,12 @@ class Experiment(Model):
     set: dict[FieldPath, Scalar | None] = Field(
         default={}, description="fields fixed in all scenarios"
     )
-    sweep: dict[FieldPath, Annotated[list[Scalar], Field(min_length=1)]] = {}
+    sweep: dict[FieldPath, Annotated[list[Scalar | None], Field(min_length=1)]] = {}
     replications: Count | None = Field(None, description="null takes the settings' number")
     requests: Count | None = Field(None, description="null takes the settings' number")
     measures: list[str] = Field(min_length=1)
     estimators: dict[Name, Estimator] = Field(
-        default={}, description="each adds the measure poa-hat:<name>"
+        default={}, description="each defines the measure poa-hat:<name>"
     )
     knee: Knee | None = None
     compare: Compare | None = None
@@ -274,6 +282,14 @@ class Experiment(Model):
     figure: Figure
     table: Table
     plugins: list[str] = Field(default=[], description="Python files that register policies")
+
+    @model_validator(mode="after")
+    def _nothing_is_given_twice(self) -> Self:
+        if both := sorted(set(self.set) & set(self.sweep)):
+            raise ValueError(f"'{both[0]}' is both in 'set' and in 'sweep'")
+        if len(set(self.scenarios)) < len(self.scenarios):
+            raise ValueError("scenarios: a name occurs twice")
+        return self
 
 
 class Fact(Model):
@@ -286,6 +302,12 @@ class Fact(Model):
     at_least: float | None = None
     at_most: float | None = None
 
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a fact needs 'at_least', 'at_most' or both")
+        return self
+
 
 class KneeMap(Model):
     """The knee over a grid of assumptions, and the set that meets one published fact."""
@@ -294,16 +316,25 @@ class KneeMap(Model):
     title: str
     question: str
     scenarios: list[Name] = Field(min_length=1)
-    axes: dict[FieldPath, Annotated[list[Scalar], Field(min_length=1)]] = Field(min_length=1)
+    axes: dict[FieldPath, Annotated[list[Scalar | None], Field(min_length=1)]] = Field(min_length=1)
     above: NonNegative = Field(description="the published knee lies above this concurrency")
     upto: Positive = Field(description="and at or below this one")
     busy: Annotated[float, Field(gt=0, lt=1)] = 0.995
     largest: Count = Field(1024, description="concurrency at which the search gives up")
+    replications: Count = Field(3, description="searches per point, each with its own seeds")
     requests: Count | None = Field(None, description="null takes the settings' number")
     estimators: dict[Name, Estimator] = {}
     facts: list[Fact] = Field(
         default=[], description="other published facts, judged on the feasible set, never fitted"
     )
+
+    @model_validator(mode="after")
+    def _can_be_searched(self) -> Self:
+        if self.above >= self.upto:
+            raise ValueError(f"'above' ({self.above}) must be less than 'upto' ({self.upto})")
+        if "workload.clients" in self.axes:
+            raise ValueError("axes: 'workload.clients' is what the search varies")
+        return self
 
 
 Study = KneeMap
@@ -331,13 +362,11 @@ class Settings(Model):
     seed: Annotated[int, Field(ge=0)]
     replications: Annotated[int, Field(ge=2)] = Field(description="runs per cell")
     requests: Count = Field(description="measured requests per run of a synthetic workload")
-    warmup_cycles: NonNegative = Field(
+    warmup_cycles: Annotated[float, Field(ge=0, le=1000)] = Field(
         description="completions per client (closed loop) dropped before measuring"
     )
     bootstrap: Bootstrap = Bootstrap()
     output: str = Field(".", description="folder that receives results, figures and paper")
-    experiments: list[Name] | None = Field(None, description="null builds all")
-    studies: list[Name] | None = Field(None, description="null builds all")
     adjust: Adjust = Adjust()
 
 
@@ -371,18 +400,39 @@ SCHEMA_MODELS: dict[str, type[Model]] = {
 M = TypeVar("M", bound=Model)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping safely; a fault is one line that names file and line."""
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which also refuses a key that is given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                mark = node.value[position][0].start_mark
+                raise yaml.MarkedYAMLError(problem=f"key '{key}' is given twice", problem_mark=mark)
+        return super().construct_mapping(node, deep)
+
+
+def load_yaml(path: Path) -> Any:
+    """Read one YAML file safely; a fault is one line that names file and line."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise InputError(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+    except (ValueError, RecursionError, TypeError) as error:
+        raise InputError(f"{path}: not YAML that can be read: {error}") from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds one mapping."""
+    data = load_yaml(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: expected keys with values, not {type(data).__name__}")
     return data
@@ -421,31 +471,28 @@ def validate(
 
 def load_settings(base: Path, overlay: Path | None = None) -> Settings:
     """Read the settings with an optional overlay laid over them."""
-    data = read_yaml(base)
-    source = str(base)
+    files = [(base, read_yaml(base))]
     if overlay is not None:
-        data = merge(data, read_yaml(overlay))
-        source = str(overlay)
-    return validate(Settings, data, source)
+        files.append((overlay, read_yaml(overlay)))
+    return validate_layers(Settings, files)
 
 
 def load_scenario(folder: Path, name: str) -> Scenario:
     """Read a scenario with everything it `extends`."""
-    files = _scenario_files(folder, name)
+    return validate_layers(Scenario, _scenario_files(folder, name))
+
+
+def validate_layers(model: type[M], files: Sequence[tuple[Path, Mapping[str, Any]]]) -> M:
+    """Merge files, the most general first, and validate; a fault names the file that sets it."""
+    merged: dict[str, Any] = {}
+    for _, data in files:
+        merged = merge(merged, data)
 
     def locate(key: str) -> str:
         setters = [path for path, data in files if _has_key(data, key)]
         return str(setters[-1] if setters else files[-1][0])
 
-    return validate(Scenario, scenario_data(folder, name), locate(""), locate)
-
-
-def scenario_data(folder: Path, name: str) -> dict[str, Any]:
-    """The merged mapping of a scenario file and of those it extends (`extends: other`)."""
-    merged: dict[str, Any] = {}
-    for _, data in _scenario_files(folder, name):
-        merged = merge(merged, data)
-    return merged
+    return validate(model, merged, locate(""), locate)
 
 
 def _scenario_files(
@@ -503,9 +550,17 @@ def get_field(scenario: Scenario, path: str, source: str = "") -> Any:
     return node
 
 
+def combinations(axes: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
+    """All combinations of the axes' values, the last axis varying fastest."""
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
 def json_schema(model: type[Model]) -> str:
     """The committed JSON schema of a configuration file."""
     return json.dumps(model.model_json_schema(), indent=2, sort_keys=True) + "\n"
+
+
+_SCALAR_TAGS = {"bool", "int", "float", "str"}
 
 
 def _first_fault(model: type[Model], error: ValidationError) -> tuple[str, str]:
@@ -518,6 +573,8 @@ def _first_fault(model: type[Model], error: ValidationError) -> tuple[str, str]:
     if fault["type"] == "extra_forbidden":
         hint = suggest(str(loc[-1]), _allowed_keys(model, loc[:-1]))
         return key, f"unknown key '{key}'; {hint}"
+    if key and fault["type"].endswith(("_type", "_parsing")) and str(loc[-1]) in _SCALAR_TAGS:
+        return key, f"{key}: a number, text, true, false or null is wanted"
     if fault["type"] == "missing":
         return key, f"key '{key}' is missing"
     message = re.sub(r"^Value error, ", "", fault["msg"])
@@ -564,6 +621,8 @@ def _descend(node: Any, part: int | str) -> Any:
         field = node.model_fields.get(str(part))
         return field.annotation if field else None
     if get_origin(node) in (Union, UnionType):
+        if part in _SCALAR_TAGS:
+            return (None,)
         for member in get_args(node):
             if _is_model(member):
                 kind = member.model_fields.get("kind")

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,21 +17,18 @@ SIGNIFICANT_DIGITS = 12
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it into place.
 
-    A process killed at any moment leaves either the old file or the complete new one.
-    The temporary file keeps the suffix of `path`, because libraries choose formats by suffix.
+    A process killed at any moment leaves either the old file or the complete new one. One process
+    at a time may write a path. The temporary file keeps the suffix of `path`, because libraries
+    choose formats by suffix.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(
-        dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix
-    )
-    os.close(handle)
-    temporary = Path(name)
+    # A fixed name: what a killed process leaves behind is overwritten by the next try.
+    temporary = target.with_name(f".{target.stem}.part{target.suffix}")
     try:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o644)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

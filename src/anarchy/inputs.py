@@ -17,18 +17,7 @@ from anarchy.config import TraceSource, TraceSources
 from anarchy.errors import InputError, suggest
 from anarchy.files import atomic
 from anarchy.paths import TRACE_CACHE
-from anarchy.traces import TraceData, load_trace, read_bytes
-
-__all__ = [
-    "TraceData",
-    "TraceUnavailable",
-    "available",
-    "check_trace",
-    "fetch_trace",
-    "find_trace",
-    "is_path",
-    "load_trace",
-]
+from anarchy.traces import load_trace, read_bytes
 
 PROBE_SECONDS = 3.0
 
@@ -72,7 +61,7 @@ def check_trace(trace: str, sources: TraceSources, root: Path = Path()) -> None:
     source = sources.traces[trace]
     if path.is_file():
         read_bytes(path, source.sha256)
-    elif not _reachable(source.url):
+    elif not available(source, root):
         places = " nor ".join(str(place.parent) for place in _places(source, root))
         raise TraceUnavailable(
             f"trace '{trace}': {source.file} is not in {places}, and its server cannot be reached"

@@ -3,15 +3,16 @@
 The Snakefile and `anarchy check` load the same plan, so what the one accepts the other runs.
 """
 
-import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from anarchy import paths
 from anarchy.config import (
+    NAME_PATTERN,
+    ClosedLoop,
     Estimator,
     Experiment,
     KneeMap,
@@ -21,11 +22,13 @@ from anarchy.config import (
     Study,
     Trace,
     TraceSources,
+    combinations,
+    get_field,
     load_scenario,
     load_settings,
-    merge,
     read_yaml,
     validate,
+    validate_layers,
     with_fields,
 )
 from anarchy.errors import InputError, suggest
@@ -33,8 +36,11 @@ from anarchy.inputs import TraceUnavailable, check_trace
 from anarchy.measure.cell import CellJob
 from anarchy.measure.kneemap import LOAD
 from anarchy.measure.measures import get_measure
-from anarchy.serving.latency import load_latency
-from anarchy.serving.router import get_policy, load_plugin
+from anarchy.serving.latency_table import LatencyTable, load_table
+from anarchy.serving.router import get_policy, plugins
+
+RESERVED = {"parallel-queues"}
+"""Figures that are no experiment's."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Cell:
     experiment: str
     name: str  # unique within the experiment, fit for a file name
     scenario_name: str
-    values: Mapping[str, Scalar]  # the swept fields only
+    values: Mapping[str, Scalar | None]  # the swept fields only, validated
     scenario: Scenario
 
 
@@ -70,70 +76,155 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
     """Read and validate all configuration below `root`; a fault is one `InputError`.
 
     An experiment on a registered trace that is neither at hand nor downloadable is listed in
-    `missing` instead of being refused.
+    `missing` instead of being refused; without committed reference values it is left out.
     """
     settings = load_settings(root / paths.SETTINGS, overlay)
-    scenarios = {
-        name: load_scenario(root / paths.SCENARIOS, name)
-        for name in _names(root / paths.SCENARIOS, None, "scenario")
-    }
     traces = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
-    experiments = {
-        name: _load(root / paths.EXPERIMENTS, name, Experiment, settings.adjust.experiments)
-        for name in _names(root / paths.EXPERIMENTS, settings.experiments, "experiment")
-    }
-    studies = {
-        name: _load(root / paths.STUDIES, name, Study, settings.adjust.studies)
-        for name in _names(root / paths.STUDIES, settings.studies, "study")
-    }
-    for kind, adjusted, known in (
-        ("experiment", settings.adjust.experiments, root / paths.EXPERIMENTS),
-        ("study", settings.adjust.studies, root / paths.STUDIES),
-    ):
-        _names(known, list(adjusted), kind)
-    cells = {}
+    checks = _Checks(root, traces)
+    scenarios = {}
+    for name, path in _files(root / paths.SCENARIOS).items():
+        scenarios[name] = load_scenario(root / paths.SCENARIOS, name)
+        checks.scenario(scenarios[name], str(path), with_policy=False)
+    experiments = _load_all(
+        root / paths.EXPERIMENTS, Experiment, settings.adjust.experiments, overlay
+    )
+    studies = _load_all(root / paths.STUDIES, Study, settings.adjust.studies, overlay)
+    _check_names(root, experiments, studies)
+
+    cells: dict[str, tuple[Cell, ...]] = {}
     missing = {}
-    for name, experiment in experiments.items():
+    for name, experiment in list(experiments.items()):
         source = str(root / paths.EXPERIMENTS / f"{name}.yaml")
-        for plugin in experiment.plugins:
-            load_plugin(root / plugin)
-        cells[name] = tuple(_cells(name, experiment, scenarios, source))
-        _check_measures(experiment, source)
-        absent = _check_cells(cells[name], traces, root, source)
-        if absent is not None:
-            missing[name] = absent
+        with plugins(root / plugin for plugin in experiment.plugins):
+            found = tuple(_cells(name, experiment, scenarios, source))
+            _check_experiment(experiment, found, source)
+            absent = {checks.scenario(cell.scenario, source) for cell in found} - {None}
+        if absent:
+            missing[name] = sorted(filter(None, absent))[0]
+            if not (root / paths.REFERENCE / "experiments" / f"{name}.json").is_file():
+                del experiments[name]
+                continue
+        cells[name] = found
     for name, study in studies.items():
         source = str(root / paths.STUDIES / f"{name}.yaml")
         for fact in study.facts:
             _measure(fact.measure, study.estimators, source)
         for scenario_name in study.scenarios:
             scenario = _scenario(scenarios, scenario_name, source)
-            for values in _combinations(study.axes):
-                with_fields(scenario, values, source)
+            if not isinstance(scenario.workload, ClosedLoop):
+                raise InputError(
+                    f"{source}: scenarios: '{scenario_name}' is no closed loop, so it has no knee"
+                )
+            for values in combinations(study.axes):
+                checks.scenario(with_fields(scenario, values, source), source)
     return Plan(settings, scenarios, experiments, studies, traces, cells, missing)
 
 
-def combinations(axes: Mapping[str, Iterable[Scalar]]) -> list[dict[str, Scalar]]:
-    """All combinations of the axes' values, the last axis varying fastest."""
-    return list(_combinations(axes))
+class _Checks:
+    """What a job would refuse of a scenario, looked up once for each table and trace."""
+
+    def __init__(self, root: Path, traces: TraceSources) -> None:
+        self._root = root
+        self._traces = traces
+        self._tables: dict[str, LatencyTable] = {}
+        self._absent: dict[str, bool] = {}
+
+    def scenario(self, scenario: Scenario, source: str, with_policy: bool = True) -> str | None:
+        """Refuse a scenario that cannot run; the name of a trace that cannot be had, if any.
+
+        The policies of scenario files are checked where they are used, because an experiment's
+        plugins may register them.
+        """
+        if with_policy:
+            get_policy(scenario.router.policy, f"{source}: router.policy")
+        self._check_table(scenario, source)
+        workload = scenario.workload
+        if not isinstance(workload, Trace):
+            return None
+        if workload.trace not in self._absent:
+            self._absent[workload.trace] = self._is_absent(workload.trace, source)
+        return workload.trace if self._absent[workload.trace] else None
+
+    def _check_table(self, scenario: Scenario, source: str) -> None:
+        name = scenario.model.latency
+        if name not in self._tables:
+            try:
+                self._tables[name] = load_table(self._root / paths.LATENCY, name)
+            except InputError as fault:
+                raise InputError(f"{source}: model.latency: {fault}") from None
+        table, hardware = self._tables[name], scenario.hardware
+        if table.tensor_parallel != hardware.gpus_per_worker:
+            raise InputError(
+                f"{source}: hardware.gpus_per_worker is {hardware.gpus_per_worker}, but the "
+                f"times of model.latency '{name}' are for {table.tensor_parallel} GPUs per worker"
+            )
+        if not table.system.lower().startswith(hardware.gpu.lower()):
+            raise InputError(
+                f"{source}: hardware.gpu is {hardware.gpu}, but the times of model.latency "
+                f"'{name}' are for {table.system}"
+            )
+
+    def _is_absent(self, trace: str, source: str) -> bool:
+        try:
+            check_trace(trace, self._traces, self._root)
+        except TraceUnavailable:
+            return True
+        except InputError as fault:
+            raise InputError(f"{source}: workload.trace: {fault}") from None
+        return False
 
 
-def _combinations(axes: Mapping[str, Iterable[Any]]) -> Iterable[dict[str, Any]]:
-    for values in itertools.product(*axes.values()):
-        yield dict(zip(axes, values, strict=True))
+def _files(folder: Path) -> dict[str, Path]:
+    """The configuration files of a folder by name, which must be fit for jobs and file names."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        if path.suffix != ".yaml" or not re.fullmatch(NAME_PATTERN, path.stem):
+            raise InputError(
+                f"{path}: not the name of a configuration file; allowed: lower-case letters, "
+                "digits and hyphens, then .yaml"
+            )
+        found[path.stem] = path
+    return found
 
 
-def _names(folder: Path, wanted: list[str] | None, kind: str) -> list[str]:
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
-    for name in wanted or []:
-        if name not in known:
-            raise InputError(f"{folder}: unknown {kind} '{name}'; {suggest(name, known)}")
-    return known if wanted is None else sorted(wanted)
+def _load_all(
+    folder: Path, model: Any, adjust: Mapping[str, Any], overlay: Path | None
+) -> dict[str, Any]:
+    """The files of a folder with the overlay's adjustments laid over them."""
+    files = _files(folder)
+    for name in adjust:
+        if name not in files:
+            raise InputError(
+                f"{overlay}: adjust: no file {folder / name}.yaml; {suggest(name, files)}"
+            )
+    loaded = {}
+    for name, path in files.items():
+        layers = [(path, read_yaml(path))]
+        if name in adjust and overlay is not None:
+            layers.append((overlay, adjust[name]))
+        loaded[name] = validate_layers(model, layers)
+    return loaded
 
 
-def _load(folder: Path, name: str, model: Any, adjust: Mapping[str, Any]) -> Any:
-    path = folder / f"{name}.yaml"
-    return validate(model, merge(read_yaml(path), adjust.get(name, {})), str(path))
+def _check_names(
+    root: Path, experiments: Mapping[str, Experiment], studies: Mapping[str, KneeMap]
+) -> None:
+    """Figures share one folder, so that no two things may have the same name."""
+    taken = {**dict.fromkeys(experiments, paths.EXPERIMENTS)}
+    for name in experiments:
+        if name in RESERVED:
+            raise InputError(
+                f"{root / paths.EXPERIMENTS / name}.yaml: the name '{name}' is taken by a figure "
+                "of the theory; choose another"
+            )
+    for name in studies:
+        if name in taken or name in RESERVED:
+            raise InputError(
+                f"{root / paths.STUDIES / name}.yaml: the name '{name}' is taken by an "
+                "experiment or a figure of the theory; choose another"
+            )
 
 
 def _scenario(scenarios: Mapping[str, Scenario], name: str, source: str) -> Scenario:
@@ -145,25 +236,28 @@ def _scenario(scenarios: Mapping[str, Scenario], name: str, source: str) -> Scen
 def _cells(
     name: str, experiment: Experiment, scenarios: Mapping[str, Scenario], source: str
 ) -> Iterable[Cell]:
+    """The cells of an experiment; their values are the validated ones (1e-3 is a number)."""
+    names = set()
     for scenario_name in experiment.scenarios:
         base = with_fields(_scenario(scenarios, scenario_name, source), experiment.set, source)
-        for values in _combinations(experiment.sweep):
-            yield Cell(
-                name,
-                _slug(scenario_name, values),
-                scenario_name,
-                values,
-                with_fields(base, values, source),
-            )
+        for given in combinations(experiment.sweep):
+            scenario = with_fields(base, given, source)
+            values = {field: get_field(scenario, field) for field in given}
+            cell = Cell(name, _slug(scenario_name, values), scenario_name, values, scenario)
+            if cell.name in names:
+                raise InputError(f"{source}: sweep: the point {cell.name} occurs twice")
+            names.add(cell.name)
+            yield cell
 
 
-def _slug(scenario: str, values: Mapping[str, Scalar]) -> str:
+def _slug(scenario: str, values: Mapping[str, Any]) -> str:
     parts = [f"{path.rsplit('.', 1)[-1]}-{value}" for path, value in values.items()]
     return re.sub(r"[^A-Za-z0-9._-]", "-", "__".join([scenario, *parts]))
 
 
-def _check_measures(experiment: Experiment, source: str) -> None:
-    known = set(experiment.measures) | {f"poa-hat:{name}" for name in experiment.estimators}
+def _check_experiment(experiment: Experiment, cells: Sequence[Cell], source: str) -> None:
+    """Everything that is shown must be measured and swept."""
+    known = set(experiment.measures)
     for name in experiment.measures:
         _measure(name, experiment.estimators, source)
     used = [*experiment.figure.y, *experiment.table.measures]
@@ -184,11 +278,13 @@ def _check_measures(experiment: Experiment, source: str) -> None:
         if path is not None and path not in fields:
             raise InputError(f"{source}: '{path}' is not swept; {suggest(path, fields)}")
     if experiment.compare is not None:
-        values = experiment.sweep.get(experiment.compare.field, experiment.scenarios)
+        field = experiment.compare.field
+        values = [cell.values.get(field, cell.scenario_name) for cell in cells]
         if experiment.compare.baseline not in values:
+            allowed = ", ".join(map(str, dict.fromkeys(values)))
             raise InputError(
                 f"{source}: compare.baseline: {experiment.compare.baseline} is not swept; "
-                f"allowed: {', '.join(map(str, values))}"
+                f"allowed: {allowed}"
             )
 
 
@@ -197,24 +293,6 @@ def _measure(name: str, estimators: Mapping[str, Estimator], source: str) -> Non
         get_measure(name, estimators)
     except InputError as fault:
         raise InputError(f"{source}: {fault}") from None
-
-
-def _check_cells(
-    cells: Iterable[Cell], traces: TraceSources, root: Path, source: str
-) -> str | None:
-    """Refuse what a job would refuse; the name of a trace that cannot be had, if there is one."""
-    checked = set()
-    for cell in cells:
-        get_policy(cell.scenario.router.policy, f"{source}: router.policy")
-        load_latency(root / paths.LATENCY, cell.scenario.model.latency)
-        workload = cell.scenario.workload
-        if isinstance(workload, Trace) and workload.trace not in checked:
-            checked.add(workload.trace)
-            try:
-                check_trace(workload.trace, traces, root)
-            except TraceUnavailable:
-                return workload.trace
-    return None
 
 
 def cell_job(plan: Plan, cell: Cell) -> CellJob:

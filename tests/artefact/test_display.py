@@ -4,7 +4,15 @@ import math
 
 import pytest
 
-from anarchy.artefact.display import Scale, number, scale_for, with_interval
+from anarchy.artefact.display import (
+    Scale,
+    number,
+    same_decimals,
+    scale_for,
+    told_apart,
+    upper_bound,
+    with_interval,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,3 +79,58 @@ def test_interval(value: float | None, lo: float | None, hi: float | None, text:
 
 def test_interval_is_scaled_with_its_value() -> None:
     assert with_interval(0.0512, 0.0508, 0.0516, 1000.0) == "51.20 ± 0.40"
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "more", "texts"),
+    [
+        (1.0, 1.00076478185, 0, ("1.000", "1.001")),
+        (0.999999975623, 1.00009805293, 0, ("1.0000", "1.0001")),
+        (0.900502354787, 0.900522561114, 0, ("0.90050", "0.90052")),
+        (0.999994799049, 1.00042320366, 1, ("0.99999", "1.00042")),
+        (8.0191890921, 20.1720359901, 0, ("8.02", "20.17")),
+        (12345.0, 12346.0, 0, ("12,345", "12,346")),
+        (1.0, 1.0 + 1e-15, 0, ("1.000000000000", "1.000000000000")),
+        (7.0, 7.0, 1, ("7", "7")),
+        (0.0, -0.5, 0, ("0.0000", "−0.5000")),
+        (None, 1.5, 1, ("–", "1.5")),
+        (1.0, math.inf, 0, ("1", "∞")),
+    ],
+)
+def test_told_apart(lo: float | None, hi: float | None, more: int, texts: tuple[str, str]) -> None:
+    assert told_apart(lo, hi, more=more) == texts
+
+
+def test_told_apart_in_the_unit_that_is_printed() -> None:
+    assert told_apart(0.0468, 0.0482, 1000.0) == ("46.80", "48.20")
+
+
+@pytest.mark.parametrize(
+    ("values", "widest", "texts"),
+    [
+        ([1.000098, 1.00352], 0.00016, ["1.0001", "1.0035"]),
+        ([46.826, 48.23], 0.7, ["46.83", "48.23"]),
+        ([123456.7], 300.0, ["123,457"]),
+        ([2.0], 0.0, ["2.0000"]),
+        ([0.0], 0.0, ["0.0000"]),
+        ([], 0.0, []),
+    ],
+)
+def test_same_decimals(values: list[float], widest: float, texts: list[str]) -> None:
+    assert same_decimals(values, widest) == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.000151, "0.00016"),
+        (0.00015, "0.00015"),
+        (0.0996, "0.100"),
+        (0.3, "0.30"),
+        (12.0, "12"),
+        (1234.0, "1300"),
+        (2.68e-9, "2.7×10^−9"),
+    ],
+)
+def test_upper_bounds_are_never_too_small(value: float, text: str) -> None:
+    assert upper_bound(value) == text

@@ -137,6 +137,24 @@ def test_spread() -> None:
         common | {"id": "ttft-p99", "label": "TTFT P99", "unit": "s"} | found,
     ]
     assert body(spread_table("x", experiment, rows)) == [
-        ["TTFT P99 (ms)", "70B 1P/2D", "64", "50", "60", "1.23", "0.2"],
+        ["TTFT P99 (ms)", "70B 1P/2D", "64", "50.00", "60.00", "1.23", "0.2"],
         ["Throughput (1/s)", "70B 1P/2D", "64", "--", "--", "--", "--"],
+    ]
+
+
+def test_a_measure_has_one_unit_in_the_spread() -> None:
+    experiment = make_experiment(
+        sweep={"workload.clients": [64, 192], "router.temperature": [0.0, 0.7]},
+        spread={"over": ["router.temperature"], "measures": ["ttft-p99"]},
+    )
+    common = {"scenario": "70b-1p2d", "id": "ttft-p99", "label": "TTFT P99", "unit": "s", "n": 2}
+    common |= {"value": 2.687e-6, "noise": 0.002}
+    rows = [
+        common | {"workload.clients": 64, "least": 0.0468, "most": 0.0482},
+        common | {"workload.clients": 192, "least": 2.25256, "most": 2.25283},
+    ]
+    variation = r"2.69\ensuremath{\times 10^{-4}}"
+    assert body(spread_table("x", experiment, rows)) == [
+        ["TTFT P99 (s)", "70B 1P/2D", "64", "0.04680", "0.04820", variation, "0.2"],
+        ["TTFT P99 (s)", "70B 1P/2D", "192", "2.2526", "2.2528", variation, "0.2"],
     ]

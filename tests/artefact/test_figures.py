@@ -1,14 +1,17 @@
 """Figures exist, show the rows, stand hostile text, and come out the same on every run."""
 
+import itertools
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import matplotlib
 import pytest
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from tests.artefact.conftest import (
     HOSTILE,
     KNEES,
@@ -20,9 +23,23 @@ from tests.artefact.conftest import (
 
 from anarchy.artefact.canvas import canvas
 from anarchy.artefact.display import Scale
-from anarchy.artefact.figures import plot_experiment, plot_parallel_queues, series_of
+from anarchy.artefact.figures import (
+    PAIRED_NOTE,
+    plot_experiment,
+    plot_parallel_queues,
+    series_of,
+)
 from anarchy.artefact.knee_map import plot_knee_map
-from anarchy.artefact.panels import Series, _spread, draw_lines, norm_for, ticks
+from anarchy.artefact.panels import (
+    Series,
+    _PlainNumbers,
+    _spread,
+    draw_heatmap,
+    draw_knees,
+    draw_lines,
+    norm_for,
+    ticks,
+)
 from anarchy.config import Experiment
 from anarchy.errors import InputError
 
@@ -115,6 +132,8 @@ def test_values_that_cannot_be_drawn_are_left_out(
     tmp_path: Path, kind: str, value: float | None
 ) -> None:
     figure = HEATMAP | {"kind": kind, "log_y": True, "y": ["ttft-p99"]}
+    if kind != "heatmap":
+        figure["rows"] = None
     experiment = make_experiment(sweep=GRID, figure=figure)
     rows = make_rows(experiment)
     for row in rows[::3]:
@@ -130,7 +149,7 @@ def test_values_that_cannot_be_drawn_are_left_out(
     [
         ({"x": "workload.clients", "y": ["ttft-p9"]}, r"x: figure\.y: did you mean 'ttft-p99'"),
         ({"x": "workload.client", "y": ["ttft-p99"]}, r"figure\.x: .*'workload\.clients'"),
-        ({"x": "scenario", "y": ["ttft-p99"], "kind": "heatmap"}, r"figure\.rows"),
+        ({"x": "scenario", "y": ["ttft-p99"], "kind": "heatmap"}, "'rows' belongs to figures"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(
@@ -159,6 +178,78 @@ def test_lines_on_top_of_each_other_differ_in_width_and_marker(tmp_path: Path) -
         widths = [line.get_linewidth() for line in axes.get_lines()]
         assert widths == sorted(widths, reverse=True)
         assert len(set(widths)) == len({line.get_marker() for line in axes.get_lines()}) == 3
+
+
+def test_bounds_at_one_place_have_marks_of_their_own(tmp_path: Path) -> None:
+    with canvas(tmp_path / "x", 3, 3) as figure:
+        axes = figure.add_subplot()
+        axes.set_xlim(1, 512)
+        draw_knees(
+            axes,
+            [(0, 96, 112, 106.5), (1, 96, 112, 106.5), (2, 112, 128, 120.0), (3, 1, 2, 600.0)],
+        )
+        marks = axes.get_lines()
+        assert [list(mark.get_xdata()) for mark in marks] == [[b, b] for b in (106.5, 106.5, 120)]
+        spans = [tuple(mark.get_ydata()) for mark in marks]
+        assert spans[0][0] == 1
+        assert all(upper[1] == lower[0] for upper, lower in itertools.pairwise(spans))
+        assert len({mark.get_color() for mark in marks}) == 3
+        bands = {patch.get_facecolor() for patch in axes.patches}
+        assert len(axes.patches) == len(bands) == 3
+
+
+def test_a_heatmap_prints_values_and_its_widest_interval_once(tmp_path: Path) -> None:
+    cells = [[(1.0, 0.9999, 1.00014), (1.25, 1.25, 1.25)], [(None, None, None), (2.0, None, None)]]
+    with canvas(tmp_path / "x", 3, 3) as figure:
+        axes = figure.add_subplot()
+        note = draw_heatmap(axes, cells, PLAIN, norm_for([1.0, 2.0], PLAIN, False))
+        assert [text.get_text() for text in axes.texts] == ["1.0000", "1.2500", "2.0000"]
+        assert note == "95 % half-widths ≤ 0.00014"
+        alone = draw_heatmap(axes, [[(3.0, None, None)]], PLAIN, norm_for([3.0], PLAIN, False))
+        assert alone == ""
+
+
+@pytest.mark.parametrize(
+    ("places", "texts"),
+    [
+        ([0, 5, 10], ["0", "5", "10"]),
+        ([1.0, 1.0005, 1.001], ["1", "1.0005", "1.001"]),
+        ([1.0, 1.00025, 1.0005], ["1", "1.00025", "1.0005"]),
+        ([0.1, 1, 10], ["0.1", "1", "10"]),
+        ([0.333333], ["0.333"]),
+    ],
+)
+def test_neighbouring_ticks_differ(tmp_path: Path, places: list[float], texts: list[str]) -> None:
+    with canvas(tmp_path / "x", 3, 3) as figure:
+        axis = figure.add_subplot().yaxis
+        axis.set_ticks(places)
+        axis.set_major_formatter(_PlainNumbers())
+        assert axis.get_major_formatter().format_ticks(places) == texts
+
+
+def test_long_names_go_into_a_legend_within_the_figure(tmp_path: Path) -> None:
+    experiment = make_experiment(
+        scenarios=["a-rather-long-name-of-a-scenario", "another-long-name-of-a-scenario"]
+    )
+    with patch.object(Figure, "savefig", autospec=True) as save:
+        plot_experiment("x", experiment, make_rows(experiment), [], tmp_path / "x")
+    figure = save.call_args.args[0]
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    names = ["a rather long name of a scenario", "another long name of a scenario"]
+    assert [text.get_text() for text in legend.get_texts()] == names
+    assert 0 <= legend.get_window_extent().x0 < legend.get_window_extent().x1 <= figure.bbox.width
+
+
+def test_a_compared_experiment_points_to_the_paired_differences(tmp_path: Path) -> None:
+    compare = {"field": "router.policy", "baseline": "kv", "measures": ["ttft-p99"]}
+    notes = []
+    for chosen in (None, compare):
+        experiment = make_experiment(**CASES["bars"], compare=chosen)
+        with patch.object(Figure, "savefig", autospec=True) as save:
+            plot_experiment("x", experiment, make_rows(experiment), [], tmp_path / "x")
+        notes.append(save.call_args.args[0].get_supxlabel())
+    assert notes == ["", PAIRED_NOTE]
 
 
 def test_labels_keep_their_order_and_distance() -> None:

@@ -36,6 +36,19 @@ def test_values_and_axis_share_a_unit() -> None:
     assert axis_label(path, [0.5, 2.0]) == "hand-off overhead (s)"
 
 
+def test_service_times_are_told_apart_by_what_differs() -> None:
+    names = ["llama-tp4-b200-trtllm", "llama-tp4-b200-vllm"]
+    assert [value_text("model.latency", n, names) for n in names] == ["trtllm", "vllm"]
+    assert setting_text("model.latency", names[0], names) == "trtllm"
+    assert value_text("model.latency", names[0]) == names[0]
+    assert value_text("model.latency", names[0], names[:1]) == names[0]
+    assert [value_text("model.latency", n, ["a-b", "a"]) for n in ("a-b", "a", "c")] == [
+        "b",
+        "a",
+        "c",
+    ]
+
+
 @pytest.mark.parametrize(
     ("path", "value", "text"),
     [

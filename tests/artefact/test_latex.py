@@ -16,7 +16,8 @@ PAPER = Path(__file__).parents[2] / "paper"
 
 # All that escaping may leave: plain characters, escaped ones, named ones, and single math symbols.
 HARMLESS = re.compile(
-    r"(?:[^\\{}$&%#_^~]|\\[{}$&%#_]|\\(?:text[a-z]+|ldots)\{\}|\\ensuremath\{(?:-|\\[A-Za-z]+)\})*"
+    r"(?:[^\\{}$&%#_^~]|\\[{}$&%#_]|\\(?:text[a-z]+|ldots)\{\}|"
+    r"\\ensuremath\{(?:-|\\[A-Za-z]+|\\times 10\^\{-?[0-9]+\})\})*"
 )
 
 
@@ -26,6 +27,11 @@ HARMLESS = re.compile(
         ("100 % & more", r"100 \% \& more"),
         (r"\input{x}", r"\textbackslash{}input\{x\}"),
         ("a_b^c~d", r"a\_b\textasciicircum{}c\textasciitilde{}d"),
+        ("2.687×10^−4", r"2.687\ensuremath{\times 10^{-4}}"),
+        (
+            "3×10^20 a×10^b",
+            r"3\ensuremath{\times 10^{20}} a\ensuremath{\times}10\textasciicircum{}b",
+        ),
         ("1 ± 0.5", r"1 \ensuremath{\pm} 0.5"),
         ("τ and ω", r"\ensuremath{\tau} and \ensuremath{\omega}"),
         ("λ Λ", r"\ensuremath{\lambda} \ensuremath{\Lambda}"),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from anarchy.artefact.numbers import (
+    COARSE_NOTE,
+    COMMITTED_NOTE,
     HEADER,
     Number,
     read_declarations,
@@ -79,7 +81,9 @@ def test_writes_sorted_macros(tmp_path: Path) -> None:
     )
     out = tmp_path / "numbers.tex"
     write_numbers(declared, tmp_path / "results", out)
-    assert out.read_text() == HEADER + "\\newcommand{\\TailA}{51.2}\n\\newcommand{\\TailB}{1.5}\n"
+    assert out.read_text() == HEADER + (
+        "\\newcommand{\\TailA}{51.2}\n\\newcommand{\\TailB}{1.5}\n\\newcommand{\\BuildNote}{}\n"
+    )
 
 
 def test_committed_values_are_marked(tmp_path: Path) -> None:
@@ -88,7 +92,21 @@ def test_committed_values_are_marked(tmp_path: Path) -> None:
     write_numbers(
         declared, tmp_path / "results", out, {"gone.json": tmp_path / "results" / "x.json"}
     )
-    assert r"\newcommand{\Lost}{\committed{0.0512}}" in out.read_text()
+    text = out.read_text()
+    assert r"\newcommand{\Lost}{\committed{0.0512}}" in text
+    assert build_note(text).count(COMMITTED_NOTE) == 1
+    assert COARSE_NOTE not in text
+
+
+def test_what_is_committed_but_not_read_needs_no_note(tmp_path: Path) -> None:
+    declared = write(tmp_path, "- {macro: Own, file: x.json, id: ttft, where: {scenario: a}}")
+    out = tmp_path / "numbers.tex"
+    write_numbers(declared, tmp_path / "results", out, {"gone.json": tmp_path / "gone.json"})
+    assert build_note(out.read_text()) == "{}"
+
+
+def build_note(text: str) -> str:
+    return text.partition(r"\newcommand{\BuildNote}")[2].strip()
 
 
 def test_sources_are_named_once(tmp_path: Path) -> None:
@@ -127,6 +145,7 @@ def test_integers_of_yaml_match_floats_of_results_but_true_is_not_one(tmp_path: 
         ("- {macro: A1, file: x.json}", "A1: macro: "),
         ("- {macro: A, file: x.json}\n- {macro: A, file: x.json}", "A is declared in .* already"),
         ("- {macro: A, file: x.json, formt: int}", "unknown key 'formt'; did you mean 'format'"),
+        ("- {macro: BuildNote, file: x.json}", "macro BuildNote is reserved"),
         ("- {file: x.json}", "entry 1: key 'macro' is missing"),
         ("- just text", "entry 1: expected keys"),
         ("macro: A", "expected a list"),
@@ -165,3 +184,5 @@ def test_a_coarse_build_prints_a_gap_for_what_it_left_out(tmp_path: Path) -> Non
     assert r"\newcommand{\Lost}{--}" in text
     assert r"\newcommand{\Empty}{--}" in text
     assert r"\newcommand{\There}{2}" in text
+    assert COARSE_NOTE in build_note(text)
+    assert COMMITTED_NOTE not in text

@@ -26,10 +26,11 @@ def test_every_bibliography_entry_is_cited() -> None:
     assert [key for key in sorted(keys) if key not in text] == []
 
 
-def check(tmp_path: Path, text: str) -> list[str]:
+def check(tmp_path: Path, text: str, main: str = r"\BuildNote") -> list[str]:
     (tmp_path / "sections").mkdir()
     (tmp_path / "sections" / "a.tex").write_text(text, encoding="utf-8")
     (tmp_path / "preamble.tex").write_text(r"\newcommand{\Own}{x}\DeclareMathOperator{\OPT}{OPT}")
+    (tmp_path / "main.tex").write_text(main)
     return check_macros(tmp_path, [Number(macro="Knee", file="x.json")])
 
 
@@ -76,3 +77,8 @@ def test_undefined_and_unused_macros_fail(tmp_path: Path) -> None:
         r"undefined macro \Kneee",
         r"macro \Knee is declared but never used",
     ]
+
+
+@pytest.mark.parametrize("main", ["", "% \\BuildNote", r"\BuildNotes"])
+def test_the_note_on_the_build_must_be_printed(tmp_path: Path, main: str) -> None:
+    assert check(tmp_path, r"\Knee{}", main) == [r"main.tex does not print \BuildNote"]

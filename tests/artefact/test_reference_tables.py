@@ -20,11 +20,19 @@ def test_facts() -> None:
         common | {"at_least": 0.007, "at_most": 0.019, "lo": 0.0012, "hi": 0.1, "n": 9, "met": 4},
         common | {"at_least": None, "at_most": 1.9, "lo": None, "hi": None, "n": 0, "met": 0},
     ]
-    first = ["C03", r"between 7 \& 19", "TTFT P99 (ms)", "64", "7 to 19", "1.2 to 100", "4 of 9"]
+    first = ["C03", r"between 7 \& 19", "TTFT P99 (ms)", "64", "7 to 19", "1.2 to 100.0", "4 of 9"]
     assert body(facts_table("x", study, rows)) == [
         first,
         [*first[:2], "TTFT P99 (s)", "64", "-- to 1.9", "-- to --", "0 of 0"],
     ]
+
+
+def test_facts_show_that_a_range_is_no_point() -> None:
+    study = make_study({"workload.output_tokens": [64]})
+    row = {"id": "C03", "text": "x", "measure": "throughput", "clients": 64, "n": 1, "met": 0}
+    row |= {"at_least": 7.0, "at_most": 19.0, "lo": 0.999994799049, "hi": 1.00042320366}
+    rows = [row, row | {"lo": 1.0, "hi": 1.0}]
+    assert [r[5] for r in body(facts_table("x", study, rows))] == ["0.99999 to 1.00042", "1 to 1"]
 
 
 def test_feasible_set() -> None:
@@ -36,6 +44,7 @@ def test_feasible_set() -> None:
         ["64", "50", "101", "101", ""],
     ]
     assert "all 2 of 4 settings" in table
+    assert "one run per load" in table
 
 
 def test_an_empty_feasible_set_is_shown_as_such() -> None:

@@ -3,10 +3,13 @@
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
 import yaml
 
 from anarchy.files import read_rows, write_rows
-from anarchy.games.bounds import bounds_rows, mm1_curve_rows
+from anarchy.games import congestion
+from anarchy.games.bounds import AT_MOST, DERIVED, OFFSET_WEIGHTS, bounds_rows, mm1_curve_rows
+from anarchy.games.latency import Polynomial
 
 ROWS = {row["id"]: row for row in bounds_rows()}
 KEYS = ["id", "quantity", "setting", "value", "exact", "unit", "source", "method", "certified"]
@@ -21,11 +24,30 @@ def test_rows_share_one_shape_and_unique_ids() -> None:
         assert row["exact"] is None or float(Fraction(row["exact"])) == row["value"]
 
 
-def test_rows_are_solved_here_unless_they_are_marked_as_formulas() -> None:
+def test_rows_are_certified_unless_they_are_marked_as_closed_forms() -> None:
     formulas = {name for name, row in ROWS.items() if not row["certified"]}
-    assert formulas == {name for name, row in ROWS.items() if row["method"] == "closed form"} - {
-        name for name in ROWS if name.startswith("parallel-")
-    }
+    assert formulas == {n for n, row in ROWS.items() if row["method"].startswith("closed form")}
+    derived = {name for name, row in ROWS.items() if row["method"] == DERIVED}
+    assert derived == {name for name in ROWS if name.startswith("parallel-")}
+
+
+def test_rows_with_offsets_are_upper_bounds() -> None:
+    bounds = {name for name, row in ROWS.items() if row["quantity"] == AT_MOST}
+    assert bounds == {name for name in ROWS if name.startswith("offset-weight-")}
+
+
+@pytest.mark.parametrize("weight", OFFSET_WEIGHTS)
+def test_one_request_alone_loses_the_weight_or_its_inverse(weight: Fraction) -> None:
+    """It cannot tell an offset of 1 from a latency of `weight`, and may take the dearer one."""
+    latencies = {"here": Polynomial((Fraction(0),)), "there": Polynomial((Fraction(0), weight))}
+    strategies = (
+        congestion.Strategy(frozenset({"here"}), Fraction(1)),
+        congestion.Strategy(frozenset({"there"}), Fraction(0)),
+    )
+    found = congestion.solve(congestion.CongestionGame(latencies, (strategies,), weight))
+    assert found.price_of_anarchy == max(weight, 1 / weight)
+    name = f"offset-weight-{weight}".replace("/", "-")
+    assert found.price_of_anarchy <= Fraction(ROWS[name]["exact"])
 
 
 def test_known_values() -> None:

@@ -1,11 +1,10 @@
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anarchy.measure.knee import elasticity_knee, find_knee, knee_interval
+from anarchy.measure.knee import find_knee, knee_interval
 
 
 def test_knee_lies_between_the_neighbours_of_the_crossing():
@@ -74,31 +73,3 @@ def test_find_knee_threshold_is_inclusive():
 def test_find_knee_needs_a_range():
     with pytest.raises(ValueError, match="at least 1"):
         find_knee(lambda c: 1.0, 0.5, 0)
-
-
-@pytest.mark.parametrize(
-    ("latency", "exact"),
-    [(lambda rho: 1 / (1 - rho), 1 / 2), (lambda rho: 1 / (1 - rho**2), 1 / math.sqrt(3))],
-    ids=["M/M/1", "M/M/2"],
-)
-@pytest.mark.parametrize("step", [0.01, 0.013, 0.07])
-def test_elasticity_knee_encloses_the_exact_one_in_any_unit(latency, exact, step):
-    grid = np.arange(step, 1, step)
-    lower, upper = elasticity_knee(grid, [latency(rho) for rho in grid])
-    assert lower < exact < upper
-    assert upper - lower == pytest.approx(2 * step)
-    scaled = elasticity_knee(grid * 360, [1000 * latency(rho) for rho in grid])
-    assert scaled == pytest.approx((lower * 360, upper * 360))
-
-
-def test_elasticity_knee_is_open_where_the_sweep_stops_short():
-    assert elasticity_knee([0.1, 0.2, 0.3], [1, 1, 1]) == (0.2, None)
-    assert elasticity_knee([0.1, 0.2, 0.3], [1, 3, 9]) == (None, 0.2)
-
-
-@pytest.mark.parametrize(
-    ("loads", "latencies"), [([1], [1]), ([1, 2], [1]), ([0, 1], [1, 2]), ([1, 2], [1, -1])]
-)
-def test_elasticity_knee_refuses_what_is_no_sweep(loads, latencies):
-    with pytest.raises(ValueError, match="elasticity needs"):
-        elasticity_knee(loads, latencies)

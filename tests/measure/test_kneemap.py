@@ -95,7 +95,7 @@ def test_map_marks_combinations_inside_the_published_interval(latency: Latency) 
         study(),
         "a",
         SCENARIO,
-        latency,
+        lambda name: latency,
         [{"workload.output_tokens": 40}, {"workload.output_tokens": 144}],
         requests=400,
         warmup_cycles=2,
@@ -104,6 +104,22 @@ def test_map_marks_combinations_inside_the_published_interval(latency: Latency) 
     assert [row["inside"] for row in rows] == [False, True]
     assert rows[0]["fact:0"] is None, "only members are judged"
     assert rows[1]["fact:0"] == pytest.approx(1, abs=0.1)
+
+
+def test_an_axis_over_the_service_times_is_looked_up() -> None:
+    rows = map_knees(
+        study(axes={"model.latency": ["x"]}, facts=[], replications=2),
+        "a",
+        SCENARIO,
+        lambda name: load_latency(paths.ROOT / paths.LATENCY, name),
+        [{"model.latency": f"llama31-70b-fp8-tp4-b200-{engine}"} for engine in ("trtllm", "vllm")],
+        requests=300,
+        warmup_cycles=2,
+        seed=1,
+    )
+    assert rows[0]["operational"] != rows[1]["operational"]
+    assert rows[0]["value"] != rows[1]["value"]
+    assert all(r["lo"] <= r["value"] <= r["hi"] and r["n"] == 2 for r in rows)
 
 
 def row(scenario: str, tokens: int, knee: int | None, fact: float | None = None) -> dict[str, Any]:
@@ -137,7 +153,11 @@ def test_facts_are_judged_on_members_in_all_scenarios() -> None:
     feasible = feasible_set(study(), ROWS, {"a": SCENARIO, "b": SCENARIO})
     fact = fact_rows(study(), ROWS, feasible)[0]
     assert (fact["lo"], fact["hi"], fact["n"], fact["met"]) == (1.2, 2.0, 1, 0)
-    easier = study(facts=[{"claim": "C03", "text": "x", "measure": "poa-hat:plain", "clients": 8}])
+    easier = study(
+        facts=[
+            {"claim": "C03", "text": "x", "measure": "poa-hat:plain", "clients": 8, "at_least": 1}
+        ]
+    )
     assert fact_rows(easier, ROWS, feasible)[0]["met"] == 1
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 
 from anarchy import paths
 from anarchy.config import Scenario, load_scenario
+from anarchy.errors import InputError
 from anarchy.serving.cluster import simulate
 from anarchy.serving.latency import Latency, load_latency
 from anarchy.serving.log import RequestLog, Run, read_log, write_log
+from anarchy.serving.router import plugins
 from anarchy.traces import TraceData
 from tests.serving.conftest import changed
 
@@ -176,6 +179,32 @@ def test_decode_overlap_fills_decode_caches() -> None:
     alone = 2 * log.decode_active + 2
     assert not np.array_equal(log.decode_cost, alone)
     assert np.array_equal(run(PUBLISHED).log.decode_cost, 2 * run(PUBLISHED).log.decode_active + 2)
+
+
+PLUGIN = """
+from anarchy.serving.router import Policy, register
+
+
+@register("live-state")
+class LiveState(Policy):
+    def costs(self, view):
+        return view.active
+
+
+@register("too-short")
+class TooShort(Policy):
+    def costs(self, view):
+        return [0.0]
+"""
+
+
+def test_a_policy_may_return_live_state_but_not_too_little(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    with plugins([tmp_path / "mine.py"]):
+        log = run(changed(PUBLISHED, router__policy="live-state")).log
+        assert np.array_equal(log.decode_cost, log.decode_active), "as it was at the decision"
+        with pytest.raises(InputError, match="'too-short' gives 1 costs for 2 decode workers"):
+            run(changed(PUBLISHED, router__policy="too-short"))
 
 
 def trace_of(*rows: tuple[float, int, int, tuple[int, ...]]) -> TraceData:

@@ -15,7 +15,7 @@ from anarchy.serving.router import (
     RoundRobin,
     View,
     get_policy,
-    load_plugin,
+    plugins,
     policy_names,
     softmax_choice,
     softmax_weights,
@@ -118,30 +118,59 @@ def test_unknown_policy_is_refused_with_the_nearest_name() -> None:
         get_policy("round-robbin")
 
 
-def test_plugin_registers_a_policy(tmp_path: Path) -> None:
+PLUGIN = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from anarchy.serving.router import Policy, register
+
+
+@dataclass
+class Note:
+    text: str
+
+
+@register("last-worker-test")
+class Last(Policy):
+    def costs(self, view):
+        return [-float(w) for w in range(len(view.active))]
+"""
+
+
+def test_plugin_registers_a_policy_for_its_context(tmp_path: Path) -> None:
     plugin = tmp_path / "mine.py"
-    plugin.write_text(
-        "from anarchy.serving.router import Policy, register\n"
-        "@register('last-worker-test')\n"
-        "class Last(Policy):\n"
-        "    def costs(self, view):\n"
-        "        return [-float(w) for w in range(len(view.active))]\n"
-    )
-    load_plugin(plugin)
-    load_plugin(plugin)  # twice is the same class, not a clash
-    assert "last-worker-test" in policy_names()
-    assert get_policy("last-worker-test")(Router()).costs(view()) == [0.0, -1.0, -2.0]
+    plugin.write_text(PLUGIN)
+    for _ in range(2):  # a second experiment may bring the same name
+        with plugins([plugin]):
+            assert "last-worker-test" in policy_names()
+            assert get_policy("last-worker-test")(Router()).costs(view()) == [0.0, -1.0, -2.0]
+        assert "last-worker-test" not in policy_names()
 
 
-def test_failing_plugin_is_one_line(tmp_path: Path) -> None:
-    plugin = tmp_path / "broken.py"
-    plugin.write_text("raise RuntimeError('no\\nluck')\n")
-    with pytest.raises(
-        InputError, match=r"broken\.py: the plugin fails with RuntimeError: no luck"
-    ):
-        load_plugin(plugin)
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "raise RuntimeError('no\\nluck')",
+            r"mine\.py: the plugin fails with RuntimeError: no luck",
+        ),
+        ("import sys; sys.exit()", r"mine\.py: the plugin fails with SystemExit"),
+        (
+            PLUGIN.replace("last-worker-test", "kv"),
+            r"mine\.py: router policy 'kv' is registered already",
+        ),
+    ],
+    ids=["fails", "exits", "takes-a-name"],
+)
+def test_bad_plugin_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(text)
+    with pytest.raises(InputError, match=message), plugins([plugin]):
+        pass
+    assert get_policy("kv") is KvRouter
 
 
 def test_missing_plugin_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such plugin file"):
-        load_plugin(tmp_path / "absent.py")
+    with pytest.raises(InputError, match="no such plugin file"), plugins([tmp_path / "absent.py"]):
+        pass

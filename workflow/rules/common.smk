@@ -7,6 +7,7 @@ from pathlib import Path
 
 from anarchy import paths
 from anarchy.artefact.numbers import sources
+from anarchy.artefact.provenance import commit
 from anarchy.errors import InputError
 from anarchy.inputs import find_trace
 from anarchy.plan import cell_job, load_plan
@@ -43,9 +44,8 @@ def get_sources(*folders):
             "traces.py",
         )
     ]
-    return sorted(
-        map(str, [*common, *(p for f in folders for p in (SOURCE / f).glob("*.py"))])
-    )
+    sources = [p for f in folders for p in (SOURCE / f).glob("*.py")]
+    return sorted(map(str, ["requirements.lock", *common, *sources]))
 
 
 PACKAGE_INPUTS = get_sources()
@@ -119,6 +119,13 @@ def get_trace_source(wildcards):
     return source.model_dump()
 
 
+def get_cell_trace_source(wildcards):
+    """The registered trace that a cell replays, if it does."""
+    workload = CELLS[wildcards.experiment, wildcards.cell].scenario.workload
+    source = PLAN.traces.traces.get(getattr(workload, "trace", None))
+    return source.model_dump() if source else None
+
+
 def get_trace_file(wildcards):
     """The trace that a job replays, or none."""
     if hasattr(wildcards, "trace"):
@@ -187,7 +194,7 @@ def get_scenario(wildcards):
 
 
 def get_experiment_scenarios(wildcards):
-    """An experiment's scenarios with its fixed fields set, as plain data."""
+    """An experiment's scenarios as plain data; the swept fields are whatever they were last."""
     cells = PLAN.cells[wildcards.experiment]
     return {cell.scenario_name: cell.scenario.model_dump(mode="json") for cell in cells}
 
@@ -231,9 +238,25 @@ def get_committed_files():
 
 
 def get_hashed_files():
-    """Everything that the results follow from, apart from the package itself."""
+    """Everything that the results follow from: configuration, lock, package, plugins, traces."""
     files = [p for p in paths.CONFIG.rglob("*") if p.suffix in (".yaml", ".json")]
-    return sorted(map(str, [*files, "requirements.lock"]))
+    files += [plugin for entry in PLAN.experiments.values() for plugin in entry.plugins]
+    names = {
+        cell.scenario.workload.trace
+        for cell in CELLS.values()
+        if cell.scenario.workload.kind == "trace"
+    }
+    files += [
+        find_trace(name, PLAN.traces) for name in names - set(PLAN.missing.values())
+    ]
+    return sorted(
+        {*map(str, files), *get_sources("games", "serving", "measure", "artefact")}
+    )
+
+
+def get_commit(wildcards):
+    """The commit that the files come from, so that a new one is recorded."""
+    return commit(Path())
 
 
 def get_paper_sources():

@@ -45,6 +45,8 @@ rule record_provenance:
         f"{LOGS}/record_provenance.log",
     benchmark:
         f"{MACHINE}/benchmarks/record_provenance.tsv"
+    params:
+        commit=get_commit,
     script:
         "../scripts/record_provenance.py"
 

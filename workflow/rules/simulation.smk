@@ -17,6 +17,7 @@ rule simulate_cell:
         f"{MACHINE}/benchmarks/simulate_cell/{{experiment}}/{{cell}}.tsv"
     params:
         job=get_cell_job,
+        source=get_cell_trace_source,
     script:
         "../scripts/simulate_cell.py"
 

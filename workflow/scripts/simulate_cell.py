@@ -3,25 +3,29 @@
 from pathlib import Path
 
 from anarchy import paths
-from anarchy.config import Trace
+from anarchy.config import TraceSource
 from anarchy.files import write_rows
 from anarchy.jobs import job_log
 from anarchy.measure.cell import CellJob, measure_cell
 from anarchy.serving.log import write_log
-from anarchy.serving.router import load_plugin
-from anarchy.traces import load_trace
+from anarchy.serving.router import plugins
+from anarchy.traces import TraceData, load_trace, read_trace
 
 
-def simulate_cell() -> None:
-    job = CellJob.model_validate(snakemake.params.job)
-    for plugin in job.plugins:
-        load_plugin(Path(plugin))
-    recorded = isinstance(job.scenario.workload, Trace)
-    trace = load_trace(Path(snakemake.input.trace)) if recorded else None
-    rows, log = measure_cell(job, paths.LATENCY, trace)
-    write_log(snakemake.output.log, log)
-    write_rows(snakemake.output.measures, rows)
+def given_trace() -> TraceData | None:
+    """The job's trace; a registered one in its own format, its bytes checked."""
+    if not snakemake.input.trace:
+        return None
+    path = Path(snakemake.input.trace)
+    if snakemake.params.source is None:
+        return load_trace(path)
+    source = TraceSource.model_validate(snakemake.params.source)
+    return read_trace(path, source.format, source.sha256)
 
 
 with job_log(snakemake.log[0]):
-    simulate_cell()
+    job = CellJob.model_validate(snakemake.params.job)
+    with plugins(map(Path, job.plugins)):
+        rows, log = measure_cell(job, paths.LATENCY, given_trace())
+    write_log(snakemake.output.log, log)
+    write_rows(snakemake.output.measures, rows)

@@ -1,15 +1,18 @@
 """Quantities as people read them: units, digits by the size of the interval, infinities.
 
-Everything here is plain Unicode text, shared by figures (drawn as it is) and tables (escaped).
+Everything here is plain Unicode text, shared by figures (drawn as it is) and tables (escaped, with
+a power of ten set as one).
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MISSING = "–"
 FINEST = 5
 """Significant digits that are never exceeded for the sake of a narrow interval."""
+_DECIMALS = 12
+"""Decimals beyond which two values count as equal: results keep twelve digits."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,41 @@ def with_interval(
         ends = f"[{_grouped(lo, decimals)}, {_grouped(hi, decimals)}]"
         return f"{_grouped(value, decimals)} {ends}"
     return f"{_grouped(value, decimals)} ± {_grouped(half, decimals)}"
+
+
+def told_apart(
+    lo: float | None, hi: float | None, factor: float = 1.0, more: int = 0
+) -> tuple[str, str]:
+    """Two values to the same decimal place, so far down that different ones print differently.
+
+    At least four digits of the larger one, and `more` decimals beyond the first that differs.
+    """
+    if lo is None or hi is None or lo == hi or not all(map(math.isfinite, (lo, hi))):
+        return scaled(lo, factor), scaled(hi, factor)
+    lo, hi = lo * factor, hi * factor
+    decimals = next((d for d in range(_DECIMALS) if f"{lo:.{d}f}" != f"{hi:.{d}f}"), _DECIMALS)
+    decimals = max(decimals + more, 3 - _exponent(max(abs(lo), abs(hi))), 0)
+    return _grouped(lo, decimals), _grouped(hi, decimals)
+
+
+def same_decimals(values: Sequence[float], widest: float) -> list[str]:
+    """Values of one panel to the same decimal place: what a half-width of `widest` leaves certain.
+
+    That is its second digit, but never more than five digits of the largest value. No half-width
+    is 0.
+    """
+    decimals = FINEST - 1 - _exponent(max(map(abs, values), default=0.0) or 1.0)
+    if widest:
+        decimals = min(decimals, 1 - _exponent(widest))
+    return [_grouped(value, max(0, decimals)) for value in values]
+
+
+def upper_bound(value: float) -> str:
+    """`value` > 0 rounded up to two digits, so that "at most" stays true."""
+    decimals = 1 - _exponent(value)
+    steps = math.ceil(value * 10.0**decimals * (1 - 1e-12))
+    rounded = steps / 10.0**decimals
+    return _grouped(rounded, max(0, decimals)) if decimals < 8 else number(rounded, 2)
 
 
 def _exponent(value: float) -> int:

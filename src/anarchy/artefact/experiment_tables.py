@@ -10,6 +10,7 @@ from anarchy.artefact.display import (
     number,
     scale_for,
     scaled,
+    told_apart,
     with_interval,
     with_unit,
 )
@@ -140,6 +141,14 @@ def spread_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> str:
         raise InputError(f"experiment {name}: has no `spread` to tabulate")
     fields = [f for f in cell_fields(experiment) if f not in experiment.spread.over]
     measures = experiment.spread.measures
+    # One unit a measure, whatever the load: a column of s and ms cannot be compared.
+    scales = {
+        row["id"]: scale_for(
+            row.get("unit"),
+            [r[end] for r in rows if r["id"] == row["id"] for end in ("least", "most")],
+        )
+        for row in rows
+    }
     body = []
     for row in sorted(
         rows,
@@ -148,15 +157,14 @@ def spread_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> str:
             cell_order(experiment, fields, tuple(r[f] for f in fields)),
         ),
     ):
-        scale = scale_for(row.get("unit"), [row["least"], row["most"]])
+        scale = scales[row["id"]]
         body.append(
             [
                 labelled(str(row["label"]), scale.unit),
                 *(value_text(f, row[f], swept_values(experiment, f)) for f in fields),
-                scaled(row["least"], scale.factor),
-                scaled(row["most"], scale.factor),
-                scaled(row["value"], 100),
-                scaled(row["noise"], 100),
+                *told_apart(row["least"], row["most"], scale.factor),
+                scaled(row["value"], 100, 3),
+                scaled(row["noise"], 100, 3),
             ]
         )
     over = " and ".join(field_label(f).name for f in experiment.spread.over)

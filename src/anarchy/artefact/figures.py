@@ -18,6 +18,7 @@ from anarchy.artefact.labels import axis_label, setting_text, value_text
 from anarchy.artefact.panels import (
     Series,
     draw_bars,
+    draw_colour_bar,
     draw_heatmap,
     draw_knees,
     draw_lines,
@@ -28,8 +29,12 @@ from anarchy.config import Experiment
 from anarchy.errors import InputError, suggest
 from anarchy.files import Row
 
-# Up to this many lines are labelled at their ends; more get a legend.
-DIRECT = 6
+# Up to this many lines with labels of up to so many characters are labelled at their ends; others
+# get a legend.
+DIRECT, DIRECT_LENGTH = 6, 18
+# Characters that fit side by side into a legend as wide as the figure.
+LEGEND_LENGTH = 125
+PAIRED_NOTE = "intervals are each setting's own: compare by the paired differences"
 
 
 def plot_experiment(
@@ -51,7 +56,7 @@ def plot_experiment(
         if measure not in known:
             raise InputError(f"experiment {name}: figure.y: {suggest(measure, known)}")
     if experiment.figure.kind == "heatmap":
-        _plot_heatmap(name, experiment, rows, out_base)
+        _plot_heatmap(experiment, rows, out_base)
     else:
         _plot_panels(experiment, rows, knees, out_base)
 
@@ -91,6 +96,9 @@ def _plot_panels(
             for axes, lines, _ in panels:
                 draw_knees(axes, _knees_of(lines, knees))
             marks = _knee_legend()
+        if experiment.compare:
+            # Intervals of single settings say little about differences over the same requests.
+            figure.supxlabel(PAIRED_NOTE, fontsize=6.5)
         _name_series(figure, panels, as_bars, marks)
 
 
@@ -100,30 +108,34 @@ def _name_series(
     as_bars: bool,
     marks: Sequence[Line2D | Patch],
 ) -> None:
-    """Label lines at their ends; bars, and lines too many for that, in a legend below."""
+    """Label lines at their ends; bars, and lines too many or too long-named, in a legend below."""
     series = panels[0][1]
+    direct = len(series) <= DIRECT and all(len(s.label) <= DIRECT_LENGTH for s in series)
     handles: list[Artist] = list(marks)
     if len(series) > 1:
         if as_bars:
             handles = [*panels[0][0].get_legend_handles_labels()[0], *marks]
-        elif len(series) > DIRECT:
+        elif not direct:
             lines = panels[0][0].get_lines()[: len(series)]
             for line, named in zip(lines, series, strict=True):
                 line.set_label(named.label)
             handles = [*lines, *marks]
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)))
-    if len(series) > 1 and not as_bars and len(series) <= DIRECT:
+        longest = max(len(str(handle.get_label())) for handle in handles) + 6
+        across = max(1, min(4, len(handles), LEGEND_LENGTH // longest))
+        figure.legend(handles=handles, loc="outside lower center", ncols=across)
+        # What lines of the legend beyond the first take is added, not taken from the panels.
+        figure.set_figheight(figure.get_figheight() + 0.15 * ((len(handles) - 1) // across))
+    if len(series) > 1 and not as_bars and direct:
         figure.draw_without_rendering()
         for axes, lines_of_panel, scale in panels:
             label_lines(axes, lines_of_panel, scale)
 
 
-def _plot_heatmap(name: str, experiment: Experiment, rows: Sequence[Row], out_base: Path) -> None:
+def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -> None:
     """A row of panels for each measure: `rows` against x, one panel a value of `panels`."""
     wanted = experiment.figure
-    if wanted.rows is None:
-        raise InputError(f"experiment {name}: figure.rows: a heatmap needs the field of its rows")
+    assert wanted.rows is not None  # a heatmap without rows is no valid experiment
     x_values, y_values = (swept_values(experiment, f) for f in (wanted.x, wanted.rows))
     # Whatever else is swept tells panels apart too, the asked-for field first.
     others = [f for f in cell_fields(experiment) if f not in (wanted.x, wanted.rows)]
@@ -150,13 +162,15 @@ def _plot_heatmap(name: str, experiment: Experiment, rows: Sequence[Row], out_ba
                     [_estimate(cells.get((*key, v, u)), measure) for u in x_values]
                     for v in y_values
                 ]
-                draw_heatmap(axes, grid, scale, norm)
+                note = draw_heatmap(axes, grid, scale, norm)
                 _grid_ticks(axes, wanted.x, x_values, wanted.rows, y_values, i % across == 0)
                 settings = zip(others, key, strict=True)
-                axes.set_title(
-                    ", ".join(setting_text(f, v, swept_values(experiment, f)) for f, v in settings)
+                setting = ", ".join(
+                    setting_text(f, v, swept_values(experiment, f)) for f, v in settings
                 )
-            group.suptitle(labelled(str(chosen[0]["label"]), scale.unit), fontsize=9)
+                axes.set_title("\n".join(filter(None, [setting, note])))
+            label = labelled(str(chosen[0]["label"]), scale.unit)
+            draw_colour_bar(group, list(all_axes[: len(keys)]), norm, label)
 
 
 def _grid_ticks(
@@ -231,7 +245,16 @@ def _knees_of(
 def _knee_legend() -> list[Line2D | Patch]:
     return [
         Patch(color="#555555", alpha=0.2, linewidth=0, label="knee: first saturated grid step"),
-        Line2D([], [], marker="v", color="#555555", linestyle="none", label="operational bound N*"),
+        Line2D(
+            [],
+            [],
+            marker="|",
+            markersize=7,
+            markeredgewidth=1.8,
+            color="#555555",
+            linestyle="none",
+            label="operational bound N* of the line of that colour",
+        ),
     ]
 
 

@@ -1,5 +1,6 @@
 """What people call the fields of a scenario: one mapping for figures, tables and appendix."""
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ def value_text(path: str, value: Any, values: Sequence[Any] = ()) -> str:
     """One value of a field as text, in the unit that fits all `values` of the field, unnamed."""
     if path == "scenario":
         return scenario_name(str(value))
+    if path == "model.latency":
+        return _without_common_start(str(value), [str(v) for v in values])
     if isinstance(value, bool):
         return "on" if value else "off"
     if value is None:
@@ -83,7 +86,7 @@ def setting_text(path: str, value: Any, values: Sequence[Any] = ()) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         unit = scale_for(label.unit, _numbers([*values, value])).unit
         text = f"{text} {unit}" if unit else text
-    elif path == "router.policy":
+    elif path in ("router.policy", "model.latency"):
         return text
     return f"{label.symbol or label.name} = {text}"
 
@@ -92,6 +95,15 @@ def scenario_name(name: str) -> str:
     """A scenario's file name as the paper writes it: "70b-1p2d" is 70B 1P/2D."""
     words = re.sub(r"\b(\d+)p(\d+)d\b", r"\1P/\2D", name.replace("-", " "))
     return re.sub(r"\b(\d+)b\b", r"\1B", words)
+
+
+def _without_common_start(name: str, names: Sequence[str]) -> str:
+    """A name such as model-gpu-engine without the parts that all `names` start with."""
+    if name not in names or len(set(names)) < 2:
+        return name
+    parts = [n.split("-") for n in names]
+    shared = next(i for i, at in enumerate(itertools.zip_longest(*parts)) if len(set(at)) > 1)
+    return "-".join(name.split("-")[shared:]) or name
 
 
 def _numbers(values: Sequence[Any]) -> list[float]:

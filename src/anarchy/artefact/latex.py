@@ -1,5 +1,6 @@
 """Text of configs and results made safe for LaTeX, whatever it contains."""
 
+import re
 import unicodedata
 
 _SPECIAL = {
@@ -40,6 +41,7 @@ _MATH = {
     "★": r"\star",
     "µ": r"\mu",
 }
+_POWER = re.compile(r"×10\^(−?[0-9]+)")
 # Omicron is missing on purpose: LaTeX has no command for it.
 _GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lamda mu nu xi pi rho sigma tau"
 _GREEK += " upsilon phi chi psi omega"
@@ -64,10 +66,18 @@ _MATH |= _greek()
 def latex_escape(text: str) -> str:
     """`text` as LaTeX prints it, literally, in text mode; white space runs become one space.
 
-    Greek letters and a few signs become math; a character that the paper's fonts lack becomes its
-    unaccented ASCII form or, failing that, `[U+1234]`, so that no input can break the build.
+    Greek letters and a few signs become math, as does a power of ten ("2×10^−4"); a character that
+    the paper's fonts lack becomes its unaccented ASCII form or, failing that, `[U+1234]`, so that
+    no input can break the build.
     """
-    return "".join(_character(c) for c in " ".join(text.split()))
+    pieces = _POWER.split(" ".join(text.split()))
+    # Every second piece is the exponent of a power, as a group of the pattern that splits.
+    return "".join(
+        rf"\ensuremath{{\times 10^{{{piece.replace('−', '-')}}}}}"
+        if i % 2
+        else "".join(map(_character, piece))
+        for i, piece in enumerate(pieces)
+    )
 
 
 def _character(character: str) -> str:

@@ -18,6 +18,13 @@ HEADER = "% Written by the rule write_numbers from paper/numbers.d; do not edit.
 
 
 GAP = "--"
+BUILD_NOTE = "BuildNote"
+"""The macro that says what is unusual about the numbers of a build; empty when nothing is."""
+COARSE_NOTE = "Coarse build: points are left out and print as --."
+COMMITTED_NOTE = (
+    r"\textsuperscript{\textdagger} Committed reference value: the trace was not at hand in this "
+    "build."
+)
 
 
 class NoValue(InputError):
@@ -53,6 +60,8 @@ def read_declarations(paths: Iterable[Path]) -> list[Number]:
             if not isinstance(entry, dict):
                 raise InputError(f"{source}: expected keys with values, not {entry!r}")
             parsed = validate(Number, entry, source)
+            if parsed.macro == BUILD_NOTE:
+                raise InputError(f"{source}: macro {BUILD_NOTE} is reserved for the build's note")
             if parsed.macro in declared:
                 first = declared[parsed.macro][0]
                 raise InputError(f"{source}: macro {parsed.macro} is declared in {first} already")
@@ -72,11 +81,12 @@ def write_numbers(
     committed: Mapping[str, Path] | None = None,
     coarse: bool = False,
 ) -> None:
-    r"""Write one `\newcommand` a macro, sorted by name.
+    r"""Write one `\newcommand` a macro, sorted by name, and last the note on the build.
 
     `committed` names the files that this build could not compute, with the committed reference
     values that stand in for them; macros read from there are marked by `\committed`. A `coarse`
-    build leaves points out on purpose, so that a macro without a value prints a gap there.
+    build leaves points out on purpose, so that a macro without a value prints a gap there. The note
+    explains the gaps and the marks where there can be any.
     Raises InputError naming the macro when its file is missing, no row or several rows match, the
     field is absent, or the value does not take the format.
     """
@@ -98,6 +108,9 @@ def write_numbers(
         if entry.file in instead:
             text = rf"\committed{{{text}}}"
         lines.append(rf"\newcommand{{\{entry.macro}}}{{{text}}}")
+    notes = [COARSE_NOTE] * coarse + [COMMITTED_NOTE] * any(file in instead for file in files)
+    note = rf"\par\smallskip\noindent{{\footnotesize {' '.join(notes)}\par}}" if notes else ""
+    lines.append(rf"\newcommand{{\{BUILD_NOTE}}}{{{note}}}")
     write_text(out, HEADER + "".join(f"{line}\n" for line in lines))
 
 

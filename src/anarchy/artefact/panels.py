@@ -1,22 +1,29 @@
 """The panels that figures are made of: lines with bands and direct labels, bars, heatmaps."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.figure import FigureBase
+from matplotlib.ticker import Formatter, LogLocator, NullLocator
 
 from anarchy.artefact.canvas import colour
-from anarchy.artefact.display import Scale, number, with_interval
+from anarchy.artefact.display import Scale, number, same_decimals, upper_bound
 
 # Curves with more points than this are drawn without markers.
 MARKED = 25
 # Values that span less are easier to read on a linear axis, even where a log one is asked for.
 LOG_SPAN = 5.0
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# Marks of operational bounds: the height of one, and what all of them may take, as shares of a
+# panel's height.
+_MARK, _MARKS = 0.055, 0.35
 
 
 @dataclass(frozen=True)
@@ -84,31 +91,32 @@ def label_lines(axes: Axes, series: Sequence[Series], scale: Scale) -> None:
 
 
 def draw_knees(axes: Axes, knees: Sequence[tuple[int, float, float, float | None]]) -> None:
-    """Shade the knee of each line (its number, interval, N*) and mark N* at the top edge.
+    """Shade the knee of each line (its number, interval, N*) and mark N* below the top edge.
 
-    Lines that share an interval share one grey band.
+    An interval of several lines is one grey band, that of a single line has its colour. A mark is a
+    tick in the colour of its line; each starts where the one before it ends, so that bounds close
+    to each other all show.
     """
     left, right = axes.get_xlim()
     intervals: dict[tuple[float, float], list[int]] = {}
     for i, lo, hi, _ in knees:
         intervals.setdefault((max(lo, left), min(hi, right)), []).append(i)
-    for (lo, hi), owners in intervals.items():
+    for place, ((lo, hi), owners) in enumerate(sorted(intervals.items())):
         tint = colour(owners[0]) if len(owners) == 1 else "#555555"
-        axes.axvspan(lo, hi, color=tint, alpha=0.13, linewidth=0, zorder=0)
-    for i, _, _, bound in knees:
-        if bound is not None and left <= bound <= right:
-            axes.plot(
-                [bound],
-                [1.0],
-                transform=axes.get_xaxis_transform(),
-                marker="v",
-                markersize=5,
-                color=colour(i),
-                markeredgecolor="white",
-                markeredgewidth=0.4,
-                clip_on=False,
-                zorder=5,
-            )
+        # Two strengths in turn: neighbouring intervals must not look like one.
+        axes.axvspan(lo, hi, color=tint, alpha=0.13 + 0.12 * (place % 2), linewidth=0, zorder=0)
+    bounds = [(i, b) for i, _, _, b in knees if b is not None and left <= b <= right]
+    height = min(_MARK, _MARKS / max(1, len(bounds)))
+    for place, (i, bound) in enumerate(bounds):
+        axes.plot(
+            [bound, bound],
+            [1 - place * height, 1 - (place + 1) * height],
+            transform=axes.get_xaxis_transform(),
+            color=colour(i),
+            linewidth=1.8,
+            solid_capstyle="butt",
+            zorder=5,
+        )
     axes.set_xlim(left, right)
 
 
@@ -137,21 +145,43 @@ def draw_heatmap(
     cells: Sequence[Sequence[tuple[float | None, float | None, float | None]]],
     scale: Scale,
     norm: Normalize,
-) -> None:
-    """A grid of (value, lo, hi), first row at the bottom; every cell prints its own interval."""
+) -> str:
+    """A grid of (value, lo, hi), first row at the bottom; every cell prints its value.
+
+    All values have the same decimals. Returns the note on their intervals: the largest half-width,
+    nothing when there are none.
+    """
     values = [[_finite(cell[0], scale.factor) for cell in row] for row in cells]
     image = axes.imshow(values, norm=norm, aspect="auto", origin="lower")
-    for j, row in enumerate(cells):
-        for i, cell in enumerate(row):
-            if math.isnan(values[j][i]):
-                continue
-            red, green, blue, _ = image.cmap(norm(values[j][i]))
-            dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
-            text = with_interval(*cell, scale.factor).replace(" ", "\n", 1)
-            axes.text(i, j, text, ha="center", va="center", fontsize=6, color="w" if dark else "k")
+    at = [(i, j) for j, row in enumerate(values) for i, v in enumerate(row) if not math.isnan(v)]
+    widest = max((_half_width(cells[j][i], scale.factor) for i, j in at), default=0.0)
+    texts = same_decimals([values[j][i] for i, j in at], widest)
+    for (i, j), text in zip(at, texts, strict=True):
+        red, green, blue, _ = image.cmap(norm(values[j][i]))
+        dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
+        axes.text(i, j, text, ha="center", va="center", fontsize=7, color="w" if dark else "k")
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
+    return f"95 % half-widths ≤ {upper_bound(widest)}" if widest else ""
+
+
+def draw_colour_bar(
+    figure: FigureBase, panels: Sequence[Axes], norm: Normalize, label: str
+) -> None:
+    """The colour scale that `panels` share, to their right, with the name of what it shows."""
+    bar = figure.colorbar(ScalarMappable(norm), ax=list(panels), aspect=30, pad=0.02)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    bar.ax.yaxis.set_major_formatter(_PlainNumbers())
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _half_width(cell: tuple[float | None, float | None, float | None], factor: float) -> float:
+    """The longer side of the interval; 0 when there is none."""
+    value, lo, hi = (_finite(part, factor) for part in cell)
+    side = max(value - lo, hi - value)
+    return 0.0 if math.isnan(side) else side
 
 
 def norm_for(values: Sequence[float | None], scale: Scale, log: bool) -> Normalize:
@@ -163,8 +193,16 @@ def norm_for(values: Sequence[float | None], scale: Scale, log: bool) -> Normali
     return LogNorm(low, high) if log and low > 0 else Normalize(low, high)
 
 
-def _formatter() -> FuncFormatter:
-    return FuncFormatter(lambda value, _: number(value, 3))
+class _PlainNumbers(Formatter):
+    """Ticks as the tables print numbers, with the digits that tell neighbours apart."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        places = sorted(self.axis.get_majorticklocs()) if isinstance(self.axis, Axis) else []
+        steps = [b - a for a, b in itertools.pairwise(places) if b > a]
+        finest = math.log10(min(steps)) if steps and x else 0.0
+        # Two digits for the step itself: half or a quarter of a power of ten is common.
+        digits = math.floor(math.log10(abs(x))) - math.floor(finest) + 2 if x else 0
+        return number(x, max(3, digits))
 
 
 def _scale_x(axes: Axes, x: Sequence[float], log: bool) -> None:
@@ -173,7 +211,7 @@ def _scale_x(axes: Axes, x: Sequence[float], log: bool) -> None:
         axes.set_xscale("log", base=2)
     axes.set_xticks(ticks(sorted(set(x)), log))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(_formatter())
+    axes.xaxis.set_major_formatter(_PlainNumbers())
 
 
 def _scale_values(axes: Axes, values: Sequence[float], log: bool) -> None:
@@ -189,7 +227,7 @@ def _scale_values(axes: Axes, values: Sequence[float], log: bool) -> None:
         axes.yaxis.set_minor_locator(NullLocator())
     elif 0 < low < 0.5 * high:
         axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(_formatter())
+    axes.yaxis.set_major_formatter(_PlainNumbers())
 
 
 def ticks(values: Sequence[float], log: bool, most: int = 9) -> list[float]:

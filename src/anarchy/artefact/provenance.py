@@ -19,7 +19,7 @@ def provenance(inputs: Iterable[Path], root: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {"id": "python", "value": platform.python_version()},
         {"id": "platform", "value": platform.platform()},
-        {"id": "commit", "value": _commit(root)},
+        {"id": "commit", "value": commit(root)},
     ]
     versions = {d.metadata["Name"].lower(): d.version for d in distributions()}
     rows += [{"id": f"package:{name}", "value": versions[name]} for name in sorted(versions)]
@@ -30,12 +30,13 @@ def provenance(inputs: Iterable[Path], root: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _commit(root: Path) -> str | None:
-    commit = _git(root, "rev-parse", "HEAD")
-    if commit is None:
+def commit(root: Path) -> str | None:
+    """The commit that is checked out, with "+changes" if files differ; null outside git."""
+    head = _git(root, "rev-parse", "HEAD")
+    if head is None:
         return None
     changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    return commit + ("+changes" if changed else "")
+    return head + ("+changes" if changed else "")
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -3,7 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from anarchy.artefact.cells import position
-from anarchy.artefact.display import MISSING, labelled, number, scale_for, scaled, with_unit
+from anarchy.artefact.display import (
+    MISSING,
+    labelled,
+    number,
+    scale_for,
+    scaled,
+    told_apart,
+    with_unit,
+)
 from anarchy.artefact.labels import axis_label, field_label, scenario_name, value_text
 from anarchy.artefact.tables import Column, latex_table
 from anarchy.config import KneeMap, Scenario, get_field
@@ -29,7 +37,8 @@ def feasible_table(name: str, study: KneeMap, feasible: Sequence[Row]) -> str:
     ]
     caption = (
         f"{study.title}: all {len(body)} of {len(feasible)} settings that put the knee of every "
-        f"scenario above {number(study.above)} and at or below {number(study.upto)} clients"
+        f"scenario above {number(study.above)} and at or below {number(study.upto)} clients. Each "
+        "knee is from a bisection with one run per load"
     )
     return latex_table([*columns, Column("")], body, caption, f"studies:{name}")
 
@@ -41,7 +50,9 @@ def facts_table(name: str, study: KneeMap, rows: Sequence[Row]) -> str:
         measure = get_measure(str(row["measure"]), study.estimators)
         ends = [row["at_least"], row["at_most"], row["lo"], row["hi"]]
         scale = scale_for(measure.unit, ends)
-        least, most, lo, hi = (scaled(end, scale.factor) for end in ends)
+        least, most = (scaled(end, scale.factor) for end in ends[:2])
+        # One digit beyond the first difference: how far they differ, not only that they do.
+        lo, hi = told_apart(ends[2], ends[3], scale.factor, more=1)
         body.append(
             [
                 str(row["id"]),
@@ -65,7 +76,7 @@ def facts_table(name: str, study: KneeMap, rows: Sequence[Row]) -> str:
     caption = (
         f"{study.title}: published facts that were not fitted, against the settings that put the "
         "knee of every scenario where it was published. Found is the range over settings and "
-        "scenarios; a setting meets a fact if all of its scenarios do"
+        "scenarios, from one run each; a setting meets a fact if all of its scenarios do"
     )
     return latex_table(columns, body, caption, f"facts:{name}")
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from anarchy.artefact.numbers import Number
+from anarchy.artefact.numbers import BUILD_NOTE, Number
 
 _COMMENT = re.compile(r"(?<!\\)%.*")
 _MATH_ENVIRONMENT = re.compile(
@@ -32,14 +32,14 @@ _LATEX = re.compile(
 def check_macros(paper_dir: Path, declared: Iterable[Number]) -> list[str]:
     r"""Faults of the text, one line each: macros undefined or unused, results typed by hand.
 
-    Checked are `sections/*.tex`. A macro of a number starts with a capital letter. A digit is a
-    literal result unless it stands in a comment, in math, in a name (1P/2D, 70B, B200, P99), in the
-    argument of a command such as \cite or \label, or in \given{...}: a published or configured
-    fact, which the text types together with its source.
+    Checked are `sections/*.tex`, and that `main.tex` prints the note on the build. A macro of a
+    number starts with a capital letter. A digit is a literal result unless it stands in a comment,
+    in math, in a name (1P/2D, 70B, B200, P99), in the argument of a command such as \cite or \label,
+    or in \given{...}: a published or configured fact, which the text types together with its source.
     """
     macros = {entry.macro for entry in declared}
     frame = (paper_dir / "preamble.tex").read_text(encoding="utf-8")
-    defined = macros | set(_DEFINED.findall(frame))
+    defined = macros | {BUILD_NOTE} | set(_DEFINED.findall(frame))
     used: set[str] = set()
     faults = []
     for path in sorted((paper_dir / "sections").glob("*.tex")):
@@ -56,6 +56,9 @@ def check_macros(paper_dir: Path, declared: Iterable[Number]) -> list[str]:
             if any(c.isdigit() for c in line)
         ]
     faults += [f"macro \\{m} is declared but never used" for m in sorted(macros - used)]
+    main = (paper_dir / "main.tex").read_text(encoding="utf-8")
+    if BUILD_NOTE not in _COMMAND.findall(_COMMENT.sub("", main)):
+        faults.append(f"main.tex does not print \\{BUILD_NOTE}")
     return faults
 
 

@@ -23,6 +23,10 @@ OFFSET_WEIGHTS = tuple(Fraction(*pair) for pair in ((1, 3), (2, 3), (1, 1), (5, 
 """Weights at which the bound with offsets is shown: its flat part and both sides of it."""
 
 WORST_ATOMIC, WORST_NONATOMIC = "worst equilibrium, atomic", "worst equilibrium, nonatomic"
+AT_MOST = "upper bound on the worst equilibrium, atomic"
+
+LITERATURE, DERIVED = "closed form of the reference", "closed form derived in the text"
+"""Methods of the rows that no certificate or enumeration backs."""
 
 
 def bounds_rows() -> list[Row]:
@@ -30,8 +34,8 @@ def bounds_rows() -> list[Row]:
 
     Every row: id, quantity and setting (plain words), value (float), exact (lowest-terms string,
     None if irrational), unit "ratio", source (of the theorem, short), method, certified (True
-    when the value is proven here by a checked certificate or by exhaustion, False when a formula
-    of the source was evaluated).
+    when the value is proven here by a checked certificate or by exhaustion, False when a closed
+    form was evaluated: `LITERATURE` if we take it from the source, `DERIVED` if we prove it).
     """
     return [
         *_tight_rows(),
@@ -106,9 +110,11 @@ def _row(
 def _tight_row(
     name: str, setting: str, latency: Latency, players: int, source: str, weight: object = None
 ) -> Row:
+    """Tight without offsets; with a `weight` of offsets only an upper bound."""
     bound = tight_poa([latency], players, weight)
     certified = bound.certificate is not None and bound.certificate.check()
-    return _row(name, WORST_ATOMIC, setting, bound.poa, source, bound.method, certified)
+    quantity = WORST_ATOMIC if weight is None else AT_MOST
+    return _row(name, quantity, setting, bound.poa, source, bound.method, certified)
 
 
 def _tight_rows() -> Iterator[Row]:
@@ -149,7 +155,7 @@ def _formula_rows() -> Iterator[Row]:
     """Constants of the literature that are evaluated, not re-proven."""
 
     def row(name: str, quantity: str, setting: str, found: Reference) -> Row:
-        return _row(name, quantity, setting, found.value, found.source, "closed form", False)
+        return _row(name, quantity, setting, found.value, found.source, LITERATURE, False)
 
     for degree in (1, 2, 3):
         found = reference.weighted_polynomial(degree)
@@ -278,7 +284,7 @@ def _caching_rows() -> Iterator[Row]:
 
 def _parallel_server_rows() -> Iterator[Row]:
     """Parallel M/M/1 servers: small at capacity, unless the router misjudges the load."""
-    bell, closed = "Bell and Stidham 1983", "closed form"
+    bell = "Bell and Stidham 1983"
     rates = [Fraction(4), Fraction(1)]
     demand = Fraction(3)
     yield _row(
@@ -287,8 +293,8 @@ def _parallel_server_rows() -> Iterator[Row]:
         "M/M/1 servers of rates 4 and 1, demand 3, at which the slow one enters",
         parallel_mm1(rates, demand).price_of_anarchy,
         bell,
-        closed,
-        True,
+        DERIVED,
+        False,
     )
     yield _row(
         "parallel-4-1-limit",
@@ -296,8 +302,8 @@ def _parallel_server_rows() -> Iterator[Row]:
         "M/M/1 servers of rates 4 and 1, demand tending to capacity",
         saturation_limit(rates),
         "this paper",
-        closed,
-        True,
+        DERIVED,
+        False,
     )
     equal = [Fraction(1), Fraction(1)]
     credit = [Fraction(1, 4), Fraction(0)]
@@ -307,8 +313,8 @@ def _parallel_server_rows() -> Iterator[Row]:
         "two equal M/M/1 servers of rate 1, demand 87/50",
         parallel_mm1(equal, Fraction(87, 50)).price_of_anarchy,
         bell,
-        closed,
-        True,
+        DERIVED,
+        False,
     )
     yield _row(
         "parallel-equal-proxy",
@@ -316,6 +322,6 @@ def _parallel_server_rows() -> Iterator[Row]:
         "two equal M/M/1 servers of rate 1, demand 87/50, credit 1/4 on one",
         parallel_mm1(equal, Fraction(87, 50), credit).price_of_anarchy,
         "this paper",
-        closed,
-        True,
+        DERIVED,
+        False,
     )

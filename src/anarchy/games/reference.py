@@ -91,10 +91,10 @@ def affine_price_of_stability() -> Reference:
 def greedy_selfish() -> Reference:
     """One pass in which each arrival takes its own cheapest choice, affine: 2 + sqrt(5).
 
-    Source: Christodoulou, Mirrokni and Sidiropoulos (2006) from above, Bilo et al. (2011) from
+    Source: Christodoulou, Mirrokni and Sidiropoulos (2006) from above, Bilò et al. (2011) from
     below.
     """
-    return Reference(2 + math.sqrt(5), "Bilo et al. 2011")
+    return Reference(2 + math.sqrt(5), "Bilò et al. 2011")
 
 
 def greedy_least_increase() -> Reference:

@@ -4,15 +4,16 @@ A cell job is self-contained (scenario, options, seeds), so that a job reruns on
 it uses has changed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from anarchy.config import Bootstrap, Compare, Estimator, Model, Scenario, Trace
+from anarchy.config import Bootstrap, Compare, Estimator, Model, Scalar, Scenario, Trace
 from anarchy.measure.measures import get_measure
 from anarchy.measure.resampling import difference_interval, measure_interval
+from anarchy.measure.stats import Interval
 from anarchy.serving.cluster import simulate
 from anarchy.serving.latency import load_latency
 from anarchy.serving.log import RequestLog
@@ -23,7 +24,7 @@ class CellJob(Model):
     """What one job simulates and measures."""
 
     experiment: str
-    keys: dict[str, bool | int | float | str]  # `scenario` and the swept fields
+    keys: dict[str, Scalar | None]  # `scenario` and the swept fields
     scenario: Scenario
     measures: list[str]
     estimators: dict[str, Estimator]
@@ -39,7 +40,6 @@ def measure_cell(
     job: CellJob,
     latency_folder: Path,
     trace: TraceData | None,
-    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[dict[str, Any]], RequestLog]:
     """Rows {keys, replication, id, label, unit, value, lo, hi, n} and the first run's log.
 
@@ -76,8 +76,6 @@ def measure_cell(
                 row["hi"] = interval.hi if interval else None
                 row["n"] = int(run.measured.sum())
             rows.append(row)
-        if progress is not None:
-            progress(replication + 1, replications)
     assert first is not None  # replications >= 1 by the schema
     return rows, first
 
@@ -110,21 +108,28 @@ def compare_logs(
         for measure in options.measures:
             ours = next(row for row in rows if row["id"] == measure)
             theirs = next(row for row in their_rows if row["id"] == measure)
-            interval = difference_interval(
-                log, their_log, measure, bootstrap, bootstrap_rng(seed, measure)
+            head = {k: v for k, v in zip(keys, cell, strict=True) if k != options.field}
+            head |= {"alternative": cell[position], "baseline": options.baseline}
+            head |= {"id": measure, "label": ours["label"], "unit": ours["unit"]}
+            rng = bootstrap_rng(seed, measure)
+            result.append(
+                head
+                | _compared(ours["value"], theirs["value"])
+                | _interval(difference_interval(log, their_log, measure, bootstrap, rng))
+                | {"n": len(log)}
             )
-            row: dict[str, Any] = {
-                k: v for k, v in zip(keys, cell, strict=True) if k != options.field
-            }
-            row |= {"alternative": cell[position], "baseline": options.baseline}
-            row |= {"id": measure, "label": ours["label"], "unit": ours["unit"]}
-            row |= {"value": ours["value"] - theirs["value"]}
-            row |= {
-                "lo": interval.lo if interval else None,
-                "hi": interval.hi if interval else None,
-            }
-            row |= {"n": len(log)}
-            row |= {"ratio": ours["value"] / theirs["value"] if theirs["value"] else None}
-            row |= {"differs": interval.excludes(0) if interval else False}
-            result.append(row)
     return result
+
+
+def _compared(ours: float | None, theirs: float | None) -> dict[str, Any]:
+    """Difference and ratio, null where a value is missing."""
+    if ours is None or theirs is None:
+        return {"value": None, "ratio": None}
+    return {"value": ours - theirs, "ratio": ours / theirs if theirs else None}
+
+
+def _interval(interval: Interval | None) -> dict[str, Any]:
+    """Nothing is claimed without an interval."""
+    if interval is None:
+        return {"lo": None, "hi": None, "differs": False}
+    return {"lo": interval.lo, "hi": interval.hi, "differs": interval.excludes(0)}

@@ -1,4 +1,4 @@
-"""Where a load sweep bends: by utilisation, by bisection, and by the elasticity of latency.
+"""Where a load sweep bends: by utilisation on a grid, or exactly by bisection.
 
 A knee on a grid is an interval between two grid points, never a point. None stands for an end
 that the sweep does not reach. The bend of largest second derivative is not offered: it moves with
@@ -6,8 +6,6 @@ the units of the axes.
 """
 
 from collections.abc import Callable, Sequence
-
-import numpy as np
 
 Bounds = tuple[float | None, float | None]
 
@@ -72,25 +70,3 @@ def find_knee(
             return high
         high = high - 2
         low = max(c for c, full in known.items() if c < high and not full)
-
-
-def elasticity_knee(loads: Sequence[float], latencies: Sequence[float]) -> Bounds:
-    """The loads around the point where rho T'(rho) / T(rho) = 1: one per cent more load then costs
-    one per cent more latency.
-
-    That is the maximum of rho / T (Kleinrock's power), the same in every unit of load and time:
-    rho = 1/2 for M/M/1. `loads` are positive rates, offered or achieved (in a closed loop the
-    throughput, not the number of clients), in any order, with positive latencies. If rho / T has
-    one peak, it lies between the neighbours of the largest grid value. The end is None where the
-    sweep stops before the peak is enclosed. Raises ValueError for fewer than two points, unequal
-    lengths, or values that are not positive.
-    """
-    if len(loads) != len(latencies) or len(loads) < 2:
-        raise ValueError("elasticity needs at least two loads, each with a latency")
-    if min(loads) <= 0 or min(latencies) <= 0:
-        raise ValueError("elasticity needs positive loads and latencies")
-    grid = sorted(zip(loads, latencies, strict=True))
-    peak = int(np.argmax([load / latency for load, latency in grid]))
-    lower = grid[peak - 1][0] if peak > 0 else None
-    upper = grid[peak + 1][0] if peak + 1 < len(grid) else None
-    return lower, upper

@@ -7,6 +7,7 @@ have their knee in the published interval. Nothing else is fitted.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -73,11 +74,14 @@ def simulated_knee(
     requests: int,
     warmup_cycles: float,
     seed: int,
+    replication: int = 0,
+    guess: int | None = None,
 ) -> int | None:
     """The fewest clients that load a prefill worker to a share `busy` of its capacity.
 
     Load is work over time (`Run.prefill_work`), which without batching is the time it is busy.
     Decode workers do not count: a batch of one keeps one busy, so being busy is not being full.
+    The search begins at `guess` clients, or near N* without one.
     """
 
     def load_at(clients: int) -> float:
@@ -85,13 +89,15 @@ def simulated_knee(
             with_fields(scenario, {"workload.clients": clients}, "knee search"),
             latency,
             seed=seed,
+            replication=replication,
             requests=requests,
             warmup_cycles=warmup_cycles,
         )
         return float(np.max(run.prefill_work) / (run.end - run.start))
 
-    bound = operational_bound(scenario, latency)
-    guess = 1 if bound is None or math.isinf(bound) else round(bound)
+    if guess is None:
+        bound = operational_bound(scenario, latency)
+        guess = 1 if bound is None or math.isinf(bound) else round(bound)
     return find_knee(load_at, busy, largest, guess)
 
 
@@ -99,34 +105,37 @@ def map_knees(
     study: KneeMap,
     name: str,
     scenario: Scenario,
-    latency: Latency,
+    load_latency: Callable[[str], Latency],
     combinations: Sequence[Mapping[str, Any]],
     *,
     requests: int,
     warmup_cycles: float,
     seed: int,
 ) -> list[Row]:
-    """One row per combination: the simulated knee, N* and whether the knee is as published."""
+    """One row per combination: the simulated knee, N* and whether the knee is as published.
+
+    The search is repeated with other seeds: `value` is the median knee, `lo` and `hi` the least
+    and the largest of `n`, all null if one search finds none. A combination is inside when all
+    its knees are. `load_latency` gives the service times of a table's name.
+    """
     rows = []
     for values in combinations:
         changed = with_fields(scenario, values, name)
-        knee = simulated_knee(
-            changed,
-            latency,
-            busy=study.busy,
-            largest=study.largest,
-            requests=requests,
-            warmup_cycles=warmup_cycles,
-            seed=seed,
-        )
+        latency = load_latency(changed.model.latency)
+        knees = _knees(study, changed, latency, requests, warmup_cycles, seed)
+        found = sorted(knee for knee in knees if knee is not None)
+        complete = len(found) == study.replications
         row: Row = {
             "scenario": name,
             **values,
             "id": "knee",
-            "value": knee,
+            "value": found[len(found) // 2] if complete else None,
             "unit": "clients",
+            "lo": found[0] if complete else None,
+            "hi": found[-1] if complete else None,
+            "n": study.replications,
             "operational": operational_bound(changed, latency),
-            "inside": knee is not None and study.above < knee <= study.upto,
+            "inside": complete and study.above < found[0] and found[-1] <= study.upto,
         }
         for number, fact in enumerate(study.facts):
             # Only members of the feasible set are judged; the others need not be run.
@@ -139,6 +148,34 @@ def map_knees(
     return rows
 
 
+def _knees(
+    study: KneeMap,
+    scenario: Scenario,
+    latency: Latency,
+    requests: int,
+    warmup_cycles: float,
+    seed: int,
+) -> list[int | None]:
+    """The knee with each of the study's seeds; ends at the first that is not found."""
+    knees: list[int | None] = []
+    for replication in range(study.replications):
+        knee = simulated_knee(
+            scenario,
+            latency,
+            busy=study.busy,
+            largest=study.largest,
+            requests=requests,
+            warmup_cycles=warmup_cycles,
+            seed=seed,
+            replication=replication,
+            guess=knees[-1] if knees else None,
+        )
+        knees.append(knee)
+        if knee is None:
+            break
+    return knees
+
+
 def _judged(
     study: KneeMap,
     fact: Fact,
@@ -148,15 +185,22 @@ def _judged(
     warmup_cycles: float,
     seed: int,
 ) -> float | None:
-    """The measure of a fact, from one run at its load."""
-    run = simulate(
-        with_fields(scenario, {"workload.clients": fact.clients}, fact.claim),
-        latency,
-        seed=seed,
-        requests=requests,
-        warmup_cycles=warmup_cycles,
-    )
-    return get_measure(fact.measure, study.estimators).compute(run, latency.itl)
+    """The measure of a fact at its load: the mean over the study's seeds."""
+    values = []
+    for replication in range(study.replications):
+        run = simulate(
+            with_fields(scenario, {"workload.clients": fact.clients}, fact.claim),
+            latency,
+            seed=seed,
+            replication=replication,
+            requests=requests,
+            warmup_cycles=warmup_cycles,
+        )
+        value = get_measure(fact.measure, study.estimators).compute(run, latency.itl)
+        if value is None:
+            return None
+        values.append(value)
+    return fmean(values)
 
 
 def feasible_set(study: KneeMap, rows: Sequence[Row], chosen: Mapping[str, Scenario]) -> list[Row]:
@@ -201,17 +245,16 @@ def fact_rows(study: KneeMap, rows: Sequence[Row], feasible: Sequence[Row]) -> l
     ]
     result: list[Row] = []
     for number, fact in enumerate(study.facts):
-        values: dict[tuple[Any, ...], list[float]] = {member: [] for member in members}
+        values: dict[tuple[Any, ...], list[float | None]] = {member: [] for member in members}
         for row in rows:
             member = tuple(row[axis] for axis in study.axes)
-            value = row[f"fact:{number}"]
-            if member in values and value is not None:
-                values[member].append(value)
-        found = [value for member in values.values() for value in member]
+            if member in values:
+                values[member].append(row[f"fact:{number}"])
+        found = [value for member in values.values() for value in member if value is not None]
         least = -math.inf if fact.at_least is None else fact.at_least
         most = math.inf if fact.at_most is None else fact.at_most
         met = [
-            bool(member) and all(least <= value <= most for value in member)
+            all(value is not None and least <= value <= most for value in member)
             for member in values.values()
         ]
         result.append(

@@ -22,7 +22,7 @@ from anarchy.serving.latency import Latency
 from anarchy.serving.log import Floats, RequestLog, Run
 from anarchy.serving.prefill import PrefillWorker
 from anarchy.serving.request import Request
-from anarchy.serving.router import View, get_policy
+from anarchy.serving.router import Policy, View, get_policy
 from anarchy.serving.streams import streams, uniforms
 from anarchy.serving.workload import (
     ClosedLoopWorkload,
@@ -48,18 +48,14 @@ def simulate(
     requests: int = 4000,
     warmup_cycles: float = 3.0,
     trace: TraceData | None = None,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Simulate one run.
 
     `requests` completions are measured after a warm-up of `warmup_cycles` completions per client
     (closed loop) or a tenth of `requests` (Poisson); a trace is measured whole. Equal arguments
-    give equal runs; runs that differ in the router only see the same requests. `progress` is
-    called now and then with (completions so far, completions in all).
+    give equal runs; runs that differ in the router only see the same requests.
     """
-    cluster = _Cluster(scenario, latency, seed, replication, requests, warmup_cycles, trace)
-    cluster.progress = progress
-    return cluster.run()
+    return _Cluster(scenario, latency, seed, replication, requests, warmup_cycles, trace).run()
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,6 @@ class _Cluster:
         trace: TraceData | None,
     ) -> None:
         self.clock = Clock()
-        self.progress: Callable[[int, int], None] | None = None
         self._scenario = scenario
         self._latency = latency
         self._generators = streams(seed, replication)
@@ -173,7 +168,8 @@ class _Cluster:
         self._decode_policy = policy(router)
         self._prefill_ties = uniforms(self._generators["prefill-ties"])
         self._decode_ties = uniforms(self._generators["decode-ties"])
-        self._softmax = uniforms(self._generators["softmax"])
+        self._prefill_softmax = uniforms(self._generators["prefill-softmax"])
+        self._decode_softmax = uniforms(self._generators["decode-softmax"])
         topology, tokens = self._scenario.topology, self._workload.block_tokens
         # One view per leg, renewed in place: its lists are the live state of the pool.
         self._prefill_view = View(
@@ -224,11 +220,21 @@ class _Cluster:
         view.footprint = request.footprint
         if caches is not None:
             view.overlaps = caches.overlaps(request.blocks)
-        costs = self._prefill_policy.costs(view)
-        worker = self._prefill_policy.choose(view, costs, self._prefill_ties, self._softmax)
+        costs = self._costs(self._prefill_policy, view)
+        worker = self._prefill_policy.choose(view, costs, self._prefill_ties, self._prefill_softmax)
         request.prefill_cost = costs
         self._prefill_active[worker] += 1
         self._prefill[worker].submit(request, view.overlaps[worker])
+
+    def _costs(self, policy: Policy, view: View) -> list[float]:
+        """The policy's costs as a list of our own: a policy may return live state."""
+        costs = list(policy.costs(view))
+        if len(costs) != len(view.active):
+            raise InputError(
+                f"router policy '{policy.name}' gives {len(costs)} costs for "
+                f"{len(view.active)} {view.leg} workers; one for each is wanted"
+            )
+        return costs
 
     def _prefilled(self, request: Request) -> None:
         if len(self._prefill) > 1:
@@ -254,10 +260,10 @@ class _Cluster:
         caches = self._decode_caches
         if caches is not None:
             view.overlaps = caches.overlaps(request.blocks)
-        costs = self._decode_policy.costs(view)
+        costs = self._costs(self._decode_policy, view)
         request.decode_active = self._decode_active.copy()
         request.decode_cost = costs
-        worker = self._decode_policy.choose(view, costs, self._decode_ties, self._softmax)
+        worker = self._decode_policy.choose(view, costs, self._decode_ties, self._decode_softmax)
         request.decode_worker = worker
         self._decode_active[worker] += 1
         self._decode_blocks[worker] += request.footprint
@@ -275,8 +281,6 @@ class _Cluster:
             self._window_opened = self._meters()
         if count == extent.warmup + extent.measured:
             self.clock.stop()
-        if self.progress is not None and count % 256 == 0:
-            self.progress(count, extent.warmup + extent.measured)
         self._workload.completed(request)
 
     # Measuring.

@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -145,7 +145,7 @@ class Shape(Model):
 
     model: str
     source: str
-    parameters: Count
+    parameters: Annotated[int, Field(ge=1)]
     layers: Count
     kv_heads: Count
     head_dimension: Count

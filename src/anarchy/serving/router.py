@@ -9,8 +9,10 @@ softmax over costs divided by their range, ties to the smaller cache and then at
 
 import importlib.util
 import math
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
@@ -105,12 +107,11 @@ _POLICIES: dict[str, type[Policy]] = {}
 
 
 def register(name: str) -> Callable[[P], P]:
-    """Make a policy known under `name`; a second class of the same name is refused."""
+    """Make a policy known under `name`; a name that is taken is refused."""
 
     def add(policy: P) -> P:
-        known = _POLICIES.get(name)
-        if known is not None and known.__qualname__ != policy.__qualname__:
-            raise InputError(f"router policy '{name}' is registered twice")
+        if name in _POLICIES:
+            raise InputError(f"router policy '{name}' is registered already; choose another name")
         policy.name = name
         _POLICIES[name] = policy
         return policy
@@ -130,17 +131,34 @@ def policy_names() -> list[str]:
     return sorted(_POLICIES)
 
 
-def load_plugin(path: Path) -> None:
-    """Run a user's Python file, so that the policies it registers can be named in configs."""
-    spec = importlib.util.spec_from_file_location(f"anarchy_plugin_{path.stem}", path)
+@contextmanager
+def plugins(paths: Iterable[Path]) -> Iterator[None]:
+    """Know the policies that the users' Python files register, within the context only.
+
+    So each experiment has its own, and none can lean on another's.
+    """
+    before = dict(_POLICIES)
+    try:
+        for path in paths:
+            _load_plugin(path)
+        yield
+    finally:
+        _POLICIES.clear()
+        _POLICIES.update(before)
+
+
+def _load_plugin(path: Path) -> None:
+    name = f"anarchy_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise InputError(f"{path}: no such plugin file; plugins are paths of .py files")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
-    except InputError:
-        raise
-    except Exception as error:
+    except InputError as fault:
+        raise InputError(f"{path}: {fault}") from None
+    except (Exception, SystemExit) as error:
         raise InputError(f"{path}: the plugin fails with {type(error).__name__}: {error}") from None
 
 

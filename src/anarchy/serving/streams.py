@@ -5,7 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 
 # The position of a name fixes its stream for ever: append, never reorder.
-STREAMS = ("starts", "think", "prompts", "arrivals", "prefill-ties", "decode-ties", "softmax")
+STREAMS = (
+    "starts",
+    "think",
+    "prompts",
+    "arrivals",
+    "prefill-ties",
+    "decode-ties",
+    "decode-softmax",
+    "prefill-softmax",
+)
 
 CHUNK = 4096
 
