@@ -60,9 +60,14 @@ def _check(options: argparse.Namespace) -> int:
 
     plan = load_plan(options.overlay)
     for name, trace in plan.missing.items():
+        instead = (
+            "is not run, its committed reference values stand in"
+            if name in plan.experiments
+            else "is left out"
+        )
         print(
-            f"anarchy: trace '{trace}' is not at hand and cannot be downloaded; experiment "
-            f"'{name}' is left out, the paper shows its committed reference values instead",
+            f"anarchy: trace '{trace}' is not at hand and cannot be downloaded: experiment "
+            f"'{name}' {instead}",
             file=sys.stderr,
         )
     cells = sum(len(cells) for name, cells in plan.cells.items() if name not in plan.missing)

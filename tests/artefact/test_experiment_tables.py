@@ -156,5 +156,5 @@ def test_a_measure_has_one_unit_in_the_spread() -> None:
     variation = r"2.69\ensuremath{\times 10^{-4}}"
     assert body(spread_table("x", experiment, rows)) == [
         ["TTFT P99 (s)", "70B 1P/2D", "64", "0.04680", "0.04820", variation, "0.2"],
-        ["TTFT P99 (s)", "70B 1P/2D", "192", "2.2526", "2.2528", variation, "0.2"],
+        ["TTFT P99 (s)", "70B 1P/2D", "192", "2.25256", "2.25283", variation, "0.2"],
     ]

@@ -227,14 +227,18 @@ def test_neighbouring_ticks_differ(tmp_path: Path, places: list[float], texts: l
         assert axis.get_major_formatter().format_ticks(places) == texts
 
 
+def drawn(experiment: Experiment, folder: Path) -> Figure:
+    with patch.object(Figure, "savefig", autospec=True, side_effect=Figure.savefig) as save:
+        plot_experiment("x", experiment, make_rows(experiment), [], folder / "x")
+    figure: Figure = save.call_args.args[0]
+    return figure
+
+
 def test_long_names_go_into_a_legend_within_the_figure(tmp_path: Path) -> None:
     experiment = make_experiment(
         scenarios=["a-rather-long-name-of-a-scenario", "another-long-name-of-a-scenario"]
     )
-    with patch.object(Figure, "savefig", autospec=True) as save:
-        plot_experiment("x", experiment, make_rows(experiment), [], tmp_path / "x")
-    figure = save.call_args.args[0]
-    figure.draw_without_rendering()
+    figure = drawn(experiment, tmp_path)
     (legend,) = figure.legends
     names = ["a rather long name of a scenario", "another long name of a scenario"]
     assert [text.get_text() for text in legend.get_texts()] == names
@@ -246,9 +250,7 @@ def test_a_compared_experiment_points_to_the_paired_differences(tmp_path: Path) 
     notes = []
     for chosen in (None, compare):
         experiment = make_experiment(**CASES["bars"], compare=chosen)
-        with patch.object(Figure, "savefig", autospec=True) as save:
-            plot_experiment("x", experiment, make_rows(experiment), [], tmp_path / "x")
-        notes.append(save.call_args.args[0].get_supxlabel())
+        notes.append(drawn(experiment, tmp_path).get_supxlabel())
     assert notes == ["", PAIRED_NOTE]
 
 

@@ -96,18 +96,17 @@ def with_interval(
     return f"{_grouped(value, decimals)} ± {_grouped(half, decimals)}"
 
 
-def told_apart(
-    lo: float | None, hi: float | None, factor: float = 1.0, more: int = 0
-) -> tuple[str, str]:
+def told_apart(lo: float | None, hi: float | None, factor: float = 1.0) -> tuple[str, str]:
     """Two values to the same decimal place, so far down that different ones print differently.
 
-    At least four digits of the larger one, and `more` decimals beyond the first that differs.
+    At least four digits of the larger one, and one decimal beyond the first that differs: there,
+    rounding alone would make a whole step of a small difference.
     """
     if lo is None or hi is None or lo == hi or not all(map(math.isfinite, (lo, hi))):
         return scaled(lo, factor), scaled(hi, factor)
     lo, hi = lo * factor, hi * factor
     decimals = next((d for d in range(_DECIMALS) if f"{lo:.{d}f}" != f"{hi:.{d}f}"), _DECIMALS)
-    decimals = max(decimals + more, 3 - _exponent(max(abs(lo), abs(hi))), 0)
+    decimals = max(decimals + 1, 3 - _exponent(max(abs(lo), abs(hi))), 0)
     return _grouped(lo, decimals), _grouped(hi, decimals)
 
 

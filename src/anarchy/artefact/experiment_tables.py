@@ -114,7 +114,7 @@ def comparison_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> 
                 value_text(field, row["alternative"], swept),
                 value_text(field, row["baseline"], swept),
                 with_unit(_estimate(row, scale), scale.unit),
-                number(row.get("ratio"), 3),
+                number(row.get("ratio")),
                 "yes" if row["differs"] else "no",
             ]
         )

@@ -51,8 +51,7 @@ def facts_table(name: str, study: KneeMap, rows: Sequence[Row]) -> str:
         ends = [row["at_least"], row["at_most"], row["lo"], row["hi"]]
         scale = scale_for(measure.unit, ends)
         least, most = (scaled(end, scale.factor) for end in ends[:2])
-        # One digit beyond the first difference: how far they differ, not only that they do.
-        lo, hi = told_apart(ends[2], ends[3], scale.factor, more=1)
+        lo, hi = told_apart(ends[2], ends[3], scale.factor)
         body.append(
             [
                 str(row["id"]),

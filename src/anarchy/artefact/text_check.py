@@ -34,8 +34,8 @@ def check_macros(paper_dir: Path, declared: Iterable[Number]) -> list[str]:
 
     Checked are `sections/*.tex`, and that `main.tex` prints the note on the build. A macro of a
     number starts with a capital letter. A digit is a literal result unless it stands in a comment,
-    in math, in a name (1P/2D, 70B, B200, P99), in the argument of a command such as \cite or \label,
-    or in \given{...}: a published or configured fact, which the text types together with its source.
+    in math, in a name (1P/2D, 70B, B200, P99), in the argument of a command such as \cite, or in
+    \given{...}: a published or configured fact, which the text types together with its source.
     """
     macros = {entry.macro for entry in declared}
     frame = (paper_dir / "preamble.tex").read_text(encoding="utf-8")
