@@ -44,7 +44,7 @@ def test_feasible_set() -> None:
         ["64", "50", "101", "101", ""],
     ]
     assert "all 2 of 4 settings" in table
-    assert "one run per load" in table
+    assert "median of 3 searches" in table
 
 
 def test_an_empty_feasible_set_is_shown_as_such() -> None:

@@ -32,25 +32,26 @@ REFERENCE = str(paths.REFERENCE)
 SOURCE = Path("src/anarchy")
 
 
-def get_sources(*folders):
-    common = [
-        SOURCE / name
-        for name in (
-            "config.py",
-            "errors.py",
-            "files.py",
-            "jobs.py",
-            "paths.py",
-            "traces.py",
-        )
-    ]
-    sources = [p for f in folders for p in (SOURCE / f).glob("*.py")]
-    return sorted(map(str, ["requirements.lock", *common, *sources]))
+def get_sources(*parts):
+    """The lock and the package's sources that jobs use: what all share, folders, single files."""
+    shared = ("config.py", "errors.py", "files.py", "jobs.py", "paths.py", "traces.py")
+    sources = [SOURCE / name for name in shared]
+    for part in parts:
+        path = SOURCE / part
+        sources += path.glob("*.py") if path.is_dir() else [path]
+    return sorted({"requirements.lock", *map(str, sources)})
 
 
 PACKAGE_INPUTS = get_sources()
 PACKAGE_GAMES = get_sources("games")
-PACKAGE_SERVING = get_sources("games", "serving", "measure")
+# What one run is measured by, without what joins runs: a change there reruns no simulation.
+RUN_MEASURES = [
+    f"measure/{name}.py" for name in ("measures", "estimator", "resampling", "stats")
+]
+PACKAGE_CELL = get_sources("serving", "measure/cell.py", *RUN_MEASURES)
+PACKAGE_KNEES = get_sources(
+    "serving", "games/knee.py", "measure/kneemap.py", "measure/knee.py", *RUN_MEASURES
+)
 PACKAGE_MEASURE = get_sources("games", "serving", "measure")
 PACKAGE_ARTEFACT = get_sources("artefact", "measure")
 

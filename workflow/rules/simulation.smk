@@ -4,7 +4,7 @@
 
 rule simulate_cell:
     input:
-        package=PACKAGE_SERVING,
+        package=PACKAGE_CELL,
         latency=get_latency_files,
         trace=get_trace_file,
         plugins=get_plugins,
@@ -24,7 +24,7 @@ rule simulate_cell:
 
 rule map_knees:
     input:
-        package=PACKAGE_SERVING,
+        package=PACKAGE_KNEES,
         latency=get_latency_files,
     output:
         f"{RESULTS}/knees/{{study}}/{{scenario}}__{{part}}.json",

@@ -38,7 +38,8 @@ def feasible_table(name: str, study: KneeMap, feasible: Sequence[Row]) -> str:
     caption = (
         f"{study.title}: all {len(body)} of {len(feasible)} settings that put the knee of every "
         f"scenario above {number(study.above)} and at or below {number(study.upto)} clients. Each "
-        "knee is from a bisection with one run per load"
+        f"knee is the median of {study.replications} searches with seeds of their own, and a "
+        "setting counts if all searches agree"
     )
     return latex_table([*columns, Column("")], body, caption, f"studies:{name}")
 
@@ -75,7 +76,8 @@ def facts_table(name: str, study: KneeMap, rows: Sequence[Row]) -> str:
     caption = (
         f"{study.title}: published facts that were not fitted, against the settings that put the "
         "knee of every scenario where it was published. Found is the range over settings and "
-        "scenarios, from one run each; a setting meets a fact if all of its scenarios do"
+        f"scenarios, each a mean of {study.replications} runs; a setting meets a fact if all of "
+        "its scenarios do"
     )
     return latex_table(columns, body, caption, f"facts:{name}")
 

@@ -286,6 +286,7 @@ def summary_rows(study: KneeMap, rows: Sequence[Row], feasible: Sequence[Row]) -
         value for member in members for key, value in member.items() if key.startswith("knee:")
     ]
     result: list[Row] = [
+        {"id": "searches", "value": study.replications, "n": study.replications},
         {"id": "combinations", "value": len(feasible), "n": len(feasible)},
         {"id": "feasible", "value": len(members), "n": len(feasible)},
         {
