@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from tests.artefact.conftest import HOSTILE, make_experiment
-
 from anarchy.artefact.appendix import write_appendix
 from anarchy.artefact.latex import latex_escape
+from tests.artefact.conftest import HOSTILE, make_experiment
 
 COMPARE = {"field": "workload.clients", "baseline": 1, "measures": ["ttft-p99"]}
 SPREAD = {"over": ["workload.clients"], "measures": ["ttft-p99"]}

@@ -1,7 +1,6 @@
 """What the tables of an experiment say: the rows of the results, no more and no less."""
 
 import pytest
-from tests.artefact.conftest import HOSTILE, KNEES, body, make_experiment, make_rows
 
 from anarchy.artefact.display import with_interval
 from anarchy.artefact.experiment_tables import (
@@ -14,6 +13,7 @@ from anarchy.artefact.experiment_tables import (
 from anarchy.artefact.latex import latex_escape
 from anarchy.config import Experiment
 from anarchy.errors import InputError
+from tests.artefact.conftest import HOSTILE, KNEES, body, make_experiment, make_rows
 
 
 def test_cells_equal_the_rows(experiment: Experiment) -> None:

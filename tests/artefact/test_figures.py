@@ -12,14 +12,6 @@ import matplotlib
 import pytest
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from tests.artefact.conftest import (
-    HOSTILE,
-    KNEES,
-    make_experiment,
-    make_rows,
-    make_study,
-    make_study_rows,
-)
 
 from anarchy.artefact.canvas import canvas
 from anarchy.artefact.display import Scale
@@ -42,6 +34,14 @@ from anarchy.artefact.panels import (
 )
 from anarchy.config import Experiment
 from anarchy.errors import InputError
+from tests.artefact.conftest import (
+    HOSTILE,
+    KNEES,
+    make_experiment,
+    make_rows,
+    make_study,
+    make_study_rows,
+)
 
 PLAIN = Scale(1.0, "")
 GRID = {"workload.clients": [64, 192], "router.temperature": [0.0, 0.7]}

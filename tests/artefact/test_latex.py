@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.artefact.conftest import HOSTILE
 
 from anarchy.artefact.latex import latex_escape
+from tests.artefact.conftest import HOSTILE
 
 PAPER = Path(__file__).parents[2] / "paper"
 

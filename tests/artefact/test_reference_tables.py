@@ -1,7 +1,5 @@
 """What the tables of studies, bounds and scenarios say."""
 
-from tests.artefact.conftest import body, make_study, make_study_rows
-
 from anarchy.artefact.reference_tables import (
     assumption_table,
     bounds_table,
@@ -11,6 +9,7 @@ from anarchy.artefact.reference_tables import (
 )
 from anarchy.config import load_scenario
 from anarchy.paths import ROOT, SCENARIOS
+from tests.artefact.conftest import body, make_study, make_study_rows
 
 
 def test_facts() -> None:

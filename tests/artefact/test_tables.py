@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.artefact.conftest import HOSTILE
 
 from anarchy.artefact.tables import LONG, Column, latex_table, wide_table
+from tests.artefact.conftest import HOSTILE
 
 PAPER = Path(__file__).parents[2] / "paper"
 COLUMNS = [Column("name"), Column("a measured quantity (ms)", "r")]

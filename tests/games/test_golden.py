@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from game_files import agrees, solve
+
+from tests.games.game_files import agrees, solve
 
 CASES = json.loads((Path(__file__).parents[1] / "golden" / "games.json").read_text("utf-8"))
 
