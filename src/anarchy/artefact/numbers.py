@@ -6,11 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field
 
 from anarchy.artefact.latex import latex_escape
-from anarchy.config import Model, Scalar, validate
+from anarchy.config import Model, Scalar, load_yaml, validate
 from anarchy.errors import InputError, suggest
 from anarchy.files import read_rows, write_text
 
@@ -202,16 +201,7 @@ def _equal(stored: Any, wanted: Any) -> bool:
 
 
 def _read_list(path: Path) -> list[Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+    data = load_yaml(path)
     if data is None:
         return []
     if not isinstance(data, list):
