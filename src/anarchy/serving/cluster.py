@@ -180,7 +180,7 @@ class _Cluster:
             self._queued_tokens,
             [0] * topology.prefill,
             self._prefill_active,
-            _cache_sizes(self._prefill_caches, topology.prefill),
+            self._prefill_caches.sizes if self._prefill_caches else None,
         )
         self._decode_view = View(
             "decode",
@@ -190,7 +190,7 @@ class _Cluster:
             [0] * topology.decode,
             self._decode_blocks,
             self._decode_active,
-            _cache_sizes(self._decode_caches, topology.decode),
+            self._decode_caches.sizes if self._decode_caches else None,
         )
 
     def run(self) -> Run:
@@ -311,10 +311,6 @@ class _Cluster:
             extrapolated=end.extrapolated - begin.extrapolated,
             table_context=self._latency.table.itl.context[-1],
         )
-
-
-def _cache_sizes(caches: PrefixCaches | None, workers: int) -> Callable[[], list[int]]:
-    return caches.sizes if caches is not None else lambda: [0] * workers
 
 
 def _log(requests: list[Request], first_token: str) -> RequestLog:

@@ -35,7 +35,7 @@ class View:
     queued_tokens: Sequence[int]  # uncached tokens waiting for or in prefill there
     active_blocks: Sequence[int]  # blocks of the requests that the router placed there
     active: Sequence[int]  # requests placed there and not done
-    cache_sizes: Callable[[], Sequence[int]]  # blocks that each worker holds
+    cache_sizes: Callable[[], Sequence[int]] | None  # blocks that each worker holds, if any can
 
 
 class Policy(ABC):
@@ -70,7 +70,7 @@ class Policy(ABC):
         rule = self.parameters.ties
         if rule == "first":
             return tied[0]
-        if rule == "smallest-cache":
+        if rule == "smallest-cache" and view.cache_sizes is not None:
             sizes = view.cache_sizes()
             smallest = min(sizes[worker] for worker in tied)
             tied = [worker for worker in tied if sizes[worker] == smallest]
