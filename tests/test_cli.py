@@ -18,7 +18,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert done.value.code == 0
     text = capsys.readouterr().out
-    for command in ("check", "list", "schema"):
+    for command in ("check", "list", "schema", "solve"):
         assert command in text
 
 

@@ -412,22 +412,45 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load_yaml(path: Path) -> Any:
+class _TextLoader(_Loader):
+    """Leaves numbers as the text that stands in the file, so that no digit is lost."""
+
+    def construct_number(self, node: yaml.ScalarNode) -> str:
+        """The text without the underscores that YAML allows between digits."""
+        return str(self.construct_scalar(node)).replace("_", "")
+
+
+_TextLoader.add_constructor("tag:yaml.org,2002:int", _TextLoader.construct_number)
+_TextLoader.add_constructor("tag:yaml.org,2002:float", _TextLoader.construct_number)
+
+
+def load_yaml(path: Path, numbers_as_text: bool = False) -> Any:
     """Read one YAML file safely; a fault is one line that names file and line."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    return parse_yaml(content, str(path), numbers_as_text)
+
+
+def parse_yaml(content: bytes, source: str, numbers_as_text: bool = False) -> Any:
+    """Parse YAML (or JSON, which it includes) that came from `source`.
+
+    With `numbers_as_text` a number stays a string: 0.1 is then a decimal and no binary fraction.
+    """
+    try:
+        loader = _TextLoader if numbers_as_text else _Loader
+        return yaml.load(content.decode("utf-8"), Loader=loader)
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text") from None
+        raise InputError(f"{source}: not UTF-8 text") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+        raise InputError(f"{source}{line}: not YAML: {getattr(error, 'problem', error)}") from None
     except (ValueError, RecursionError, TypeError) as error:
-        raise InputError(f"{path}: not YAML that can be read: {error}") from None
+        raise InputError(f"{source}: not YAML that can be read: {error}") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -562,6 +585,9 @@ def json_schema(model: type[Model]) -> str:
 
 _SCALAR_TAGS = {"bool", "int", "float", "str"}
 
+# Characters of a refused value that a message repeats.
+_MAX_SHOWN = 80
+
 
 def _first_fault(model: type[Model], error: ValidationError) -> tuple[str, str]:
     """The dotted key of the fault to report, and the message."""
@@ -580,7 +606,10 @@ def _first_fault(model: type[Model], error: ValidationError) -> tuple[str, str]:
     message = re.sub(r"^Value error, ", "", fault["msg"])
     message = message[0].lower() + message[1:] if message else message
     given = fault.get("input")
-    shown = f" (got {given!r})" if isinstance(given, bool | int | float | str) else ""
+    shown = ""
+    if isinstance(given, bool | int | float | str) and repr(given) not in message:
+        text = repr(given)
+        shown = f" (got {text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + '…'})"
     return key, f"{key}: {message}{shown}" if key else message
 
 
@@ -590,6 +619,9 @@ def _dotted(model: type[Model], loc: tuple[int | str, ...]) -> str:
     node: Any = model
     for part in loc:
         step = _descend(node, part)
+        if part == "[key]":
+            # The fault is the key of a mapping itself, which is already named.
+            continue
         if not (isinstance(step, tuple)):
             names.append(str(part))
         else:
@@ -603,6 +635,9 @@ def _allowed_keys(model: type[Model], loc: tuple[int | str, ...]) -> list[str]:
     for part in loc:
         step = _descend(node, part)
         node = step[0] if isinstance(step, tuple) else step
+    if get_origin(node) in (Union, UnionType):
+        # An optional model: the fault is below it, so it was given.
+        node = next(filter(_is_model, get_args(node)), None)
     return list(node.model_fields) if _is_model(node) else []
 
 

@@ -173,9 +173,11 @@ def test_sixteen_nodes_take_less_than_five_seconds() -> None:
 
 def test_too_many_placements_are_refused_before_they_are_listed() -> None:
     with pytest.raises(InputError, match="allowed: 262144 profiles"):
-        solve(CachingGame.of(topology.line(400), 4))
+        solve(CachingGame.of(topology.star(100), 4))
     with pytest.raises(InputError, match="allowed: 262144 profiles"):
-        solve(CachingGame.of(topology.complete(2), 4, demand=[[1] * 60] * 2))
+        solve(CachingGame.of(topology.complete(3), 4, demand=[[1] * 60] * 3))
+    with pytest.raises(InputError, match="or any line whose capacity has room"):
+        solve(CachingGame.of(topology.line(30), 4, demand=[[1, 1]] * 30, capacity=1))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anarchy.errors import InputError
-from anarchy.games.enumeration import Integers, ProfileSpace, Scale, solve_by_enumeration
+from anarchy.games import lines
+from anarchy.games.enumeration import (
+    MAX_PROFILES,
+    Integers,
+    ProfileSpace,
+    Scale,
+    solve_by_enumeration,
+)
 from anarchy.games.rational import at_least, rational
 from anarchy.games.report import EquilibriumReport
 from anarchy.games.topology import Distances, distance
@@ -97,11 +104,24 @@ class CachingGame:
 
 
 def solve(game: CachingGame) -> EquilibriumReport:
-    """All pure equilibria, the optimum and their ratios, by exhaustive enumeration.
+    """All pure equilibria, the optimum and their ratios, exactly.
 
-    Profiles in the report hold one tuple of object numbers per node. Raises `InputError` when the
-    game has more placements than `enumeration.MAX_PROFILES` allows (18 nodes with one object).
+    By exhaustive enumeration, or, for a line that is too long for that, by dynamic programming
+    (`anarchy.games.lines`) if the capacity leaves room for every object. Profiles in the report
+    hold one tuple of object numbers per node. Raises `InputError` for any other game with more
+    placements than `enumeration.MAX_PROFILES` allows (18 nodes with one object).
     """
+    if (
+        (game.capacity is None or game.capacity >= game.objects)
+        and 2 ** (game.nodes * game.objects) > MAX_PROFILES
+        and lines.is_line(game.distance)
+    ):
+        return lines.solve(game.placement_cost, game.demand, game.miss_cost)
+    return solve_by_exhaustion(game)
+
+
+def solve_by_exhaustion(game: CachingGame) -> EquilibriumReport:
+    """As `solve`, always by exhaustive enumeration."""
     holdings = _holdings(game)
     space = ProfileSpace((len(holdings),) * game.nodes)
     scale = Scale.of(_all_terms(game), game.nodes)
@@ -132,7 +152,13 @@ def _holdings(game: CachingGame) -> list[Objects]:
     most = game.objects if game.capacity is None else min(game.capacity, game.objects)
     count = sum(math.comb(game.objects, size) for size in range(most + 1))
     # Refuses an instance with too many sets before they are listed.
-    ProfileSpace((count,) * game.nodes)
+    try:
+        ProfileSpace((count,) * game.nodes)
+    except InputError:
+        raise InputError(
+            f"topology: {game.nodes} nodes have too many placements to enumerate; allowed: "
+            f"{MAX_PROFILES} profiles, or any line whose capacity has room for every object"
+        ) from None
     return [kept for size in range(most + 1) for kept in combinations(range(game.objects), size)]
 
 

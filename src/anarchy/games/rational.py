@@ -6,6 +6,7 @@ a `float` other than infinity appears only where a result is irrational.
 
 import math
 import re
+from decimal import Decimal
 from fractions import Fraction
 
 from anarchy.errors import InputError
@@ -69,7 +70,9 @@ def positive(value: object, key: str) -> Fraction:
 def exact_text(value: Extended | None) -> str | None:
     """The lowest-terms string of a rational, "inf" for infinity, None for the rest."""
     if isinstance(value, Fraction):
-        return str(value)
+        # Python refuses to print integers of more than 4300 digits, but no such decimals.
+        top, bottom = (format(Decimal(n), "f") for n in value.as_integer_ratio())
+        return top if bottom == "1" else f"{top}/{bottom}"
     return "inf" if value == math.inf else None
 
 

@@ -5,13 +5,17 @@ from typing import Any
 
 from anarchy.games.rational import Extended
 
+MAX_LISTED = 1000
+"""Most equilibria that are listed where a game can have very many."""
+
 
 @dataclass(frozen=True)
 class EquilibriumReport:
     """Equilibria of a finite game against its optimum; costs are minimised.
 
     equilibria         number of pure Nash equilibria, ties included (weak equilibria)
-    profiles           the equilibria themselves, one entry per player, in lexicographic order
+    profiles           the equilibria themselves, one entry per player, in lexicographic order;
+                       None when they were counted but are too many to list
     optimum            least social cost over all profiles, `math.inf` if none is finite
     optimum_profile    one profile of least social cost, the first in lexicographic order
     best_equilibrium   least and worst_equilibrium greatest social cost of an equilibrium,
@@ -24,7 +28,7 @@ class EquilibriumReport:
     """
 
     equilibria: int
-    profiles: tuple[tuple[Any, ...], ...]
+    profiles: tuple[tuple[Any, ...], ...] | None
     optimum: Extended
     optimum_profile: tuple[Any, ...]
     best_equilibrium: Extended | None

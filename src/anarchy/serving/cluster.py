@@ -5,7 +5,6 @@ done. Each leg has its own policy instance and its own random streams.
 """
 
 import gc
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter

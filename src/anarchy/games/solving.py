@@ -1,0 +1,216 @@
+"""Solves a game file and names its results: the library behind `anarchy solve`.
+
+A result is one flat object of plain values. Rational numbers are strings in lowest terms,
+irrational ones floats, infinity is "inf". A ratio that would mean nothing is null, and `reason`
+then says why.
+
+Only what a kind of game needs is imported, so that a single game is solved without delay.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from fractions import Fraction
+from typing import Any
+
+from anarchy.errors import InputError
+from anarchy.games import gamefile, topology
+from anarchy.games.gamefile import GameFile
+from anarchy.games.latency import MM1, Latency, Polynomial, Table
+from anarchy.games.rational import exact_text
+from anarchy.games.report import MAX_LISTED
+
+Result = dict[str, Any]
+
+_SOCIAL = (
+    "optimum",
+    "best_equilibrium",
+    "worst_equilibrium",
+    "price_of_anarchy",
+    "price_of_stability",
+)
+
+
+def solve_file(file: str) -> Result:
+    """Read a game file ("-" is standard input) and solve it; faults name the file."""
+    source = gamefile.source_of(file)
+    game = gamefile.parse(gamefile.load(file), source)
+    with _within(source, ": "):
+        return solve(game)
+
+
+def solve(game: GameFile) -> Result:
+    """Solve a checked game file. Raises `InputError` for what only the solver can refuse."""
+    solvers: dict[type, Callable[[Any], Result]] = {
+        gamefile.CongestionFile: _congestion,
+        gamefile.CachingFile: _caching,
+        gamefile.QueuesFile: _queues,
+        gamefile.AllocationFile: _allocation,
+        gamefile.NetworkFile: _network,
+        gamefile.SmoothnessBoundFile: _smoothness,
+        gamefile.OffsetBoundFile: _smoothness,
+    }
+    return solvers.get(type(game), _reference)(game)
+
+
+@contextmanager
+def _within(place: str, joint: str = ".") -> Iterator[None]:
+    """Puts the place in front of the key that a fault names."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}{joint}{error}") from None
+
+
+def _results(report: Any, *names: str) -> Result:
+    """The named results of a report, and its reason if it has one."""
+    found = {name: plain(getattr(report, name)) for name in names}
+    if report.reason is not None:
+        found["reason"] = report.reason
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: rationals and infinity as text."""
+    if isinstance(value, Fraction) or value == math.inf:
+        return exact_text(value)
+    if isinstance(value, tuple):
+        return [plain(entry) for entry in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: plain(entry) for name, entry in asdict(value).items()}
+    return value
+
+
+def _latency(spec: gamefile.LatencyFile) -> Latency:
+    name, value = spec.chosen
+    if name == "mm1":
+        return MM1(value)
+    return Polynomial(value) if name == "polynomial" else Table(value)
+
+
+def _congestion(game: gamefile.CongestionFile) -> Result:
+    from anarchy.games import congestion
+
+    latencies = {}
+    for name, spec in game.latency.items():
+        with _within(f"latency.{name}"):
+            latencies[name] = _latency(spec)
+    together = game.colocation
+    report = congestion.solve(
+        congestion.CongestionGame(
+            latency=latencies,
+            players=tuple(
+                tuple(
+                    congestion.Strategy(frozenset(strategy.resources), strategy.offset)
+                    for strategy in player.strategies
+                )
+                for player in game.players
+            ),
+            perceived_offset_weight=game.perceived_offset_weight,
+            colocation=None
+            if together is None
+            else congestion.Colocation(together.credit, together.combine, together.weight),
+        )
+    )
+    names = ("equilibria", "profiles", *_SOCIAL, "exact_potential", "exact")
+    return {"kind": game.kind} | _results(report, *names)
+
+
+def _distances(spec: gamefile.TopologyFile) -> topology.Distances:
+    shape, size = spec.chosen
+    build: Callable[..., topology.Distances] = getattr(topology, shape)
+    if shape == "grid":
+        return build(*size)
+    if shape == "clusters":
+        return build(size.count, size.size, size.intra, size.inter)
+    return build(size)
+
+
+def _caching(game: gamefile.CachingFile) -> Result:
+    from anarchy.games import caching
+
+    with _within("topology"):
+        distances = _distances(game.topology)
+    report = caching.solve(
+        caching.CachingGame.of(
+            distances, game.placement_cost, game.demand, game.miss_cost, game.capacity
+        )
+    )
+    listed = ("profiles",) if report.equilibria <= MAX_LISTED else ()
+    return {"kind": game.kind} | _results(report, "equilibria", *listed, *_SOCIAL, "exact")
+
+
+def _queues(game: gamefile.QueuesFile) -> Result:
+    from anarchy.games import queues
+
+    proxy = game.router.get("linear-proxy")
+    report = queues.parallel_mm1(game.service_rates, game.demand, proxy.credit if proxy else None)
+    return _results(
+        report,
+        "equilibrium_flow",
+        "optimum_flow",
+        "equilibrium_cost",
+        "optimum_cost",
+        "price_of_anarchy",
+    )
+
+
+def _allocation(game: gamefile.AllocationFile) -> Result:
+    from anarchy.games import allocation
+
+    def pool(name: str, spec: gamefile.PoolFile) -> allocation.Pool:
+        with _within(name):
+            return allocation.Pool(spec.queue, spec.service_rate, spec.arrival_rate, spec.weight)
+
+    built = allocation.AllocationGame(
+        game.budget, pool("prefill", game.prefill), pool("decode", game.decode)
+    )
+    if game.integer:
+        return _results(allocation.integer_splits(built), "optimum_prefill", "splits")
+    names = ("prefill", "decode", "multiplier", "prefill_latency", "decode_latency")
+    return _results(allocation.variational_equilibrium(built), *names)
+
+
+def _network(game: gamefile.NetworkFile) -> Result:
+    from anarchy.games import queues
+
+    report = queues.mva(game.service_demands, game.clients, game.think_time)
+    names = ("throughput", "residence_time", "saturation_point")
+    return {name: plain(getattr(report, name)) for name in names}
+
+
+def _smoothness(game: gamefile.SmoothnessBoundFile | gamefile.OffsetBoundFile) -> Result:
+    from anarchy.games import smoothness
+
+    weight = None
+    if isinstance(game, gamefile.OffsetBoundFile):
+        weight = game.perceived_offset_weight
+    with _within("latency"):
+        latencies = [_latency(spec) for spec in game.latency]
+    bound = smoothness.tight_poa(latencies, game.players, weight)
+    found = {
+        "price_of_anarchy": plain(bound.poa),
+        "lambda": plain(bound.lam),
+        "mu": plain(bound.mu),
+    }
+    return found if bound.reason is None else found | {"reason": bound.reason}
+
+
+def _reference(
+    game: gamefile.DegreeBoundFile | gamefile.PlayersBoundFile | gamefile.ConstantBoundFile,
+) -> Result:
+    from anarchy.games import reference
+
+    if isinstance(game, gamefile.ConstantBoundFile):
+        ratio, value = "price_of_stability", reference.affine_price_of_stability().value
+    elif isinstance(game, gamefile.PlayersBoundFile):
+        ratio, value = "price_of_anarchy", reference.symmetric_affine(game.players).value
+    else:
+        closed_form = {
+            "atomic-polynomial": reference.atomic_polynomial,
+            "weighted-polynomial": reference.weighted_polynomial,
+            "nonatomic-polynomial": reference.nonatomic_polynomial,
+        }[game.family]
+        ratio, value = "price_of_anarchy", closed_form(game.degree).value
+    return {ratio: plain(value), "lambda": None, "mu": None}
