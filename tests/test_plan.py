@@ -1,5 +1,6 @@
 """The plan: everything is validated before a job starts, and faults name file and key."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -220,3 +221,18 @@ def test_an_explicit_trace_file_must_exist(root: Path) -> None:
     (root / paths.EXPERIMENTS / "small.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
     with pytest.raises(InputError, match=r"absent\.jsonl"):
         load_plan(root=root)
+
+
+def test_the_examples_of_the_readme_are_accepted(root: Path) -> None:
+    readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    experiment = re.search(r"```yaml\n(title: .*?)```", readme, re.DOTALL)
+    router = re.search(r"```python\n(# my_routers/least_requests\.py\n.*?)```", readme, re.DOTALL)
+    assert experiment is not None
+    assert router is not None
+    (root / "my_routers").mkdir()
+    (root / "my_routers/least_requests.py").write_text(router.group(1))
+    data = yaml.safe_load(experiment.group(1)) | {"plugins": ["my_routers/least_requests.py"]}
+    data["set"] = {"router.policy": "least-requests"}
+    path = root / paths.EXPERIMENTS / "long-outputs.yaml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    assert len(load_plan(root=root).cells["long-outputs"]) == 6
