@@ -150,8 +150,11 @@ def test_swept_values_are_the_validated_ones(root: Path) -> None:
     path = root / paths.EXPERIMENTS / "small.yaml"
     text = path.read_text().replace("router.temperature:", "engine.handoff.overhead:")
     path.write_text(text.replace("- 0.0\n", "- 1e-3\n"))  # YAML reads 1e-3 as text
-    cells = load_plan(root=root).cells["small"]
+    plan = load_plan(root=root)
+    cells = plan.cells["small"]
     assert [cell.values["engine.handoff.overhead"] for cell in cells[:2]] == [0.001, 0.5]
+    sweep = plan.experiments["small"].sweep
+    assert sweep["engine.handoff.overhead"] == [0.001, 0.5], "figures see numbers too"
 
 
 @pytest.mark.parametrize("name", ["My_Exp.yaml", "a b{c}.yaml", "small.yml"])

@@ -105,7 +105,10 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
                 del experiments[name]
                 continue
         cells[name] = found
-    for name, study in studies.items():
+        experiments[name] = experiment.model_copy(
+            update={"sweep": _validated(experiment.sweep, found[0].scenario, source)}
+        )
+    for name, study in list(studies.items()):
         source = str(root / paths.STUDIES / f"{name}.yaml")
         for fact in study.facts:
             _measure(fact.measure, study.estimators, source)
@@ -117,6 +120,8 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
                 )
             for values in combinations(study.axes):
                 checks.scenario(with_fields(scenario, values, source), source)
+        first = with_fields(scenarios[study.scenarios[0]], combinations(study.axes)[0], source)
+        studies[name] = study.model_copy(update={"axes": _validated(study.axes, first, source)})
     return Plan(settings, scenarios, experiments, studies, traces, cells, missing)
 
 
@@ -208,23 +213,27 @@ def _load_all(
     return loaded
 
 
-def _check_names(
-    root: Path, experiments: Mapping[str, Experiment], studies: Mapping[str, KneeMap]
-) -> None:
+def _check_names(root: Path, experiments: Iterable[str], studies: Iterable[str]) -> None:
     """Figures share one folder, so that no two things may have the same name."""
-    taken = {**dict.fromkeys(experiments, paths.EXPERIMENTS)}
-    for name in experiments:
-        if name in RESERVED:
-            raise InputError(
-                f"{root / paths.EXPERIMENTS / name}.yaml: the name '{name}' is taken by a figure "
-                "of the theory; choose another"
-            )
-    for name in studies:
-        if name in taken or name in RESERVED:
-            raise InputError(
-                f"{root / paths.STUDIES / name}.yaml: the name '{name}' is taken by an "
-                "experiment or a figure of the theory; choose another"
-            )
+    taken = set(RESERVED)
+    for folder, names in ((paths.EXPERIMENTS, experiments), (paths.STUDIES, studies)):
+        for name in names:
+            if name in taken:
+                raise InputError(
+                    f"{root / folder / name}.yaml: the name '{name}' is taken by another figure; "
+                    "choose another"
+                )
+            taken.add(name)
+
+
+def _validated(
+    axes: Mapping[str, Sequence[Any]], scenario: Scenario, source: str
+) -> dict[str, list[Any]]:
+    """The values of swept fields as a scenario holds them: YAML reads 1e-3 as text."""
+    return {
+        field: [get_field(with_fields(scenario, {field: value}, source), field) for value in values]
+        for field, values in axes.items()
+    }
 
 
 def _scenario(scenarios: Mapping[str, Scenario], name: str, source: str) -> Scenario:
