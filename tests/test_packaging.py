@@ -12,7 +12,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+LOCK = "".join(
+    (ROOT / name).read_text(encoding="utf-8")
+    for name in ("requirements.lock", "requirements-oracle.lock")
+)
 
 # Declared, but called as a program or read by mypy instead of being imported.
 NOT_IMPORTED = {"snakemake"}

@@ -44,7 +44,7 @@ def project(tmp_path: Path) -> Path:
     folder = tmp_path / "a b" / "it's"
     folder.mkdir(parents=True)
     shutil.copy(SCRIPT, folder)
-    for name in ("pyproject.toml", "requirements.lock"):
+    for name in ("pyproject.toml", "requirements.lock", "requirements-oracle.lock"):
         shutil.copy(ROOT / name, folder)
     real = os.path.realpath(sys.executable)
     write_program(folder / ".venv/bin/python", PYTHON.format(python=f"'{real}'"))
@@ -265,6 +265,19 @@ def test_tests_get_the_options_and_the_last_word(project: Path) -> None:
     assert tested.stdout.splitlines()[-1] == "== 3 passed =="
     assert calls(project)[-1].startswith("-m pytest ")
     assert calls(project)[-1].endswith(" -k a name")
+
+
+def test_the_oracle_is_installed_once_and_may_be_missing(project: Path) -> None:
+    (project / "job").write_text('case "$*" in *pip*) exit 1 ;; esac\n', encoding="utf-8")
+    failed = run(project, "test")
+    assert failed.returncode == 0
+    assert "tests against it are skipped" in failed.stderr
+    (project / "job").write_text("", encoding="utf-8")
+    assert run(project, "test").returncode == run(project, "test").returncode == 0
+    installs = [call for call in calls(project) if "requirements-oracle.lock" in call]
+    assert len(installs) == 2, "the one that failed and one that did not"
+    run(project, "clean")
+    assert run(project, "test", REPRODUCE_ORACLE="no").stderr == ""
 
 
 def test_clean_keeps_sources_data_and_environment(project: Path) -> None:
