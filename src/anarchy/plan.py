@@ -39,8 +39,8 @@ from anarchy.measure.measures import get_measure
 from anarchy.serving.latency_table import LatencyTable, load_table
 from anarchy.serving.router import get_policy, plugins
 
-RESERVED = {"parallel-queues"}
-"""Figures that are no experiment's."""
+CURVES = ("parallel-queues", "saturation", "plateau", "placement", "coupled")
+"""Figures of the theory: no experiment or study may be called like one."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
     """
     settings = load_settings(root / paths.SETTINGS, overlay)
     traces = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
-    checks = _Checks(root, traces)
+    checks = ScenarioChecks(root, traces)
     scenarios = {}
     for name, path in _files(root / paths.SCENARIOS).items():
         scenarios[name] = load_scenario(root / paths.SCENARIOS, name)
@@ -125,7 +125,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
     return Plan(settings, scenarios, experiments, studies, traces, cells, missing)
 
 
-class _Checks:
+class ScenarioChecks:
     """What a job would refuse of a scenario, looked up once for each table and trace."""
 
     def __init__(self, root: Path, traces: TraceSources) -> None:
@@ -215,7 +215,7 @@ def _load_all(
 
 def _check_names(root: Path, experiments: Iterable[str], studies: Iterable[str]) -> None:
     """Figures share one folder, so that no two things may have the same name."""
-    taken = set(RESERVED)
+    taken = set(CURVES)
     for folder, names in ((paths.EXPERIMENTS, experiments), (paths.STUDIES, studies)):
         for name in names:
             if name in taken:

@@ -15,12 +15,7 @@ from matplotlib.figure import Figure
 
 from anarchy.artefact.canvas import canvas
 from anarchy.artefact.display import Scale
-from anarchy.artefact.figures import (
-    PAIRED_NOTE,
-    plot_experiment,
-    plot_parallel_queues,
-    series_of,
-)
+from anarchy.artefact.figures import PAIRED_NOTE, plot_experiment, series_of
 from anarchy.artefact.knee_map import plot_knee_map
 from anarchy.artefact.panels import (
     Series,
@@ -304,16 +299,6 @@ def test_knee_maps(tmp_path: Path, axes: dict[str, list[Any]]) -> None:
     rows, feasible = make_study_rows(study, lambda i: 60 + 20 * i if i < 7 else None)
     plot_knee_map(study, rows, feasible, tmp_path / "map")
     files(tmp_path / "map")
-
-
-def test_parallel_queues(tmp_path: Path) -> None:
-    rows = [
-        {"id": f"{r}-{i}", "rates": r, "load": i / 30, "value": 1 + i / 100, "unit": "ratio"}
-        for r in ("4, 1", "1, 1")
-        for i in range(30)
-    ]
-    plot_parallel_queues(rows, tmp_path / "q")
-    files(tmp_path / "q")
 
 
 SCRIPT = """

@@ -6,6 +6,7 @@ from anarchy.artefact.reference_tables import (
     facts_table,
     feasible_table,
     scenario_table,
+    theorems_table,
 )
 from anarchy.config import load_scenario
 from anarchy.paths import ROOT, SCENARIOS
@@ -61,6 +62,15 @@ def test_bounds_say_once_what_rows_share() -> None:
         ["worst", "affine", "5/2", "2.5", "LP (certified)", "A 2011"],
         ["", "free", "--", "1.618", "", "A 2011"],
         ["worst", "affine", "5/2", "2.5", "closed form", "A 2011"],
+    ]
+
+
+def test_theorems_are_counted_by_quantity_and_failures_show() -> None:
+    row = {"theorem": "thm:two-queues", "quantity": "ratio", "method": "LP", "holds": True}
+    rows = [row, row | {"holds": False}, row | {"quantity": "optimum"}]
+    assert body(theorems_table(rows)) == [
+        ["two queues", "ratio", "LP", "2", "1"],
+        ["", "optimum", "LP", "1", "1"],
     ]
 
 

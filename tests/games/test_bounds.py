@@ -8,7 +8,13 @@ import yaml
 
 from anarchy.files import read_rows, write_rows
 from anarchy.games import congestion
-from anarchy.games.bounds import AT_MOST, DERIVED, OFFSET_WEIGHTS, bounds_rows, mm1_curve_rows
+from anarchy.games.bounds import (
+    DERIVED,
+    OFFSET_WEIGHTS,
+    bounds_rows,
+    mm1_curve_rows,
+    parallel_queues_rows,
+)
 from anarchy.games.latency import Polynomial
 
 ROWS = {row["id"]: row for row in bounds_rows()}
@@ -29,11 +35,6 @@ def test_rows_are_certified_unless_they_are_marked_as_closed_forms() -> None:
     assert formulas == {n for n, row in ROWS.items() if row["method"].startswith("closed form")}
     derived = {name for name, row in ROWS.items() if row["method"] == DERIVED}
     assert derived == {name for name in ROWS if name.startswith("parallel-")}
-
-
-def test_rows_with_offsets_are_upper_bounds() -> None:
-    bounds = {name for name, row in ROWS.items() if row["quantity"] == AT_MOST}
-    assert bounds == {name for name in ROWS if name.startswith("offset-weight-")}
 
 
 @pytest.mark.parametrize("weight", OFFSET_WEIGHTS)
@@ -96,3 +97,14 @@ def test_curve_at_no_load_and_at_capacity_has_no_ratio() -> None:
     assert idle["reason"] == "the optimum is 0, a ratio needs one above 0"
     assert full["reason"] == "every outcome costs infinitely much"
     assert full["equilibrium_servers"] is None
+
+
+def test_parallel_server_curves_cover_every_load_and_end_near_their_limit() -> None:
+    rows = parallel_queues_rows()
+    assert len({row["id"] for row in rows}) == len(rows) == 4 * 102
+    limits = {"4, 1": 10 / 9, "9, 4, 1": 7 / 6, "16, 1, 1": 3 / 2, "1, 1": 1}
+    for rates, limit in limits.items():
+        chosen = [row for row in rows if row["rates"] == rates]
+        assert [row["load"] for row in chosen] == sorted(row["load"] for row in chosen)
+        assert chosen[-1]["load"] == 1 - 1e-5
+        assert chosen[-1]["value"] == pytest.approx(limit, rel=1e-4)

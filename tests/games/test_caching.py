@@ -10,51 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anarchy.errors import InputError
-from anarchy.games import topology
+from anarchy.games import enumeration, lines, topology
 from anarchy.games.caching import CachingGame, solve
-from anarchy.games.rational import Extended
+from tests.games.caching_games import caching_games, node_cost
 
 GRID_SECONDS = 5.0
 
 
-def node_cost(game: CachingGame, node: int, placement: tuple[tuple[int, ...], ...]) -> Extended:
-    """What a node pays, from the definition."""
-    cost: Extended = game.placement_cost[node] * len(placement[node])
-    for item, demand in enumerate(game.demand[node]):
-        if item in placement[node] or demand == 0:
-            continue
-        prices = [
-            game.distance[node][other]
-            for other in range(game.nodes)
-            if other != node and item in placement[other]
-        ]
-        if game.miss_cost is not None:
-            prices.append(game.miss_cost[node])
-        cost += demand * min(prices) if prices else math.inf
-    return cost
-
-
-amounts = st.fractions(min_value=0, max_value=4, max_denominator=3)
-
-
-@st.composite
-def games(draw: st.DrawFn) -> CachingGame:
-    nodes, objects = draw(st.integers(1, 3)), draw(st.integers(1, 2))
-
-    def vector(length: int) -> st.SearchStrategy[tuple[Fraction, ...]]:
-        return st.tuples(*[amounts] * length)
-
-    return CachingGame(
-        distance=draw(st.tuples(*[vector(nodes)] * nodes)),
-        placement_cost=draw(vector(nodes)),
-        demand=draw(st.tuples(*[vector(objects)] * nodes)),
-        miss_cost=draw(st.none() | vector(nodes)),
-        capacity=draw(st.none() | st.integers(0, 2)),
-    )
-
-
-@settings(max_examples=60, deadline=None)
-@given(games())
+@settings(max_examples=100, deadline=None)
+@given(caching_games(bits=6))
 def test_solver_agrees_with_the_definition(game: CachingGame) -> None:
     most = game.objects if game.capacity is None else min(game.capacity, game.objects)
     sets = [c for size in range(most + 1) for c in combinations(range(game.objects), size)]
@@ -171,13 +135,31 @@ def test_sixteen_nodes_take_less_than_five_seconds() -> None:
     assert report.equilibria == 38
 
 
-def test_too_many_placements_are_refused_before_they_are_listed() -> None:
-    with pytest.raises(InputError, match="allowed: 262144 profiles"):
-        solve(CachingGame.of(topology.star(100), 4))
-    with pytest.raises(InputError, match="allowed: 262144 profiles"):
-        solve(CachingGame.of(topology.complete(3), 4, demand=[[1] * 60] * 3))
-    with pytest.raises(InputError, match="or any line whose capacity has room"):
-        solve(CachingGame.of(topology.line(30), 4, demand=[[1, 1]] * 30, capacity=1))
+@pytest.mark.parametrize(
+    ("game", "count"),
+    [
+        (CachingGame.of(topology.star(100), 4), "about 10^30"),
+        (CachingGame.of(topology.complete(3), 4, [[1] * 60] * 3), "about 10^54"),
+        (CachingGame.of(topology.line(20), 4), "1048576"),
+        (CachingGame.of(topology.line(30), 4, [[1, 1]] * 30, capacity=1), "205891132094649"),
+    ],
+)
+def test_enumeration_refuses_too_many_placements_before_they_are_listed(
+    game: CachingGame, count: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        solve(game, "enumeration")
+    assert str(refused.value) == (
+        f"topology: {game.nodes} nodes have {count} placements, too many to enumerate; "
+        "allowed: 262144 profiles; method auto solves long lines and bounds the rest"
+    )
+
+
+def test_auto_enumerates_what_fits_then_takes_lines_then_bounds() -> None:
+    assert solve(CachingGame.of(topology.line(18), 4)).method == enumeration.METHOD
+    assert solve(CachingGame.of(topology.line(19), 4)).method == lines.METHOD
+    assert solve(CachingGame.of(topology.star(19), 4)).bounds is not None
+    assert solve(CachingGame.of(topology.line(5), 4), "bounds").bounds is not None
 
 
 @pytest.mark.parametrize(
@@ -197,22 +179,3 @@ def test_bad_input_is_refused_by_key(changes: dict[str, object], message: str) -
     arguments = {"placement_cost": 1, **changes}
     with pytest.raises(InputError, match=message):
         CachingGame.of(topology.complete(2), **arguments)
-
-
-def test_topologies() -> None:
-    assert topology.complete(2) == ((0, 1), (1, 0))
-    assert topology.star(3) == ((0, 1, 1), (1, 0, 2), (1, 2, 0))
-    assert topology.line(3)[0] == (0, 1, 2)
-    assert topology.grid(2, 3)[0] == (0, 1, 2, 1, 2, 3)
-    assert topology.clusters(2, 2, 1, "7/2")[0] == (0, 1, Fraction(7, 2), Fraction(7, 2))
-
-
-@pytest.mark.parametrize("matrix", [[], [[0, 1]], [[0, 1], [1]], [[0, -1], [1, 0]]])
-def test_bad_distances_are_refused(matrix: list[list[int]]) -> None:
-    with pytest.raises(InputError, match="distance"):
-        topology.distance(matrix)
-
-
-def test_topology_of_no_node_is_refused() -> None:
-    with pytest.raises(InputError, match="complete: must be a whole number"):
-        topology.complete(0)

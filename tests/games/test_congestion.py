@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anarchy.errors import InputError
+from anarchy.games import counting
 from anarchy.games.congestion import Colocation, CongestionGame, Strategy, solve
 from anarchy.games.latency import MM1, Polynomial, Table
 from anarchy.games.rational import Extended
@@ -251,15 +252,108 @@ def test_bad_colocation_is_refused() -> None:
         CongestionGame({"a": LINEAR}, ((on("a"),),), 1, Colocation(((0, 1), (1, 0))))
 
 
-def test_too_many_profiles_are_refused_with_the_limit() -> None:
-    with pytest.raises(InputError, match="allowed: 262144 profiles"):
-        solve(CongestionGame({"a": LINEAR, "b": LINEAR}, ((on("a"), on("b")),) * 19))
-    with pytest.raises(InputError, match="allowed: 8388608 player-profile pairs"):
-        solve(
-            CongestionGame(
-                {"a": LINEAR, "b": LINEAR}, ((on("a"), on("b")),) * 18 + ((on("a"),),) * 15
-            )
-        )
+def chain(players: int) -> CongestionGame:
+    """Players who each use one or two links: no method but enumeration knows such games."""
+    latency = {"a": LINEAR, "b": LINEAR}
+    return CongestionGame(latency, ((on("a"), on("a", "b")),) * players)
+
+
+def routed(players: int, weight: object = 1) -> CongestionGame:
+    """Requests on two workers, with the blocks that they miss on each as offsets."""
+    choices = tuple(
+        (on("a", offset=Fraction(i, 3)), on("b", offset=Fraction(players - i, 5)))
+        for i in range(players)
+    )
+    return CongestionGame({"a": LINEAR, "b": Polynomial((1, "3/2"))}, choices, weight)
+
+
+def test_too_many_profiles_are_refused_with_their_number_and_the_scalable_methods() -> None:
+    with pytest.raises(InputError) as refused:
+        solve(chain(19))
+    message = str(refused.value)
+    assert "19 players have 524288 profiles" in message
+    assert "allowed: 262144 profiles" in message
+    assert "identical players are solved by counting" in message
+    assert "assignment and best response" in message
+    with pytest.raises(InputError, match=r"have about 10\^301 profiles"):
+        solve(chain(1000))
+    with pytest.raises(InputError, match="and 8388608 player-profile pairs"):
+        solve(CongestionGame(chain(1).latency, chain(18).players + ((on("a", "b"),),) * 15))
+
+
+def test_colocation_is_not_solved_beyond_enumeration() -> None:
+    credit = Colocation(((Fraction(0),) * 20,) * 20)
+    game = CongestionGame({"a": LINEAR, "b": LINEAR}, ((on("a"), on("b")),) * 20, 1, credit)
+    with pytest.raises(InputError, match="no colocation"):
+        solve(game)
+    with pytest.raises(InputError, match="no colocation; allowed here: method enumeration"):
+        solve(game, "bounds")
+
+
+def test_enumeration_of_a_large_game_is_refused_with_the_method_that_solves_it() -> None:
+    same = CongestionGame({"a": LINEAR, "b": LINEAR}, ((on("a"), on("b")),) * 19)
+    with pytest.raises(InputError, match="method auto solves this game by counting"):
+        solve(same, "enumeration")
+    with pytest.raises(InputError, match="method auto solves this game by bounds"):
+        solve(routed(40), "enumeration")
+    assert solve(chain(3), "enumeration") == solve(chain(3))
+
+
+def test_large_game_of_equal_players_is_counted() -> None:
+    report = solve(CongestionGame({"a": LINEAR, "b": LINEAR}, ((on("a"), on("b")),) * 200))
+    assert report.exact
+    assert report.method == counting.METHOD
+    assert report.equilibria == math.comb(200, 100)
+
+
+@pytest.mark.parametrize("weight", [1, 0, "1/2", 3])
+def test_bounds_lie_on_the_side_that_they_say(weight: object) -> None:
+    game = routed(10, weight)
+    truth, bounds = solve(game), solve(game, "bounds")
+    assert (bounds.exact, bounds.equilibria, bounds.profiles) == (False, None, None)
+    assert bounds.optimum == truth.optimum
+    assert sum(costs(game, bounds.optimum_profile, perceived=False)) == truth.optimum
+    assert truth.best_equilibrium <= bounds.best_equilibrium
+    assert bounds.worst_equilibrium <= truth.worst_equilibrium
+    assert bounds.price_of_anarchy == bounds.worst_equilibrium / truth.optimum
+    assert bounds.exact_potential == truth.exact_potential
+    assert "lower bounds" in bounds.bounds
+    assert truth.bounds is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(games())
+def test_bounds_hold_for_all_games_of_single_workers(game: CongestionGame) -> None:
+    # Two strategies may use one worker, and not every player may use every worker.
+    rising = {name: Polynomial((i, i + 1)) for i, name in enumerate(sorted(game.latency))}
+    rising["c"] = MM1(2)
+    players = tuple(
+        tuple(Strategy(frozenset([min(s.resources or {"a"})]), s.offset) for s in strategies)
+        for strategies in game.players
+    )
+    single = CongestionGame(rising, players, game.perceived_offset_weight)
+    truth, bounds = solve(single), solve(single, "bounds")
+    assert bounds.optimum == truth.optimum
+    assert truth.best_equilibrium <= bounds.best_equilibrium
+    assert bounds.worst_equilibrium <= truth.worst_equilibrium
+    assert (bounds.price_of_anarchy is None) == (truth.price_of_anarchy is None)
+
+
+def test_equal_games_get_equal_bounds() -> None:
+    assert solve(routed(60)) == solve(routed(60))
+    assert not solve(routed(60)).exact
+
+
+def test_bounds_of_overload_are_infinite() -> None:
+    players = tuple((on("a", offset=i), on("b")) for i in range(20))
+    report = solve(CongestionGame({"a": MM1(5), "b": MM1(6)}, players))
+    assert report.optimum == report.worst_equilibrium == math.inf
+    assert report.reason == "every outcome costs infinitely much"
+
+
+def test_number_of_copies_is_no_reason_to_check_them_one_by_one() -> None:
+    with pytest.raises(InputError, match="1000000 players on 2 workers are too many to assign"):
+        solve(CongestionGame({"a": LINEAR, "b": LINEAR}, ((on("a"), on("b")),) * 10**6))
 
 
 def test_sixteen_players_on_two_workers_take_less_than_two_seconds() -> None:

@@ -1,6 +1,7 @@
 """Game files: exact numbers, the results' keys, and one clear line for whatever is wrong."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -91,6 +92,52 @@ def test_results_of_thousands_of_digits_are_printed(tmp_path: Path) -> None:
     assert max(map(len, solve(text, tmp_path)["throughput"].split("/"))) > 4300
 
 
+COUNTED = """kind: congestion
+latency: {w0: {polynomial: [0, 1]}, w1: {polynomial: [1, 1]}}
+players:
+  - count: {count}
+    strategies: [{resources: [w0]}, {resources: [w1]}]
+"""
+
+
+def test_count_stands_for_as_many_players_typed_out(tmp_path: Path) -> None:
+    copies = COUNTED.replace("{count}", "4")
+    player = "  - {strategies: [{resources: [w0]}, {resources: [w1]}]}\n"
+    typed = copies[: copies.index("  - count")] + player * 4
+    assert solve(copies, tmp_path) == solve(typed, tmp_path)
+
+
+def test_large_counted_game_is_exact_and_leaves_out_its_profiles(tmp_path: Path) -> None:
+    found = solve(COUNTED.replace("{count}", "200"), tmp_path)
+    assert found["equilibria"] == math.comb(200, 100) + math.comb(200, 99)
+    assert "profiles" not in found
+    assert found["exact"] is True
+    assert not {"method", "bounds"} & set(found)
+
+
+def test_bounds_say_how_they_were_found_and_what_they_bound(tmp_path: Path) -> None:
+    file = tmp_path / "game.yaml"
+    file.write_text(COUNTED.replace("{count}", "5"), encoding="utf-8")
+    found, exact = solve_file(str(file), "bounds"), solve_file(str(file))
+    assert (found["exact"], found["equilibria"]) == (False, None)
+    assert found["optimum"] == exact["optimum"]
+    assert "assignment" in found["method"]
+    assert "lower bounds" in found["bounds"]
+    assert "profiles" not in found
+    assert list(exact) == [
+        "kind",
+        "equilibria",
+        "profiles",
+        "optimum",
+        "best_equilibrium",
+        "worst_equilibrium",
+        "price_of_anarchy",
+        "price_of_stability",
+        "exact_potential",
+        "exact",
+    ]
+
+
 CACHES = "kind: caching\ntopology: {complete: 3}\nplacement_cost: 1\n"
 QUEUES = "kind: parallel-queues\nservice_rates: [4, 1]\n"
 ROUTING = "kind: congestion\nlatency: {w0: {polynomial: [0, 1]}}\n"
@@ -122,7 +169,6 @@ FAULTS = {
     "grid-of-one-side": (CACHES.replace("complete: 3", "grid: [3]"), "topology.grid: two whole"),
     "empty-network": (CACHES.replace("complete: 3", "line: 0"), "topology.line: must be a whole"),
     "vast-network": (CACHES.replace("complete: 3", "line: 90000"), "allowed: 1000"),
-    "too-many-placements": (CACHES.replace("complete: 3", "complete: 30"), "too many placements"),
     "queues-as-number": (QUEUES.replace("[4, 1]", "4") + "demand: 1\n", "a list of numbers"),
     "division-by-zero": (QUEUES + "demand: 1/0\n", "demand: '1/0' divides by zero"),
     "unknown-router": (QUEUES + "demand: 1\nrouter: greedy\n", "router: 'selfish' or"),
@@ -140,6 +186,29 @@ FAULTS = {
         "players.0.strategies.0.resources: 'w0' is given twice",
     ),
     "players-as-number": (ROUTING + "players: 3\n", "players: input should be a valid list"),
+    "no-copies": (
+        COUNTED.replace("{count}", "0"),
+        "players.0.count: must be from 1 to 1000000",
+    ),
+    "half-a-copy": (COUNTED.replace("{count}", "1.5"), "count: a whole number is wanted"),
+    "too-many-copies": (COUNTED.replace("{count}", "1e7"), "count: must be from 1 to 1000000"),
+    "too-many-copies-together": (
+        COUNTED.replace("{count}", "999999") + "  - {count: 2, strategies: [{resources: [w0]}]}\n",
+        "players: too many with their copies; allowed: 1000000",
+    ),
+    "long-offset": (
+        ROUTING + f"players: [{{strategies: [{{resources: [w0], offset: 1/{'7' * 10**5}}}]}}]\n",
+        "players.0.strategies.0.offset: number longer than 1000",
+    ),
+    "no-players": (ROUTING + "players: []\n", "players: at least one is needed"),
+    "credit-for-copies": (
+        COUNTED.replace("{count}", "3") + "colocation: {credit: [[0]]}\n",
+        "colocation.credit: needs 3 rows, one per player",
+    ),
+    "too-many-profiles": (
+        COUNTED.replace("{count}", "40").replace("[w1]}]", "[w0, w1]}]"),
+        "40 players have 1099511627776 profiles, too many to enumerate",
+    ),
     "idle-pool": (
         POOLS.replace("rate: 1,", "rate: 0,", 1),
         "prefill.service_rate: must be greater",
@@ -272,6 +341,10 @@ def test_help_shows_a_game_and_its_true_answer(
     example = text[text.index("  kind: parallel") : text.index("Saved as")]
     answer = text[text.index('{"equilibrium_flow') : text.index("Selfish requests")]
     assert solve(example, tmp_path) == json.loads(answer)
+    routing = text[text.index("  kind: congestion") : text.index('Its "price_of_anarchy"')]
+    found = solve(routing, tmp_path)
+    assert f'Its "price_of_anarchy" is "{found["price_of_anarchy"]}"' in text
+    assert found["exact"] is True
 
 
 def test_readme_game_has_the_answer_that_it_states(tmp_path: Path) -> None:

@@ -56,27 +56,35 @@ def test_equilibria_are_copies_apart_and_nodes_close(nodes: int, cost: str) -> N
     assert len(profiles) == len(wanted)
 
 
-amounts = st.fractions(min_value=0, max_value=5, max_denominator=3)
-
-
 @st.composite
 def line_games(draw: st.DrawFn) -> CachingGame:
-    """Lines on which cost, demand and miss cost differ by node; one or two objects."""
-    objects = draw(st.integers(1, 2))
-    nodes = draw(st.integers(1, 8 if objects == 1 else 4))
+    """Lines on which cost, demand and miss cost differ by node; up to three objects.
+
+    Half of them have whole numbers up to 3 throughout, so that most choices are ties.
+    """
+    objects = draw(st.integers(1, 3))
+    nodes = draw(st.integers(1, 12 // objects))
+    amounts = draw(
+        st.sampled_from(
+            [
+                st.integers(0, 3).map(Fraction),
+                st.fractions(min_value=0, max_value=9, max_denominator=4),
+            ]
+        )
+    )
 
     def vector(length: int) -> list[Fraction]:
         return draw(st.lists(amounts, min_size=length, max_size=length))
 
     return CachingGame.of(
         topology.line(nodes),
-        vector(nodes),
+        draw(amounts | st.just(vector(nodes))),
         [vector(objects) for _ in range(nodes)],
         draw(st.none() | amounts | st.lists(amounts, min_size=nodes, max_size=nodes)),
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(line_games())
 def test_uneven_lines_agree_with_enumeration(game: CachingGame) -> None:
     assert_same(game)
@@ -96,6 +104,24 @@ def test_long_line_is_fast_and_counted_exactly() -> None:
     assert report.method == lines.METHOD
     assert report.profiles is None
     assert report.equilibria > MAX_LISTED
+
+
+def test_long_uneven_line_of_two_objects() -> None:
+    """Objects do not compete, so the two together are the sum of each alone."""
+    nodes = range(400)
+    costs = [Fraction(20 + i % 7, 2) for i in nodes]
+    demand = [[1 + i % 2, Fraction(i % 5, 3)] for i in nodes]
+    miss = [30 + i % 11 for i in nodes]
+    both = caching.solve(CachingGame.of(topology.line(400), costs, demand, miss))
+    alone = [
+        caching.solve(CachingGame.of(topology.line(400), costs, [[d[k]] for d in demand], miss))
+        for k in (0, 1)
+    ]
+    assert both.method == lines.METHOD
+    assert both.optimum == sum(one.optimum for one in alone)
+    assert both.worst_equilibrium == sum(one.worst_equilibrium for one in alone)
+    assert both.equilibria == alone[0].equilibria * alone[1].equilibria
+    assert both.optimum < both.best_equilibrium < both.worst_equilibrium
 
 
 def test_cost_beyond_the_length_leaves_one_copy_anywhere() -> None:

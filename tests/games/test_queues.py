@@ -79,6 +79,19 @@ def test_price_tends_to_its_saturation_limit(mu: list[Fraction]) -> None:
     assert 1 <= saturation_limit(mu) <= len(mu)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=4), loads, loads)
+def test_price_falls_once_the_equilibrium_uses_every_server(
+    roots: list[int], one: Fraction, two: Fraction
+) -> None:
+    mu = [Fraction(value * value) for value in roots]
+    entry = sum(mu) - len(mu) * min(mu)
+    low, high = (entry + (sum(mu) - entry) * load for load in sorted((one, two)))
+    assume(low < high)
+    before, after = (parallel_mm1(mu, demand).price_of_anarchy for demand in (low, high))
+    assert before == after == 1 if len(set(mu)) == 1 else before > after
+
+
 def test_irrational_optimum_is_right_to_the_last_digits_near_capacity() -> None:
     slack = Fraction(1, 10**15)
     report = parallel_mm1([2, 3], 5 - slack)

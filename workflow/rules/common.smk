@@ -10,7 +10,7 @@ from anarchy.artefact.numbers import sources
 from anarchy.artefact.provenance import commit
 from anarchy.errors import InputError
 from anarchy.inputs import find_trace
-from anarchy.plan import cell_job, load_plan
+from anarchy.plan import CURVES, cell_job, load_plan
 from anarchy.serving.latency_table import latency_sources
 
 try:
@@ -43,7 +43,14 @@ def get_sources(*parts):
 
 
 PACKAGE_INPUTS = get_sources()
-PACKAGE_GAMES = get_sources("games")
+PACKAGE_GAMES = get_sources("games", "games/theorems")
+PACKAGE_THEOREMS = get_sources(
+    "games",
+    "games/theorems",
+    "measure/estimator.py",
+    "measure/counterexamples.py",
+    "serving/log.py",
+)
 # What one run is measured by, without what joins runs: a change there reruns no simulation.
 RUN_MEASURES = [
     f"measure/{name}.py" for name in ("measures", "estimator", "resampling", "stats")
@@ -53,7 +60,7 @@ PACKAGE_KNEES = get_sources(
     "serving", "games/knee.py", "measure/kneemap.py", "measure/knee.py", *RUN_MEASURES
 )
 PACKAGE_MEASURE = get_sources("games", "serving", "measure")
-PACKAGE_ARTEFACT = get_sources("artefact", "measure")
+PACKAGE_ARTEFACT = get_sources("artefact", "artefact/theory", "measure")
 
 CELLS = {
     (cell.experiment, cell.name): cell
@@ -149,7 +156,7 @@ def get_plugins(wildcards):
 
 
 def get_all_figures():
-    names = ("parallel-queues", *PLAN.experiments, *PLAN.studies)
+    names = (*CURVES, *PLAN.experiments, *PLAN.studies)
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("pdf", "png")]
 
 
@@ -203,6 +210,7 @@ def get_experiment_scenarios(wildcards):
 # Figures of experiments and studies share a folder: their names tell the rules apart.
 EXPERIMENT_NAMES = "|".join(PLAN.experiments) or "-"
 STUDY_NAMES = "|".join(PLAN.studies) or "-"
+CURVE_NAMES = "|".join(CURVES)
 
 
 def get_scenarios():
@@ -251,7 +259,10 @@ def get_hashed_files():
         find_trace(name, PLAN.traces) for name in names - set(PLAN.missing.values())
     ]
     return sorted(
-        {*map(str, files), *get_sources("games", "serving", "measure", "artefact")}
+        {
+            *map(str, files),
+            *get_sources("games", "games/theorems", "serving", "measure", "artefact"),
+        }
     )
 
 
@@ -270,7 +281,7 @@ def get_paper_sources():
 def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
-    tables = ["bounds", "assumptions", "scenarios"]
+    tables = ["bounds", "theorems", "assumptions", "scenarios"]
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [
         f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies
@@ -282,8 +293,7 @@ def get_generated_files():
 
 def get_paper_figures():
     return [
-        f"{FIGURES}/{name}.pdf"
-        for name in ("parallel-queues", *PLAN.experiments, *PLAN.studies)
+        f"{FIGURES}/{name}.pdf" for name in (*CURVES, *PLAN.experiments, *PLAN.studies)
     ]
 
 

@@ -45,17 +45,19 @@ rule plot_study:
         "../scripts/plot_study.py"
 
 
-rule plot_queues:
+rule plot_curves:
     input:
         package=PACKAGE_ARTEFACT,
         style=STYLE,
-        rows=f"{RESULTS}/theory/parallel-queues.json",
+        rows=f"{RESULTS}/theory/curves/{{curve}}.json",
     output:
-        pdf=f"{FIGURES}/parallel-queues.pdf",
-        png=f"{FIGURES}/parallel-queues.png",
+        pdf=f"{FIGURES}/{{curve}}.pdf",
+        png=f"{FIGURES}/{{curve}}.png",
     log:
-        f"{LOGS}/plot_queues.log",
+        f"{LOGS}/plot_curves/{{curve}}.log",
     benchmark:
-        f"{MACHINE}/benchmarks/plot_queues.tsv"
+        f"{MACHINE}/benchmarks/plot_curves/{{curve}}.tsv"
+    wildcard_constraints:
+        curve=CURVE_NAMES,
     script:
-        "../scripts/plot_queues.py"
+        "../scripts/plot_curves.py"

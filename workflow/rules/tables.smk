@@ -55,6 +55,20 @@ rule tabulate_bounds:
         "../scripts/tabulate_bounds.py"
 
 
+rule tabulate_theorems:
+    input:
+        package=PACKAGE_ARTEFACT,
+        rows=f"{RESULTS}/theory/theorems.json",
+    output:
+        f"{GENERATED}/tables/theorems.tex",
+    log:
+        f"{LOGS}/tabulate_theorems.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/tabulate_theorems.tsv"
+    script:
+        "../scripts/tabulate_theorems.py"
+
+
 rule tabulate_assumptions:
     input:
         package=PACKAGE_ARTEFACT,

@@ -14,14 +14,31 @@ rule solve_bounds:
         "../scripts/solve_bounds.py"
 
 
-rule solve_queues:
+# Every instance on which a theorem of the paper is compared with a solver.
+rule check_theorems:
+    input:
+        package=PACKAGE_THEOREMS,
+    output:
+        f"{RESULTS}/theory/theorems.json",
+    log:
+        f"{LOGS}/check_theorems.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/check_theorems.tsv"
+    script:
+        "../scripts/check_theorems.py"
+
+
+# The curves behind the theory's figures.
+rule solve_curves:
     input:
         package=PACKAGE_GAMES,
     output:
-        f"{RESULTS}/theory/parallel-queues.json",
+        f"{RESULTS}/theory/curves/{{curve}}.json",
     log:
-        f"{LOGS}/solve_queues.log",
+        f"{LOGS}/solve_curves/{{curve}}.log",
     benchmark:
-        f"{MACHINE}/benchmarks/solve_queues.tsv"
+        f"{MACHINE}/benchmarks/solve_curves/{{curve}}.tsv"
+    wildcard_constraints:
+        curve=CURVE_NAMES,
     script:
-        "../scripts/solve_queues.py"
+        "../scripts/solve_curves.py"

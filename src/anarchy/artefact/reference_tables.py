@@ -114,6 +114,35 @@ def bounds_table(rows: Sequence[Row]) -> str:
     return latex_table(columns, body, "Reference bounds, computed by our solvers", "bounds")
 
 
+def theorems_table(rows: Sequence[Row]) -> str:
+    """The checks of the theorems: instances by statement and quantity, and how many hold."""
+    columns = [
+        Column("statement", "p", 0.16),
+        Column("compared", "p", 0.34),
+        Column("found by", "p", 0.29),
+        Column("instances", "r"),
+        Column("hold", "r"),
+    ]
+    groups: dict[tuple[str, str, str], list[bool]] = {}
+    for row in rows:
+        statement = str(row["theorem"]).split(":")[-1].replace("-", " ")
+        key = (statement, str(row["quantity"]), str(row["method"]))
+        groups.setdefault(key, []).append(bool(row["holds"]))
+    body: list[list[str]] = []
+    above: str | None = None
+    for (statement, quantity, method), holds in groups.items():
+        if above not in (None, statement):
+            body.append([])
+        shown = statement if statement != above else ""
+        body.append([shown, quantity, method, number(len(holds)), number(sum(holds))])
+        above = statement
+    caption = (
+        "The theorems beside solvers that do not know them: instances on which each was checked, "
+        "and on how many the solver found what it states"
+    )
+    return latex_table(columns, body, caption, "theorems")
+
+
 def assumption_table(scenarios: Mapping[str, Scenario]) -> str:
     """What nobody published: field, value and reason, scenarios that agree taken together."""
     shared: dict[tuple[str, str, str], list[str]] = {}

@@ -22,8 +22,16 @@ PLAYERS = 12
 OFFSET_WEIGHTS = tuple(Fraction(*pair) for pair in ((1, 3), (2, 3), (1, 1), (5, 3), (2, 1), (4, 1)))
 """Weights at which the bound with offsets is shown: its flat part and both sides of it."""
 
+CURVE_RATES = ((4, 1), (9, 4, 1), (16, 1, 1), (1, 1))
+"""Service rates of the parallel-server curves; equal ones are the control, with ratio 1."""
+
+CURVE_LOADS = (
+    *(Fraction(percent, 100) for percent in range(1, 100)),
+    *(1 - Fraction(1, 10**digits) for digits in (3, 4, 5)),
+)
+"""Loads of the curves: percent by percent, and close to capacity, where they meet their limit."""
+
 WORST_ATOMIC, WORST_NONATOMIC = "worst equilibrium, atomic", "worst equilibrium, nonatomic"
-AT_MOST = "upper bound on the worst equilibrium, atomic"
 
 LITERATURE, DERIVED = "closed form of the reference", "closed form derived in the text"
 """Methods of the rows that no certificate or enumeration backs."""
@@ -77,6 +85,11 @@ def mm1_curve_rows(service_rates: Sequence[object], fractions: Iterable[Fraction
     return rows
 
 
+def parallel_queues_rows() -> list[Row]:
+    """The curves of the parallel-server figure: `mm1_curve_rows` of every set of service rates."""
+    return [row for rates in CURVE_RATES for row in mm1_curve_rows(rates, CURVE_LOADS)]
+
+
 def _number(value: Extended | None) -> float | None:
     return None if value is None else float(value)
 
@@ -110,11 +123,9 @@ def _row(
 def _tight_row(
     name: str, setting: str, latency: Latency, players: int, source: str, weight: object = None
 ) -> Row:
-    """Tight without offsets; with a `weight` of offsets only an upper bound."""
     bound = tight_poa([latency], players, weight)
     certified = bound.certificate is not None and bound.certificate.check()
-    quantity = WORST_ATOMIC if weight is None else AT_MOST
-    return _row(name, quantity, setting, bound.poa, source, bound.method, certified)
+    return _row(name, WORST_ATOMIC, setting, bound.poa, source, bound.method, certified)
 
 
 def _tight_rows() -> Iterator[Row]:

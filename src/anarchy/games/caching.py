@@ -8,10 +8,9 @@ Source: the basic game and the capacitated and demand variants of Chun et al. (P
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,101 +22,44 @@ from anarchy.games.enumeration import (
     Integers,
     ProfileSpace,
     Scale,
+    is_enumerable,
+    number_of_profiles,
     solve_by_enumeration,
 )
-from anarchy.games.rational import at_least, rational
+from anarchy.games.placement import CachingGame, Objects
 from anarchy.games.report import EquilibriumReport
-from anarchy.games.topology import Distances, distance
 
-Objects = tuple[int, ...]
+__all__ = ["CachingGame", "Method", "Objects", "solve", "solve_by_exhaustion"]
+
+Method = Literal["auto", "enumeration", "bounds"]
 
 
-@dataclass(frozen=True)
-class CachingGame:
-    """A cache placement game of n nodes and k objects.
+def solve(game: CachingGame, method: Method = "auto") -> EquilibriumReport:
+    """Pure equilibria, the optimum and their ratios.
 
-    distance        n x n, what node i pays per unit of demand to fetch from node j (i's own copy
-                    is always free, so the diagonal is not read)
-    placement_cost  per node, for each object kept
-    demand          n x k
-    miss_cost       per node and unit of demand, or None: a fetch never costs more
-    capacity        most objects that a node may keep, or None for no limit
+    Profiles in the report hold one tuple of object numbers per node. "auto" takes the first of
+    these that the game allows, "enumeration" and "bounds" only those:
 
-    `CachingGame.of` builds one from scalars as well.
+    enumeration  games of at most `enumeration.MAX_PROFILES` placements (18 nodes with one object),
+                 exactly
+    lines        lines of any length with room for every object, exactly (`anarchy.games.lines`)
+    bounds       the optimum with a proof or a proven gap, and the best and worst equilibria found
+                 (`anarchy.games.placement_bounds`)
+
+    Raises `InputError` for a game too large for the method.
     """
+    if method == "bounds" or (method == "auto" and not _is_enumerable(game)):
+        if method == "auto" and game.decoupled and lines.is_line(game.distance):
+            return lines.solve(game.placement_cost, game.demand, game.miss_cost)
+        # Linear programming is slow to load, and most games need none.
+        from anarchy.games import placement_bounds
 
-    distance: Distances
-    placement_cost: tuple[Fraction, ...]
-    demand: tuple[tuple[Fraction, ...], ...]
-    miss_cost: tuple[Fraction, ...] | None = None
-    capacity: int | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "distance", distance(self.distance))
-        nodes = len(self.distance)
-        object.__setattr__(
-            self, "placement_cost", _per_node(self.placement_cost, "placement_cost", nodes)
-        )
-        rows = tuple(tuple(at_least(d, "demand", 0) for d in row) for row in self.demand)
-        if len(rows) != nodes or not rows[0] or any(len(row) != len(rows[0]) for row in rows):
-            raise InputError(f"demand: must be {nodes} rows of one number per object")
-        object.__setattr__(self, "demand", rows)
-        if self.miss_cost is not None:
-            object.__setattr__(self, "miss_cost", _per_node(self.miss_cost, "miss_cost", nodes))
-        if self.capacity is not None and (
-            isinstance(self.capacity, bool)
-            or not isinstance(self.capacity, int)
-            or self.capacity < 0
-        ):
-            raise InputError(f"capacity: must be a whole number >= 0, got {self.capacity!r}")
-
-    @classmethod
-    def of(
-        cls,
-        distance: Distances,
-        placement_cost: object,
-        demand: object = 1,
-        miss_cost: object = None,
-        capacity: int | None = None,
-    ) -> "CachingGame":
-        """Build a game; scalars hold for every node, a vector of demands is for one object."""
-        nodes = len(distance)
-        demands = demand if isinstance(demand, list | tuple) else [demand] * nodes
-        matrix = [d if isinstance(d, list | tuple) else [d] for d in demands]
-        return cls(
-            distance=distance,
-            placement_cost=_spread(placement_cost, "placement_cost", nodes),
-            demand=tuple(tuple(rational(d, "demand") for d in row) for row in matrix),
-            miss_cost=None if miss_cost is None else _spread(miss_cost, "miss_cost", nodes),
-            capacity=capacity,
-        )
-
-    @property
-    def nodes(self) -> int:
-        """Number of nodes."""
-        return len(self.distance)
-
-    @property
-    def objects(self) -> int:
-        """Number of objects."""
-        return len(self.demand[0])
-
-
-def solve(game: CachingGame) -> EquilibriumReport:
-    """All pure equilibria, the optimum and their ratios, exactly.
-
-    By exhaustive enumeration, or, for a line that is too long for that, by dynamic programming
-    (`anarchy.games.lines`) if the capacity leaves room for every object. Profiles in the report
-    hold one tuple of object numbers per node. Raises `InputError` for any other game with more
-    placements than `enumeration.MAX_PROFILES` allows (18 nodes with one object).
-    """
-    if (
-        (game.capacity is None or game.capacity >= game.objects)
-        and 2 ** (game.nodes * game.objects) > MAX_PROFILES
-        and lines.is_line(game.distance)
-    ):
-        return lines.solve(game.placement_cost, game.demand, game.miss_cost)
+        return placement_bounds.solve(game)
     return solve_by_exhaustion(game)
+
+
+def _is_enumerable(game: CachingGame) -> bool:
+    return is_enumerable((_number_of_holdings(game),) * game.nodes)
 
 
 def solve_by_exhaustion(game: CachingGame) -> EquilibriumReport:
@@ -147,19 +89,22 @@ def solve_by_exhaustion(game: CachingGame) -> EquilibriumReport:
     )
 
 
+def _number_of_holdings(game: CachingGame) -> int:
+    """How many sets of objects a node may keep."""
+    return sum(math.comb(game.objects, size) for size in range(game.room + 1))
+
+
 def _holdings(game: CachingGame) -> list[Objects]:
     """The sets of objects that a node may keep, the empty one first."""
-    most = game.objects if game.capacity is None else min(game.capacity, game.objects)
-    count = sum(math.comb(game.objects, size) for size in range(most + 1))
     # Refuses an instance with too many sets before they are listed.
-    try:
-        ProfileSpace((count,) * game.nodes)
-    except InputError:
+    if not _is_enumerable(game):
+        placements = number_of_profiles((_number_of_holdings(game),) * game.nodes)
         raise InputError(
-            f"topology: {game.nodes} nodes have too many placements to enumerate; allowed: "
-            f"{MAX_PROFILES} profiles, or any line whose capacity has room for every object"
-        ) from None
-    return [kept for size in range(most + 1) for kept in combinations(range(game.objects), size)]
+            f"topology: {game.nodes} nodes have {placements} placements, too many to enumerate; "
+            f"allowed: {MAX_PROFILES} profiles; method auto solves long lines and bounds the rest"
+        )
+    sizes = range(game.room + 1)
+    return [kept for size in sizes for kept in combinations(range(game.objects), size)]
 
 
 def _all_terms(game: CachingGame) -> list[Fraction]:
@@ -193,14 +138,3 @@ def _cost(
         total += np.where(has[node][item], placement, fetch)
         total = np.minimum(total, scale.infinite)
     return total
-
-
-def _spread(value: object, key: str, nodes: int) -> tuple[Fraction, ...]:
-    values = value if isinstance(value, list | tuple) else [value] * nodes
-    return tuple(rational(v, key) for v in values)
-
-
-def _per_node(values: Sequence[object], key: str, nodes: int) -> tuple[Fraction, ...]:
-    if len(values) != nodes:
-        raise InputError(f"{key}: needs {nodes} numbers, one per node, got {len(values)}")
-    return tuple(at_least(value, key, 0) for value in values)

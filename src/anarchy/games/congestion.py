@@ -10,18 +10,37 @@ costs; with offsets alone the game keeps Rosenthal's potential.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anarchy.errors import InputError, suggest
-from anarchy.games.enumeration import Integers, ProfileSpace, Scale, solve_by_enumeration
+from anarchy.games import counting
+from anarchy.games.enumeration import (
+    MAX_ENTRIES,
+    MAX_PROFILES,
+    Integers,
+    ProfileSpace,
+    Scale,
+    is_enumerable,
+    number_of_profiles,
+    solve_by_enumeration,
+)
 from anarchy.games.latency import Latency
 from anarchy.games.rational import Extended, rational
 from anarchy.games.report import EquilibriumReport
+
+_SCALABLE = (
+    "; larger games need one resource per strategy and no colocation: identical players are "
+    "solved by counting, offsets of each player get bounds by assignment and best response"
+)
+
+Method = Literal["auto", "enumeration", "bounds"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,8 @@ class CongestionGame:
         object.__setattr__(self, "perceived_offset_weight", weight)
         object.__setattr__(self, "players", tuple(tuple(player) for player in self.players))
         for number, strategies in enumerate(self.players):
+            if number and strategies is self.players[number - 1]:
+                continue
             if not strategies:
                 raise InputError(f"players[{number}].strategies: at least one is needed")
             for strategy in strategies:
@@ -90,15 +111,92 @@ class CongestionGame:
             raise InputError(f"colocation.credit: needs {len(self.players)} rows, one per player")
 
 
-def solve(game: CongestionGame) -> EquilibriumReport:
-    """All pure equilibria, the optimum and their ratios, by exhaustive enumeration.
+def solve(game: CongestionGame, method: Method = "auto") -> EquilibriumReport:
+    """Pure equilibria, the optimum and their ratios; profiles hold one strategy number per player.
 
-    Profiles in the report hold one strategy number per player. Raises `InputError` when the game
-    has more profiles than `enumeration.MAX_PROFILES` allows.
+    "auto" takes the first of these that the game allows, "enumeration" and "bounds" only those:
+
+    enumeration  every game of at most `enumeration.MAX_PROFILES` profiles, exactly
+    counting     identical players who use one worker each, exactly (`anarchy.games.counting`)
+    bounds       players who use one worker each, with offsets and without colocation: the exact
+                 optimum, and the best and worst equilibria found (`anarchy.games.parallel_bounds`)
+
+    Raises `InputError` with the number of profiles and the limits for any other game, and for a
+    worker whose load times latency is not convex where bounds are wanted.
     """
+    if not game.players:
+        raise InputError("players: at least one is needed")
+    counts = [len(strategies) for strategies in game.players]
+    alone = game.colocation is None and all(
+        len(s.resources) == 1 for strategies in _kinds(game) for s in strategies
+    )
+    if method == "bounds":
+        if not alone:
+            raise InputError(
+                "players: bounds need strategies of one resource each and no colocation; "
+                "allowed here: method enumeration"
+            )
+        return _bounded(game)
+    if is_enumerable(counts):
+        return _enumerated(game)
+    tables = _parallel_tables(game) if alone else None
+    counted = tables is not None and counting.is_countable(tables)
+    if method == "enumeration":
+        instead = "counting" if counted else "bounds" if alone else None
+        raise InputError(
+            _too_many(counts)
+            + (f"; method auto solves this game by {instead}" if instead else _SCALABLE)
+        )
+    if tables is not None and counted:
+        offsets = [strategy.offset for strategy in game.players[0]]
+        perceived = [game.perceived_offset_weight * offset for offset in offsets]
+        return counting.solve(tables, offsets, perceived)
+    if not alone:
+        raise InputError(_too_many(counts) + _SCALABLE)
+    return _bounded(game)
+
+
+def _bounded(game: CongestionGame) -> EquilibriumReport:
+    """Bounds for a game of one worker per choice."""
+    # That module imports this one.
+    from anarchy.games import parallel_bounds
+
+    return parallel_bounds.solve(game)
+
+
+def _too_many(counts: list[int]) -> str:
+    """Why a game is not enumerated."""
+    return (
+        f"players: {len(counts)} players have {number_of_profiles(counts)} profiles, too many to "
+        f"enumerate; allowed: {MAX_PROFILES} profiles and {MAX_ENTRIES} player-profile pairs"
+    )
+
+
+def _kinds(game: CongestionGame) -> list[tuple[Strategy, ...]]:
+    """The different strategy sets, as objects: copies of one player share theirs."""
+    return list({id(strategies): strategies for strategies in game.players}.values())
+
+
+def _parallel_tables(game: CongestionGame) -> list[list[Extended]] | None:
+    """Latency of each worker at load 1, 2, ..., n if all players have the same, different workers.
+
+    For games whose strategies use one resource each; None if the players differ or are too many.
+    """
+    first, *others = _kinds(game)
+    if any(strategies != first for strategies in others):
+        return None
+    names = [name for strategy in first for name in strategy.resources]
+    if len(set(names)) < len(names) or len(names) * len(game.players) > counting.MAX_LOADS:
+        return None
+    tables = latency_tables(game)
+    return [tables[name][1:] for name in names]
+
+
+def _enumerated(game: CongestionGame) -> EquilibriumReport:
+    """Every profile, one after the other."""
     space = ProfileSpace(tuple(len(strategies) for strategies in game.players))
-    tables = _latency_tables(game)
-    scale = Scale.of(_all_terms(game, tables), len(game.players))
+    tables = latency_tables(game)
+    scale = scale_of(game, tables)
     choices = [space.strategies(player) for player in range(len(game.players))]
 
     perceived: list[Integers] = []
@@ -121,31 +219,32 @@ def solve(game: CongestionGame) -> EquilibriumReport:
     )
 
 
-def _latency_tables(game: CongestionGame) -> dict[str, list[Extended]]:
+def latency_tables(game: CongestionGame) -> dict[str, list[Extended]]:
     """Latency of each resource at load 0 (never paid), 1, ... up to all who may use it."""
     tables: dict[str, list[Extended]] = {}
+    users = Counter(
+        resource
+        for strategies in game.players
+        for resource in frozenset().union(*(strategy.resources for strategy in strategies))
+    )
     for resource in sorted(game.latency):
-        users = sum(
-            any(resource in strategy.resources for strategy in strategies)
-            for strategies in game.players
-        )
         try:
-            values = [game.latency[resource](load) for load in range(1, users + 1)]
+            values = [game.latency[resource](load) for load in range(1, users[resource] + 1)]
         except InputError as error:
             raise InputError(f"latency.{resource}.{error}") from None
         tables[resource] = [Fraction(0), *values]
     return tables
 
 
-def _all_terms(game: CongestionGame, tables: Mapping[str, list[Extended]]) -> list[Fraction]:
-    """Every finite number of which a player's cost may be a sum; they set the scale."""
+def scale_of(game: CongestionGame, tables: Mapping[str, list[Extended]]) -> Scale:
+    """The scale for costs that are sums of a game's latencies, offsets and credits."""
     terms = [Fraction(v) for table in tables.values() for v in table if v != math.inf]
     for strategies in game.players:
         for strategy in strategies:
             terms += [strategy.offset, game.perceived_offset_weight * strategy.offset]
     if game.colocation:
         terms += [game.colocation.weight * c for row in game.colocation.credit for c in row]
-    return terms
+    return Scale.of(terms, len(game.players))
 
 
 def _look_up(scale: Scale, values: list[Fraction], choice: NDArray[np.intp]) -> Integers:

@@ -25,6 +25,9 @@ MAX_PROFILES = 2**18
 MAX_ENTRIES = 2**23
 """Largest number of costs (players times profiles) that is held in memory."""
 
+_SHOWN_DIGITS = 15
+"""Numbers of profiles with more digits are named by their order of magnitude."""
+
 METHOD = "exhaustive enumeration in exact arithmetic"
 
 Integers = NDArray[Any]
@@ -46,8 +49,8 @@ class Scale:
     def of(cls, values: Sequence[Fraction], players: int) -> "Scale":
         """A scale for costs of a player that are sums of `values`, each used at most once."""
         denominator = math.lcm(*(v.denominator for v in values))
-        largest = sum(abs(v) for v in values) * denominator
-        infinite = int(largest) * players + 1
+        largest = sum(abs(v.numerator) * (denominator // v.denominator) for v in values)
+        infinite = largest * players + 1
         # Social costs add `players` entries, second differences of a difference add eight.
         fits = infinite * max(players, 8) < 2**62
         return cls(denominator, infinite, np.int64 if fits else object)
@@ -56,8 +59,8 @@ class Scale:
         """The integer for a value, `infinite` for infinity."""
         if value == math.inf:
             return self.infinite
-        scaled = Fraction(value) * self.denominator
-        return scaled.numerator
+        exact = Fraction(value)
+        return exact.numerator * (self.denominator // exact.denominator)
 
     def value(self, integer: int) -> Extended:
         """The value behind an integer."""
@@ -76,10 +79,10 @@ class ProfileSpace:
         if not self.counts:
             raise InputError("players: at least one is needed")
         players = len(self.counts)
-        if self.size > MAX_PROFILES:
+        if _digits(self.counts) > _SHOWN_DIGITS or self.size > MAX_PROFILES:
             raise InputError(
-                f"players: {players} players have too many profiles to enumerate; "
-                f"allowed: {MAX_PROFILES} profiles"
+                f"players: {players} players have {number_of_profiles(self.counts)} profiles, too "
+                f"many to enumerate; allowed: {MAX_PROFILES} profiles"
             )
         if self.size * players > MAX_ENTRIES:
             raise InputError(
@@ -100,6 +103,25 @@ class ProfileSpace:
     def profile(self, index: int) -> tuple[int, ...]:
         """Strategy of every player in profile number `index`."""
         return tuple(int(s) for s in np.unravel_index(index, self.counts))
+
+
+def _digits(counts: Sequence[int]) -> float:
+    """Logarithm to base 10 of the number of profiles, which may be too long to multiply out."""
+    return math.fsum(math.log10(count) for count in counts)
+
+
+def number_of_profiles(counts: Sequence[int]) -> str:
+    """The number of profiles in words: exact, or its order of magnitude when it is long."""
+    digits = _digits(counts)
+    return str(math.prod(counts)) if digits <= _SHOWN_DIGITS else f"about 10^{digits:.0f}"
+
+
+def is_enumerable(counts: Sequence[int]) -> bool:
+    """Whether players with so many strategies each are few enough for `ProfileSpace`."""
+    if _digits(counts) > _SHOWN_DIGITS:
+        return False
+    size = math.prod(counts)
+    return size <= MAX_PROFILES and size * len(counts) <= MAX_ENTRIES
 
 
 def solve_by_enumeration(

@@ -38,6 +38,10 @@ MAX_DEGREE = 100
 """Largest degree of a reference bound; the constants of much higher ones exceed every float."""
 
 
+MAX_PLAYERS = 10**6
+"""Most players of a routing game, copies included; what its solver takes is less."""
+
+
 class LatencyFile(OneOf):
     """Latency of a resource by load."""
 
@@ -62,9 +66,17 @@ class StrategyFile(Model):
 
 
 class PlayerFile(Model):
-    """One player."""
+    """One player, or `count` players that are all alike."""
 
     strategies: list[StrategyFile]
+    count: Whole = 1
+
+    @field_validator("count")
+    @classmethod
+    def _at_least_one(cls, count: int) -> int:
+        if not 1 <= count <= MAX_PLAYERS:
+            raise ValueError(f"must be from 1 to {MAX_PLAYERS}")
+        return count
 
 
 class ColocationFile(Model):
@@ -83,6 +95,13 @@ class CongestionFile(Model):
     players: list[PlayerFile]
     perceived_offset_weight: Number = Fraction(1)
     colocation: ColocationFile | None = None
+
+    @field_validator("players")
+    @classmethod
+    def _not_too_many(cls, players: list[PlayerFile]) -> list[PlayerFile]:
+        if sum(player.count for player in players) > MAX_PLAYERS:
+            raise ValueError(f"too many with their copies; allowed: {MAX_PLAYERS}")
+        return players
 
 
 class ClustersFile(Model):

@@ -34,7 +34,8 @@ class ParallelQueuesReport:
     equilibrium_flow and optimum_flow hold requests per second for each server, None when the
     demand reaches the total capacity and no split has a finite cost. A cost is the sum over
     servers of flow times mean time in the server, which by Little's law is the mean number of
-    requests present. Results are Fractions where they are rational, floats where not.
+    requests present. Results are Fractions where they are rational, floats where not: `exact`
+    says that none was rounded.
     """
 
     equilibrium_flow: tuple[Extended, ...] | None
@@ -43,6 +44,7 @@ class ParallelQueuesReport:
     optimum_cost: Extended
     price_of_anarchy: Extended | None
     reason: str | None
+    exact: bool
     method: str
 
 
@@ -66,7 +68,7 @@ def parallel_mm1(
     # The proxy still has a split in overload, but its cost is infinite all the same.
     if flow >= sum(rates):
         _, reason = ratio(math.inf, math.inf)
-        return ParallelQueuesReport(None, None, math.inf, math.inf, None, reason, "overload")
+        return ParallelQueuesReport(None, None, math.inf, math.inf, None, reason, True, "overload")
     if credit is None:
         equilibrium, method = _selfish_flow(rates, flow), "equal slack on the used servers"
     else:
@@ -88,6 +90,7 @@ def parallel_mm1(
         optimum_cost=best,
         price_of_anarchy=price,
         reason=reason,
+        exact=rational_optimum,
         method=method,
     )
 
@@ -156,7 +159,8 @@ def saturation_limit(service_rates: Sequence[object]) -> Extended:
     """Price of anarchy of parallel M/M/1 servers as the demand tends to the total capacity.
 
     m sum(mu) / (sum sqrt(mu))^2, between 1 (equal rates) and m: it does not diverge. It follows
-    from the closed forms, because near capacity both splits use all m servers.
+    from the closed forms of Bell and Stidham (1983), because near capacity both splits use all m
+    servers.
     """
     rates = [positive(rate, "service_rates") for rate in service_rates]
     if not rates:
@@ -167,7 +171,10 @@ def saturation_limit(service_rates: Sequence[object]) -> Extended:
 
 
 def mm1_latency(service_rate: Fraction, arrival_rate: Fraction) -> Extended:
-    """Mean time in an M/M/1 system in seconds; infinite from saturation on."""
+    """Mean time in an M/M/1 system in seconds; infinite from saturation on.
+
+    Source: Kleinrock (1975).
+    """
     if arrival_rate >= service_rate:
         return math.inf
     return 1 / (service_rate - arrival_rate)
@@ -177,7 +184,7 @@ def erlang_c(servers: int, offered_load: object) -> Fraction:
     """Probability that an arrival at an M/M/c system has to wait; 1 from saturation on.
 
     `offered_load` is arrival rate over the service rate of one server. Exact, by the recursion
-    of Erlang's loss formula.
+    of Erlang's loss formula. Source: Erlang (1917).
     """
     if isinstance(servers, bool) or not isinstance(servers, int) or servers < 1:
         raise InputError(f"servers: must be a whole number of at least 1, got {servers!r}")
@@ -191,7 +198,10 @@ def erlang_c(servers: int, offered_load: object) -> Fraction:
 
 
 def mmc_latency(servers: int, service_rate: Fraction, arrival_rate: Fraction) -> Extended:
-    """Mean wait plus service in an M/M/c system in seconds; infinite from saturation on."""
+    """Mean wait plus service in an M/M/c system in seconds; infinite from saturation on.
+
+    Source: Kleinrock (1975).
+    """
     if arrival_rate >= servers * service_rate:
         return math.inf
     wait = erlang_c(servers, arrival_rate / service_rate)

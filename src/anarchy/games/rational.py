@@ -22,9 +22,9 @@ _TOO_LARGE = 10**MAX_CHARACTERS
 # Exponents have at most three digits: "1e999999999" would otherwise fill the memory.
 _NUMBER = re.compile(r"[+-]?(\d+/\d+|(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?)")
 
-# Digits behind the point when an irrational root stands in for itself in a calculation:
-# differences of two such roots still give a float that is right to the last digit.
 _ROOT_DIGITS = 60
+"""Digits behind the point when an irrational root stands in for itself in a calculation:
+differences of two such roots still give a float that is right to the last digit."""
 
 
 def rational(value: object, key: str) -> Fraction:

@@ -11,8 +11,8 @@ from fractions import Fraction
 from anarchy.errors import InputError
 from anarchy.games.rational import Extended
 
-# Bisection steps that bring a bracket of width 1 well below the spacing of floats.
 _BISECTIONS = 80
+"""Bisection steps that bring a bracket of width 1 well below the spacing of floats."""
 
 
 @dataclass(frozen=True)

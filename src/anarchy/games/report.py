@@ -13,11 +13,13 @@ MAX_LISTED = 1000
 class EquilibriumReport:
     """Equilibria of a finite game against its optimum; costs are minimised.
 
-    equilibria         number of pure Nash equilibria, ties included (weak equilibria)
+    equilibria         number of pure Nash equilibria, ties included (weak equilibria); None when
+                       it is unknown
     profiles           the equilibria themselves, one entry per player, in lexicographic order;
-                       None when they were counted but are too many to list
+                       None when they are unknown or too many to list
     optimum            least social cost over all profiles, `math.inf` if none is finite
-    optimum_profile    one profile of least social cost, the first in lexicographic order
+    optimum_profile    one profile of least social cost, by enumeration and by counting the first
+                       in lexicographic order
     best_equilibrium   least and worst_equilibrium greatest social cost of an equilibrium,
                        None when there is none
     price_of_anarchy   worst equilibrium over optimum and price_of_stability best over optimum;
@@ -25,9 +27,10 @@ class EquilibriumReport:
     exact_potential    whether unilateral changes derive from one potential; None if not asked
     exact              True when every number above is proven for the instance
     method             how the numbers were found
+    bounds             when `exact` is False: on which side of the truth each number lies
     """
 
-    equilibria: int
+    equilibria: int | None
     profiles: tuple[tuple[Any, ...], ...] | None
     optimum: Extended
     optimum_profile: tuple[Any, ...]
@@ -39,3 +42,4 @@ class EquilibriumReport:
     exact_potential: bool | None
     exact: bool
     method: str
+    bounds: str | None = None

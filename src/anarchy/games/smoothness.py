@@ -12,7 +12,8 @@ are smoothness parameters in the sense of Roughgarden (2015).
 When every strategy also carries a non-negative offset that players perceive with weight gamma, an
 offset paid at equilibrium asks for nu gamma >= 1 and one paid at the optimum for rho >= nu gamma.
 
-Source: Chandan, Paccagnan and Marden (2024), in which the bound is shown to be attained.
+Source: Chandan, Paccagnan and Marden (2024), in which the bound without offsets is shown to be
+attained; the paper of this project shows the same with offsets (prop:offset).
 """
 
 import math

@@ -12,16 +12,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from anarchy.errors import InputError
 from anarchy.games import gamefile, topology
 from anarchy.games.gamefile import GameFile
 from anarchy.games.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.rational import exact_text
-from anarchy.games.report import MAX_LISTED
+from anarchy.games.report import MAX_LISTED, EquilibriumReport
 
 Result = dict[str, Any]
+Method = Literal["auto", "enumeration", "bounds"]
+
 
 _SOCIAL = (
     "optimum",
@@ -32,19 +34,26 @@ _SOCIAL = (
 )
 
 
-def solve_file(file: str) -> Result:
+def solve_file(file: str, method: Method = "auto") -> Result:
     """Read a game file ("-" is standard input) and solve it; faults name the file."""
     source = gamefile.source_of(file)
     game = gamefile.parse(gamefile.load(file), source)
     with _within(source, ": "):
-        return solve(game)
+        return solve(game, method)
 
 
-def solve(game: GameFile) -> Result:
-    """Solve a checked game file. Raises `InputError` for what only the solver can refuse."""
+def solve(game: GameFile, method: Method = "auto") -> Result:
+    """Solve a checked game file. Raises `InputError` for what only the solver can refuse.
+
+    `method` is for congestion and caching games; the others have one method each.
+    """
+    if isinstance(game, gamefile.CongestionFile):
+        return _congestion(game, method)
+    if isinstance(game, gamefile.CachingFile):
+        return _caching(game, method)
+    if method != "auto":
+        raise InputError(f"kind: '{game.kind}' has one method of its own; allowed: --method auto")
     solvers: dict[type, Callable[[Any], Result]] = {
-        gamefile.CongestionFile: _congestion,
-        gamefile.CachingFile: _caching,
         gamefile.QueuesFile: _queues,
         gamefile.AllocationFile: _allocation,
         gamefile.NetworkFile: _network,
@@ -89,7 +98,16 @@ def _latency(spec: gamefile.LatencyFile) -> Latency:
     return Polynomial(value) if name == "polynomial" else Table(value)
 
 
-def _congestion(game: gamefile.CongestionFile) -> Result:
+def _equilibria(kind: str, report: EquilibriumReport, listed: bool, *names: str) -> Result:
+    """The results of a finite game; bounds come with their method and what they bound."""
+    profiles = ("profiles",) if listed and report.profiles is not None else ()
+    bounds = () if report.exact else ("method", "bounds")
+    return {"kind": kind} | _results(
+        report, "equilibria", *profiles, *_SOCIAL, *names, "exact", *bounds
+    )
+
+
+def _congestion(game: gamefile.CongestionFile, method: Method) -> Result:
     from anarchy.games import congestion
 
     latencies = {}
@@ -97,24 +115,25 @@ def _congestion(game: gamefile.CongestionFile) -> Result:
         with _within(f"latency.{name}"):
             latencies[name] = _latency(spec)
     together = game.colocation
+    players: list[tuple[congestion.Strategy, ...]] = []
+    for player in game.players:
+        strategies = tuple(
+            congestion.Strategy(frozenset(strategy.resources), strategy.offset)
+            for strategy in player.strategies
+        )
+        players += [strategies] * player.count
     report = congestion.solve(
         congestion.CongestionGame(
             latency=latencies,
-            players=tuple(
-                tuple(
-                    congestion.Strategy(frozenset(strategy.resources), strategy.offset)
-                    for strategy in player.strategies
-                )
-                for player in game.players
-            ),
+            players=tuple(players),
             perceived_offset_weight=game.perceived_offset_weight,
             colocation=None
             if together is None
             else congestion.Colocation(together.credit, together.combine, together.weight),
-        )
+        ),
+        method,
     )
-    names = ("equilibria", "profiles", *_SOCIAL, "exact_potential", "exact")
-    return {"kind": game.kind} | _results(report, *names)
+    return _equilibria(game.kind, report, True, "exact_potential")
 
 
 def _distances(spec: gamefile.TopologyFile) -> topology.Distances:
@@ -127,18 +146,17 @@ def _distances(spec: gamefile.TopologyFile) -> topology.Distances:
     return build(size)
 
 
-def _caching(game: gamefile.CachingFile) -> Result:
+def _caching(game: gamefile.CachingFile, method: Method) -> Result:
     from anarchy.games import caching
 
     with _within("topology"):
         distances = _distances(game.topology)
-    report = caching.solve(
-        caching.CachingGame.of(
-            distances, game.placement_cost, game.demand, game.miss_cost, game.capacity
-        )
+    built = caching.CachingGame.of(
+        distances, game.placement_cost, game.demand, game.miss_cost, game.capacity
     )
-    listed = ("profiles",) if report.equilibria <= MAX_LISTED else ()
-    return {"kind": game.kind} | _results(report, "equilibria", *listed, *_SOCIAL, "exact")
+    report = caching.solve(built, method)
+    few = report.equilibria is not None and report.equilibria <= MAX_LISTED
+    return _equilibria(game.kind, report, few)
 
 
 def _queues(game: gamefile.QueuesFile) -> Result:

@@ -1,0 +1,119 @@
+"""How long the exact game solvers take at the sizes that they are meant for.
+
+    .venv/bin/python benchmarks/games.py [--repeats 3]
+
+Prints the median time of each row beside the time it should stay below on an idle core. A row is
+one line of `ROWS`: a name, that time in seconds, and a function that builds its game and returns
+what is to be timed.
+"""
+
+import argparse
+import random
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table as Printed
+
+from anarchy.games import assignment, congestion, dynamics
+from anarchy.games.congestion import CongestionGame, Strategy
+from anarchy.games.latency import MM1, Latency, Polynomial, Table
+
+SEED = 1
+
+Timed = Callable[[], object]
+
+
+def routing(players: int, workers: list[Latency], overlap: bool = False) -> CongestionGame:
+    """Requests on parallel workers; with `overlap` each misses other blocks on each of them."""
+    draw = random.Random(SEED)
+    latency = {f"w{number}": worker for number, worker in enumerate(workers)}
+
+    def strategies() -> tuple[Strategy, ...]:
+        return tuple(
+            Strategy(frozenset([name]), Fraction(draw.randint(0, 400), 10) if overlap else 0)
+            for name in latency
+        )
+
+    first = strategies()
+    return CongestionGame(
+        latency, tuple(strategies() if overlap else first for _ in range(players))
+    )
+
+
+def solved(game: CongestionGame, method: congestion.Method = "auto") -> Timed:
+    """The whole solution of a game."""
+    return lambda: congestion.solve(game, method)
+
+
+def rising(workers: int) -> list[Latency]:
+    """Workers whose latency rises with load, each at another pace."""
+    return [Polynomial((1, Fraction(j + 1, 10), Fraction(1, 100))) for j in range(workers)]
+
+
+def servers(workers: int, players: int) -> list[Latency]:
+    """M/M/1 servers with a tenth of their rate to spare."""
+    return [MM1(Fraction(11 * players, 10 * workers) + Fraction(j, 3)) for j in range(workers)]
+
+
+def shuffled(workers: int, players: int) -> list[Latency]:
+    """Latencies without any order, the worst that counting can meet."""
+    draw = random.Random(SEED)
+    return [Table(tuple(draw.randint(1, 10**6) for _ in range(players))) for _ in range(workers)]
+
+
+def assigned(players: int, workers: int) -> Timed:
+    """Optimal assignment and the check of its prices."""
+    game = routing(players, rising(workers), overlap=True)
+    offsets = [[strategy.offset for strategy in own] for own in game.players]
+
+    def assign() -> bool:
+        marginals = [
+            assignment.social_marginals([law(x) for x in range(1, players + 1)], name)
+            for name, law in game.latency.items()
+        ]
+        return assignment.minimise(marginals, offsets).check()
+
+    return assign
+
+
+def responded(players: int, workers: int) -> Timed:
+    """Best responses of all from one worker until nobody wants to move."""
+    game = routing(players, rising(workers), overlap=True)
+    return lambda: dynamics.best_responses(game, [0] * players)
+
+
+ROWS: list[tuple[str, float, Callable[[], Timed]]] = [
+    ("enumeration 16 players x 2", 2, lambda: solved(routing(16, rising(2)), "enumeration")),
+    ("enumeration 16 x 2, offsets", 2, lambda: solved(routing(16, rising(2), True), "enumeration")),
+    ("counting 200 players x 8", 1, lambda: solved(routing(200, rising(8)))),
+    ("counting 200 x 8, M/M/1", 1, lambda: solved(routing(200, servers(8, 200)))),
+    ("counting 200 x 8, no order", 10, lambda: solved(routing(200, shuffled(8, 200)))),
+    ("counting 1000 x 8", 2, lambda: solved(routing(1000, rising(8)))),
+    ("assignment 2000 requests x 8", 2, lambda: assigned(2000, 8)),
+    ("best responses 2000 x 8", 2, lambda: responded(2000, 8)),
+    ("bounds 2000 x 8", 10, lambda: solved(routing(2000, rising(8), True))),
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3, help="runs per figure (default 3)")
+    repeats = parser.parse_args().repeats
+    table = Printed("what", "seconds", "below", "")
+    for name, limit, build in ROWS:
+        timed = build()
+        times = []
+        for _ in range(repeats):
+            began = time.process_time()
+            timed()
+            times.append(time.process_time() - began)
+        verdict = "" if median(times) < limit else "too slow"
+        table.add_row(name, f"{median(times):.3f}", f"{limit:g}", verdict)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

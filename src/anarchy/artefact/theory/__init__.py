@@ -1,0 +1,1 @@
+"""The figures of the theory: one module each, `plot(rows, out_base)`."""

@@ -1,0 +1,142 @@
+"""What a softmax router adds to the worst case: a regret that its temperature bounds.
+
+A request that draws its worker by a softmax over expected costs pays at most r times the
+temperature more than with the cheapest one, r e^(r + 1) = m - 1 for m workers; r < ln m.
+"""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import product
+
+from anarchy.errors import InputError
+from anarchy.games import bounds
+from anarchy.games.rational import rational
+from anarchy.games.theorems import finite
+from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.plateau import CORRELATED, affine_worst_ratio, mixed_game
+
+TEMPERATURES = (0.05, 0.25, 1.0)
+"""Softmax temperatures of the checks, in units of the cost."""
+
+BISECTIONS = 80
+"""Steps that bring a bracket of width ln m below the spacing of floats."""
+
+
+def regret_factor(options: int) -> float:
+    """The r >= 0 with r e^(r + 1) = options - 1: the largest regret over the temperature."""
+    if options < 1:
+        raise InputError(f"options: must be at least 1, got {options}")
+    low, high = 0.0, math.log(options)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle * math.exp(middle + 1) < options - 1 else (low, middle)
+    return high
+
+
+def affine_softmax_bound(gamma: Fraction, regret: float, optimum: Fraction) -> float:
+    """Largest expected cost over the optimum, affine latencies, of regrets that sum to `regret`.
+
+    gamma is the weight at which offsets are perceived, `regret` has the unit of `optimum`.
+    """
+    worst = affine_worst_ratio(gamma)
+    # The multiplier nu of the linear program: what a unit of regret can cost.
+    if gamma < Fraction(2, 3):
+        price = 1 / gamma
+    else:
+        price = Fraction(3, 2) if gamma <= Fraction(5, 3) else worst / gamma
+    return float(worst + price * rational(regret, "regret") / optimum)
+
+
+def check_rows() -> list[Row]:
+    """The checks of this module's statements; see `checks.check` for the fields of a row."""
+    return [*_regret_rows(), *_normalised_rows(), *_profile_rows()]
+
+
+def _regret_rows() -> Iterator[Row]:
+    """What one softmax choice loses, in units of its temperature."""
+    for options in (2, 3, 5):
+        factor = regret_factor(options)
+        gap = 1 + factor
+        cases = {
+            "worst": [0.0] + [gap] * (options - 1),
+            "equal": [0.0] * options,
+            "spread": [float(k) for k in range(options)],
+        }
+        for name, costs in cases.items():
+            yield check(
+                f"softmax-regret-{options}-{name}",
+                "lem:softmax",
+                "largest regret of a softmax choice over its temperature"
+                if name == "worst"
+                else "regret of a softmax choice over its temperature",
+                f"{options} workers, {name} gaps",
+                finite.softmax_regret(costs, 1.0),
+                factor,
+                "definition",
+                "=" if name == "worst" else "<=",
+            )
+        yield check(
+            f"softmax-regret-{options}-logarithm",
+            "lem:softmax",
+            "largest regret over temperature, against ln m",
+            f"{options} workers",
+            factor,
+            math.log(options),
+            "definition",
+            "<=",
+        )
+
+
+def _normalised_rows() -> Iterator[Row]:
+    """With costs divided by their range, two workers lose the same share of it at every gap."""
+    for gap in (0.001, 1.0, 1000.0):
+        for temperature in TEMPERATURES:
+            yield check(
+                f"softmax-normalised-{gap:g}-{temperature}".replace(".", "-"),
+                "lem:softmax",
+                "regret over the range of the costs, two workers",
+                f"gap {gap:g}, normalised temperature {temperature}",
+                finite.softmax_regret([0.0, gap], temperature * gap) / gap,
+                1 / (1 + math.exp(1 / temperature)),
+                "definition",
+            )
+
+
+def _profile_rows() -> Iterator[Row]:
+    """Softmax profiles, and the worst distribution with the same regrets, against the bound."""
+    games = {
+        "two-workers": (bounds.two_worker_game(Fraction(2, 3)), Fraction(2, 3)),
+        "three-players": (bounds.three_player_game(), Fraction(1)),
+        "mixed": (mixed_game(Fraction(4)), Fraction(4)),
+    }
+    for (name, (routing, gamma)), temperature in product(games.items(), TEMPERATURES):
+        game = finite.FiniteGame.of_congestion(routing)
+        regret = [temperature * regret_factor(count) for count in game.counts]
+        stated = affine_softmax_bound(gamma, sum(regret), game.optimum)
+        setting = f"{name.replace('-', ' ')}, temperature {temperature}"
+        label = f"{name}-{temperature}".replace(".", "-")
+        for kind, quantity, found, method in (
+            (
+                "profile",
+                "expected cost of the worst softmax profile found",
+                finite.worst_softmax(game, temperature),
+                "damped fixed points",
+            ),
+            (
+                "regret",
+                "expected cost of the worst distribution of such regret",
+                finite.worst_coarse_correlated(game, max(regret)),
+                CORRELATED,
+            ),
+        ):
+            yield check(
+                f"softmax-{kind}-{label}",
+                "prop:softmax",
+                quantity,
+                setting,
+                found,
+                stated,
+                method,
+                "<=",
+            )

@@ -1,0 +1,55 @@
+"""The checks of the allocation theorems, and that each would notice a wrong formula."""
+
+import re
+from fractions import Fraction
+from unittest.mock import patch
+
+import pytest
+
+from anarchy.games.theorems import allocation
+
+ROWS = allocation.check_rows()
+
+
+def failing() -> set[str]:
+    """Ids of the checks that do not hold."""
+    return {row["id"] for row in allocation.check_rows() if not row["holds"]}
+
+
+def test_every_check_holds() -> None:
+    assert [row["id"] for row in ROWS if not row["holds"]] == []
+
+
+def test_ids_are_unique_kebab_case_with_the_module_in_front() -> None:
+    ids = [row["id"] for row in ROWS]
+    assert len(set(ids)) == len(ids)
+    assert all(re.fullmatch(r"allocation(-[a-z0-9]+)+", name) for name in ids)
+
+
+def test_a_wrong_loss_would_be_noticed() -> None:
+    with patch.object(allocation, "unit_loss", lambda r, k=1: 1 + r * (k - 1) / (1 + r) ** 2):
+        caught = failing()
+    assert "allocation-unit-equal-4" in caught
+    assert "allocation-interference-exact" in caught
+    assert "allocation-interference-24-slack-40" in caught
+
+
+def test_a_segment_without_its_last_part_would_be_noticed() -> None:
+    with patch.object(
+        allocation, "generalised_equilibria", lambda game: (Fraction(2), Fraction(5, 2))
+    ):
+        assert {f"allocation-segment-{parts}" for parts in allocation.MESHES} <= failing()
+
+
+@pytest.mark.parametrize(("ratio", "scale", "loss"), [(1, 2, "9/8"), (1, 1, "1"), (2, 3, "35/27")])
+def test_loss_at_instances_worked_out_by_hand(ratio: int, scale: int, loss: str) -> None:
+    # r = 2, k = 3: 1 + 2/9 (3 + 1/3 - 2) = 1 + 8/27.
+    assert allocation.unit_loss(ratio, scale) == Fraction(loss)
+    assert allocation.unit_loss(ratio, Fraction(1, scale)) == Fraction(loss)
+
+
+def test_loss_depends_on_no_load_and_no_budget() -> None:
+    rows = {row["id"]: row["value"] for row in ROWS}
+    for rate in ("0", "1-10", "1", "3", "24"):
+        few, many = (rows[f"allocation-interference-{rate}-slack-{slack}"] for slack in (2, 40))
+        assert few == pytest.approx(many, rel=1e-9)

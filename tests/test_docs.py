@@ -1,0 +1,104 @@
+"""The tutorial page runs: its files, commands, snippets and tables are taken from the page."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from anarchy import paths
+from anarchy.games import gamefile
+
+PAGE = paths.ROOT / "docs" / "games.md"
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# The command without an installed script, for any shell command of the page.
+SHELL = 'anarchy() { "$PYTHON" -m anarchy "$@"; }; set -o pipefail; '
+
+
+@dataclass(frozen=True)
+class Example:
+    """A command or snippet of the page and what it is said to print."""
+
+    program: str
+    said: str
+
+
+def blocks(language: str) -> list[str]:
+    text = PAGE.read_text(encoding="utf-8")
+    return [body for name, body in BLOCK.findall(text) if name == language]
+
+
+def commands() -> list[Example]:
+    """Every `$ command` of the page with the lines that follow it."""
+    parts = [part for block in blocks("console") for part in re.split(r"^\$ ", block, flags=re.M)]
+    pairs = [part.partition("\n") for part in parts if part]
+    return [Example(command, output) for command, _, output in pairs]
+
+
+def snippets() -> list[Example]:
+    return [Example(*pair) for pair in zip(blocks("python"), blocks("text"), strict=True)]
+
+
+def tidy(text: str) -> list[str]:
+    """Lines without the spaces that pad a table to the right."""
+    return [line.rstrip() for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The game files of the page, each under the name in its first line."""
+    where = tmp_path_factory.mktemp("games")
+    for block in blocks("yaml"):
+        (where / block.splitlines()[0].removeprefix("# ")).write_text(block, encoding="utf-8")
+    return where
+
+
+def run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    source = str(paths.ROOT / "src")
+    environment = os.environ | {"PYTHON": sys.executable, "PYTHONPATH": source, "COLUMNS": "80"}
+    return subprocess.run(
+        arguments, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("example", commands(), ids=lambda example: example.program)
+def test_command_prints_what_the_page_says(example: Example, folder: Path) -> None:
+    done = run(["bash", "-c", SHELL + example.program], folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tidy(done.stdout) == tidy(example.said)
+
+
+@pytest.mark.parametrize("example", snippets(), ids=["library"])
+def test_snippet_prints_what_the_page_says(example: Example, folder: Path) -> None:
+    done = run([sys.executable, "-c", example.program], folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tidy(done.stdout) == tidy(example.said)
+
+
+def test_every_game_file_of_the_page_is_used_by_a_command(folder: Path) -> None:
+    used = " ".join(example.program for example in commands())
+    assert [file.name for file in folder.iterdir() if file.name not in used] == []
+    assert len(commands()) >= 8
+
+
+def test_the_page_lists_every_kind_with_its_keys() -> None:
+    rows = re.findall(r"^\| `(.+?)` \| (.+?) \|", PAGE.read_text(encoding="utf-8"), re.M)
+    listed = {kind: set(re.findall(r"`(\w+)`", keys)) for kind, keys in rows}
+    families = gamefile.FAMILIES.values()
+    models = {kind: [model] for kind, model in gamefile.KINDS.items()} | {"bound": [*families]}
+    assert listed == {
+        kind: {key for model in of_kind for key in model.model_fields} - {"kind"}
+        for kind, of_kind in models.items()
+    }
+
+
+def test_the_page_lists_every_family_latency_and_topology() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    names = [*gamefile.FAMILIES, *gamefile.TopologyFile.model_fields]
+    assert [name for name in names if f"`{name}`" not in text] == []
+    assert [name for name in gamefile.LatencyFile.model_fields if f"`{{{name}: " not in text] == []

@@ -1,0 +1,19 @@
+"""Draw one figure of the theory."""
+
+from pathlib import Path
+
+from anarchy.artefact.theory import coupled, parallel_queues, placement, plateau, saturation
+from anarchy.files import read_rows
+from anarchy.jobs import job_log
+
+FIGURES = {
+    "parallel-queues": parallel_queues.plot,
+    "saturation": saturation.plot,
+    "plateau": plateau.plot,
+    "placement": placement.plot,
+    "coupled": coupled.plot,
+}
+
+with job_log(snakemake.log[0]):
+    plot = FIGURES[snakemake.wildcards.curve]
+    plot(read_rows(snakemake.input.rows), Path(snakemake.output.pdf).with_suffix(""))
