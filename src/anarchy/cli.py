@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anarchy.errors import InputError
+from anarchy.simulate_command import add_simulate
 
 MAX_ROWS = 20
 """Most entries of a list of profiles or splits that a table shows; JSON has them all."""
@@ -24,10 +25,29 @@ Saved as game.yaml, `anarchy solve game.yaml` answers
   {"equilibrium_flow": ["5/2", "0"], "optimum_flow": ["7/3", "1/6"],
    "equilibrium_cost": "5/3", "optimum_cost": "8/5", "price_of_anarchy": "25/24"}
 
-Selfish requests all take the fast server and wait 25/24 of what they could. Numbers are
-exact: write 2, 0.1 (one tenth) or "5/2"; rational results come back as such strings,
-irrational ones as floats, infinity as "inf". A ratio that would mean nothing is null, and
-"reason" says why.
+Selfish requests all take the fast server and wait 25/24 of what they could.
+
+example: 200 requests choose one of two workers, whose cost per request grows with load; the
+second must prefill the prompt again, which costs each request 10 more
+
+  kind: congestion
+  latency:
+    cached: {polynomial: [0, 1]}        # c0 + c1 x + ... at load x; or {mm1: 4}, {table: [1, 3]}
+    cold: {polynomial: [0, "1/2"]}
+  players:
+    - count: 200                        # as many players with the same strategies; default 1
+      strategies:
+        - {resources: [cached]}
+        - {resources: [cold], offset: 10}
+
+Its "price_of_anarchy" is "29327/29300". Small games are enumerated. Larger ones are solved as
+exactly if all players are alike and use one worker each, as here; if each has offsets of its
+own, the optimum is exact and the rest are bounds: "exact" is then false, and "bounds" says on
+which side each number lies.
+
+Numbers are exact: write 2, 0.1 (one tenth) or "5/2"; rational results come back as such
+strings, irrational ones as floats, infinity as "inf". A ratio that would mean nothing is null,
+and "reason" says why.
 """
 
 
@@ -70,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
     solve = commands.add_parser(
         "solve",
-        help="solve one game exactly: equilibria, optimum, price of anarchy",
+        help="solve one game: equilibria, optimum, price of anarchy",
         description="Solve the game in a YAML or JSON file and print one JSON object.\n"
         "Kinds: congestion, caching, parallel-queues, allocation, bound, closed-network.",
         epilog=SOLVE_EXAMPLE,
@@ -83,7 +103,16 @@ def _parser() -> argparse.ArgumentParser:
         default="json",
         help="one JSON object (default), or a table to read",
     )
+    solve.add_argument(
+        "--method",
+        choices=("auto", "enumeration", "bounds"),
+        default="auto",
+        help="for congestion and caching: whatever suits the size (default), all profiles one by "
+        "one, or bounds",
+    )
     solve.set_defaults(run=_solve)
+
+    add_simulate(commands)
 
     schema = commands.add_parser(
         "schema",
@@ -143,7 +172,7 @@ def _list(_: argparse.Namespace) -> int:
 def _solve(options: argparse.Namespace) -> int:
     from anarchy.games.solving import solve_file
 
-    result = solve_file(options.file)
+    result = solve_file(options.file, options.method)
     if options.format == "json":
         print(json.dumps(result, ensure_ascii=False, allow_nan=False))
         return 0

@@ -63,11 +63,15 @@ class Topology(Model):
 class Prefill(Model):
     """Batching of a prefill worker: a step takes queued prompts in order while both limits hold.
 
-    A prompt with more uncached tokens than `batch_tokens` is a step of its own.
+    A prompt with more uncached tokens than `batch_tokens` is a step of its own, unless it is
+    chunked.
     """
 
     batch_requests: Count = Field(1, description="most prompts in one step; 1 is serial prefill")
     batch_tokens: Count = Field(8192, description="most uncached tokens in one step")
+    chunked: bool = Field(
+        False, description="whether a prompt is split over steps, so that each of them is full"
+    )
 
 
 class Decode(Model):
@@ -84,6 +88,27 @@ class PrefixCache(Model):
     capacity_tokens: Count = Field(2_097_152, description="tokens that one worker can keep")
 
 
+class Memory(Model):
+    """What limits the KV cache that running requests hold."""
+
+    paged: bool = Field(
+        False,
+        description="whether requests hold blocks of cache.capacity_tokens beside the prefixes "
+        "cached there; a request waits until its prompt has room, and a hand-off until decode "
+        "has; if not, only cached prefixes take memory",
+    )
+    visible: Literal["scheduled", "step-end"] = Field(
+        "step-end",
+        description="paged: when other prompts find a block, as soon as a step is to compute it "
+        "or when that step has ended",
+    )
+    preempt: Literal["last", "first", "never"] = Field(
+        "last",
+        description="paged: which running request starts anew when no block is left, the last or "
+        "the first admitted; never admits a request only if all its output has room too",
+    )
+
+
 class Handoff(Model):
     """The way of the KV cache from prefill to decode: overhead + bytes / bandwidth, unshared."""
 
@@ -97,10 +122,17 @@ class Engine(Model):
     prefill: Prefill = Prefill()
     decode: Decode = Decode()
     cache: PrefixCache = PrefixCache()
+    memory: Memory = Memory()
     handoff: Handoff = Handoff()
     first_token: Literal["prefill", "handoff", "decode-step"] = Field(
         "handoff", description="the event that ends TTFT"
     )
+
+    @model_validator(mode="after")
+    def _chunks_need_blocks(self) -> Self:
+        if self.prefill.chunked and not self.memory.paged:
+            raise ValueError("'prefill.chunked' needs 'memory.paged': true")
+        return self
 
 
 class Router(Model):
@@ -109,6 +141,12 @@ class Router(Model):
     policy: str = Field("kv", description="a registered policy: see `anarchy list`")
     temperature: NonNegative = Field(0.0, description="tau; 0 takes the cheapest worker")
     overlap_weight: NonNegative = Field(1.0, description="omega, the weight of uncached blocks")
+    overlap_credit: NonNegative = Field(
+        1.0, description="kv-1.6: how many uncached blocks one cached block makes up for"
+    )
+    request_weight: NonNegative = Field(
+        0.0, description="kv-1.6: blocks that each active request counts for"
+    )
     decode_overlap: bool = Field(
         False, description="whether the decode leg sees the overlap too; Dynamo forces it off"
     )
@@ -500,9 +538,9 @@ def load_settings(base: Path, overlay: Path | None = None) -> Settings:
     return validate_layers(Settings, files)
 
 
-def load_scenario(folder: Path, name: str) -> Scenario:
-    """Read a scenario with everything it `extends`."""
-    return validate_layers(Scenario, _scenario_files(folder, name))
+def load_scenario(folder: Path, name: str, library: Path | None = None) -> Scenario:
+    """Read a scenario with everything it `extends`, from its folder or else from `library`."""
+    return validate_layers(Scenario, _scenario_files(folder, name, library))
 
 
 def validate_layers(model: type[M], files: Sequence[tuple[Path, Mapping[str, Any]]]) -> M:
@@ -519,10 +557,12 @@ def validate_layers(model: type[M], files: Sequence[tuple[Path, Mapping[str, Any
 
 
 def _scenario_files(
-    folder: Path, name: str, seen: tuple[str, ...] = ()
+    folder: Path, name: str, library: Path | None = None, seen: tuple[str, ...] = ()
 ) -> list[tuple[Path, dict[str, Any]]]:
     """The files that make up a scenario, the most general first, without their `extends`."""
     path = folder / f"{name}.yaml"
+    if library is not None and seen and not path.is_file():
+        folder, path = library, library / f"{name}.yaml"
     if not path.is_file():
         known = [p.stem for p in folder.glob("*.yaml")]
         raise InputError(f"{path}: unknown scenario '{name}'; {suggest(name, known)}")
@@ -530,7 +570,9 @@ def _scenario_files(
         raise InputError(f"{path}: extends itself through {' -> '.join([*seen, name])}")
     data = read_yaml(path)
     parent = data.pop("extends", None)
-    general = [] if parent is None else _scenario_files(folder, str(parent), (*seen, name))
+    if parent is None:
+        return [(path, data)]
+    general = _scenario_files(folder, str(parent), library, (*seen, name))
     return [*general, (path, data)]
 
 

@@ -44,11 +44,18 @@ class TraceData:
 
 
 def load_trace(path: Path) -> TraceData:
-    """Read a trace whose format its suffix tells: .jsonl is Mooncake's, .csv is Azure's."""
+    """Read a trace: .jsonl is Mooncake's format, .csv is Azure's; else its first line tells."""
     formats: dict[str, Format] = {".jsonl": "mooncake", ".csv": "azure"}
-    if path.suffix not in formats:
+    format = formats.get(path.suffix) or _format_of(read_bytes(path))
+    if format is None:
         raise InputError(f"{path}: unknown trace format; allowed: {', '.join(formats)}")
-    return read_trace(path, formats[path.suffix])
+    return read_trace(path, format)
+
+
+def _format_of(content: bytes) -> Format | None:
+    if content.startswith(b"{"):
+        return "mooncake"
+    return "azure" if content.startswith(AZURE_HEADER.encode()) else None
 
 
 def read_trace(path: Path, format: Format, sha256: str | None = None) -> TraceData:

@@ -15,7 +15,8 @@ from anarchy.serving.latency import Latency, LatencyTable, latency_sources, load
 from anarchy.serving.latency_table import load_table
 
 FOLDER = ROOT / LATENCY
-NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+FIXED = "fixed-100ms-8ms"
+NAMES = sorted({path.stem for path in FOLDER.glob("*.json")} - {FIXED})
 B200 = "llama31-70b-fp8-tp4-b200-trtllm"
 SCALED = "nemotron4-340b-fp8-tp8-b200-trtllm"
 
@@ -148,6 +149,13 @@ def test_steps_beyond_counts_what_beyond_says(batch, context, steps):
     latency = Latency(LatencyTable.model_validate(TABLE))
     expected = sum(latency.beyond(batch, context + k) for k in range(steps))
     assert latency.steps_beyond(batch, context, steps) == expected
+
+
+def test_fixed_times_do_not_depend_on_the_work():
+    latency = load_latency(FOLDER, FIXED)
+    assert {latency.prefill(tokens) for tokens in (0, 1, 100, 8192, 999_999)} == {0.1}
+    assert {latency.itl(batch, x) for batch in (1, 5, 256) for x in (0, 10**5)} == {0.008}
+    assert latency.extrapolated == 0
 
 
 # ----------------------------------------------------------- properties of every table

@@ -12,6 +12,7 @@ from anarchy.config import Router
 from anarchy.errors import InputError
 from anarchy.serving.router import (
     KvRouter,
+    KvRouter16,
     RoundRobin,
     View,
     get_policy,
@@ -47,6 +48,15 @@ def test_decode_cost_ignores_overlap_unless_told() -> None:
     assert KvRouter(Router(overlap_weight=5.0)).costs(view()) == [14.0, 12.0, 16.0]
     seen = KvRouter(Router(overlap_weight=5.0, decode_overlap=True)).costs(view())
     assert seen == [34.0, 22.0, 16.0]
+
+
+def test_the_cost_of_version_1_6_is_clamped_and_counts_requests() -> None:
+    # Blocks to compute: 4, 2 + 4, 4; credit 3 a block: 0, 6, 12.
+    policy = KvRouter16(Router(overlap_weight=2.0, overlap_credit=3.0, request_weight=0.5))
+    assert policy.costs(view("prefill")) == [8.0 + 1.5, 0.0 + 1.0, 0.0 + 1.5]
+    # Nothing of a prompt is computed in decode: blocks there, its own, and requests.
+    assert policy.costs(view()) == [15.5, 13.0, 17.5]
+    assert KvRouter16(Router()).costs(view("prefill")) == KvRouter(Router()).costs(view("prefill"))
 
 
 def test_argmin_takes_the_cheapest() -> None:

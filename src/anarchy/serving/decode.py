@@ -12,7 +12,7 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 
 from anarchy.serving.clock import BOUNDARY, Clock, Happening
-from anarchy.serving.latency import Latency
+from anarchy.serving.latency import Latency, Line
 from anarchy.serving.request import Request
 
 
@@ -119,11 +119,7 @@ class DecodeWorker(Happening):
         batch = self._batch
         if batch:
             steps = ends[0][0] - made
-            line = self._latency.itl_line(batch)
-            start, value, slope = line
-            if slope and self._context + batch * steps <= batch * start:
-                line = (start, value, 0.0)  # below the sloped part until the next end
-            self._line = line
+            self._line = self._line_for(steps)
             self._schedule(now + self._duration(steps), steps)
             if self._first_token_is_step:
                 for request in joined:
@@ -155,6 +151,15 @@ class DecodeWorker(Happening):
             self.extrapolated += self._latency.steps_beyond(batch, self._context / batch, steps)
         self._steps += steps
         self._context += batch * steps
+
+    def _line_for(self, steps: int) -> Line:
+        """The ITL of this batch over the next `steps` steps."""
+        batch = self._batch
+        line = self._latency.itl_line(batch)
+        start, value, slope = line
+        if slope and self._context + batch * steps <= batch * start:
+            return (start, value, 0.0)  # below the sloped part until the next end
+        return line
 
     def _duration(self, steps: int) -> float:
         """Seconds that the next `steps` steps of this batch take, in closed form."""

@@ -7,27 +7,39 @@ hashes and least-recently-used eviction; the bitmask is ours.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 
-class PrefixCaches:
-    """Block caches of `workers` workers, `capacity` blocks each.
+class PrefixIndex:
+    """Which of `workers` workers hold which blocks, as a router hears of it.
 
     A block is named by an integer that stands for the whole prefix up to its end, so holding a
-    block says nothing of its predecessors: eviction takes tails before heads and an overlap
-    stops at the first block that is missing.
+    block says nothing of its predecessors: an overlap stops at the first block that is missing.
     """
 
-    def __init__(self, workers: int, capacity: int) -> None:
+    def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.capacity = capacity
         self._everyone = (1 << workers) - 1
         self._holders: dict[int, int] = {}
-        # A dict keeps insertion order: the first key is the least recently used block.
-        self._recency: list[dict[int, None]] = [{} for _ in range(workers)]
+        self._sizes = [0] * workers
 
     def sizes(self) -> list[int]:
         """Blocks held by each worker."""
-        return [len(recency) for recency in self._recency]
+        return self._sizes
+
+    def store(self, worker: int, block: int) -> None:
+        """A worker has a block that it did not have."""
+        self._holders[block] = self._holders.get(block, 0) | 1 << worker
+        self._sizes[worker] += 1
+
+    def remove(self, worker: int, block: int) -> None:
+        """A worker no longer has a block."""
+        rest = self._holders[block] & ~(1 << worker)
+        if rest:
+            self._holders[block] = rest
+        else:
+            del self._holders[block]
+        self._sizes[worker] -= 1
 
     def overlaps(self, blocks: Sequence[int]) -> list[int]:
         """The number of leading blocks of the prompt that each worker holds."""
@@ -45,6 +57,27 @@ class PrefixCaches:
             depth += 1
         _assign(depths, mask, depth)
         return depths
+
+    def overlap(self, worker: int, blocks: Sequence[int]) -> int:
+        """The number of leading blocks that one worker holds."""
+        return self.overlaps(blocks)[worker]
+
+
+class PrefixCaches(PrefixIndex):
+    """Block caches of `workers` workers, `capacity` blocks each, apart from running requests.
+
+    Eviction takes tails before heads.
+    """
+
+    def __init__(self, workers: int, capacity: int) -> None:
+        super().__init__(workers)
+        self.capacity = capacity
+        # A dict keeps insertion order: the first key is the least recently used block.
+        self._recency: list[dict[int, None]] = [{} for _ in range(workers)]
+
+    def sizes(self) -> list[int]:
+        """Blocks held by each worker."""
+        return [len(recency) for recency in self._recency]
 
     def overlap(self, worker: int, blocks: Sequence[int]) -> int:
         """The number of leading blocks that one worker holds."""
@@ -69,8 +102,8 @@ class PrefixCaches:
             else:
                 holders[block] = holders.get(block, 0) | bit
             held[block] = None
-        while len(held) > self.capacity:
-            oldest = next(iter(held))
+        # All at once, because each look from the start passes the deleted ones again.
+        for oldest in list(islice(held, max(0, len(held) - self.capacity))):
             del held[oldest]
             rest = holders[oldest] & ~bit
             if rest:

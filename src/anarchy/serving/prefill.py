@@ -115,11 +115,10 @@ class PrefillWorker(Happening):
             room -= 1
         self._running = True
         self.started = now
-        self.duration = self.step_work = self._latency.prefill(total)
-        count = len(batch)
-        full = min(self._limits.batch_requests, budget * count // total)
-        if count < full:
-            self.step_work = count / full * self._latency.prefill(total * full // count)
+        self.duration = self._latency.prefill(total)
+        self.step_work = full_step_work(
+            self._latency, self._limits, total, len(batch), self.duration
+        )
         self.callbacks = self._handlers
         self._clock.at(now + self.duration, self)
 
@@ -138,3 +137,13 @@ class PrefillWorker(Happening):
             self._start_step()
         for request in finished:
             self._finish(request)
+
+
+def full_step_work(
+    latency: Latency, limits: Prefill, tokens: int, prompts: int, duration: float
+) -> float:
+    """Seconds that a step's tokens would have taken as a part of a full step."""
+    full = min(limits.batch_requests, limits.batch_tokens * prompts // tokens)
+    if prompts < full:
+        return prompts / full * latency.prefill(tokens * full // prompts)
+    return duration

@@ -1,5 +1,8 @@
 """One request on its way through the system; it is its own event."""
 
+from collections.abc import Sequence
+
+from anarchy.serving.blockpool import Block
 from anarchy.serving.clock import Happening
 
 
@@ -12,6 +15,7 @@ class Request(Happening):
         "cached_tokens",
         "client",
         "completion",
+        "computed",
         "decode_active",
         "decode_cost",
         "decode_start",
@@ -19,7 +23,11 @@ class Request(Happening):
         "done",
         "first_token",
         "footprint",
+        "generated",
+        "held",
         "input_tokens",
+        "joined",
+        "order",
         "output_tokens",
         "prefill_cost",
         "prefill_end",
@@ -28,24 +36,33 @@ class Request(Happening):
         "promised",
         "prompt",
         "routed",
+        "source",
+        "turn",
     )
 
     arrival: float
+    computed: int  # tokens whose KV the worker has, while it computes or recomputes them
     decode_start: float
     decode_worker: int
     done: float
     first_token: float
+    generated: int  # output tokens when the request joined its decode batch
+    held: list[Block]  # blocks that it holds on its decode worker, but for those grown since
+    joined: int  # the worker's steps when the request joined its decode batch
+    order: int  # in which it became one of the worker's running requests
     prefill_end: float
     prefill_start: float
     prefill_worker: int
     routed: float
+    source: list[Block]  # blocks that it holds on its prefill worker
+    turn: int  # in which it was sent to its decode worker
 
     def __init__(
         self,
         prompt: int,
         input_tokens: int,
         output_tokens: int,
-        blocks: tuple[int, ...],
+        blocks: Sequence[int],
         footprint: int,
         client: int = -1,
     ) -> None:

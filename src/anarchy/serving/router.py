@@ -189,6 +189,30 @@ class KvRouter(Policy):
         ]
 
 
+@register("kv-1.6")
+class KvRouter16(Policy):
+    """Dynamo's cost of version 1.6.
+
+    omega * max(0, queued and own prompt blocks - credit * cached ones) + active blocks +
+    weight of a request * active requests. As in `kv`, the prefill leg does not track active blocks
+    and the decode leg counts those alone, unless `decode_overlap` says otherwise.
+    """
+
+    def costs(self, view: View) -> list[float]:
+        parameters = self.parameters
+        omega, credit = parameters.overlap_weight, parameters.overlap_credit
+        each = parameters.request_weight
+        prefill = view.leg == "prefill"
+        if not prefill and not parameters.decode_overlap:
+            omega = 0.0
+        found = []
+        for worker, active in enumerate(view.active):
+            raw = view.queued_tokens[worker] / view.block_tokens + view.footprint
+            cost = omega * max(0.0, raw - credit * view.overlaps[worker]) + each * active
+            found.append(cost if prefill else cost + view.active_blocks[worker] + view.footprint)
+        return found
+
+
 @register("round-robin")
 class RoundRobin(Policy):
     """Workers in turn, whatever their load; it looks at no cost, so it reports zeros."""

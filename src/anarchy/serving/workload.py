@@ -34,6 +34,7 @@ class Workload(ABC):
 
     extent: Extent
     block_tokens: int
+    largest: tuple[int, int]  # prompt and output tokens of the request that takes most memory
 
     def __init__(self, clock: Clock, submit: Callable[[Request], None]) -> None:
         self.clock = clock
@@ -97,6 +98,7 @@ class ClosedLoopWorkload(Workload):
         assert isinstance(workload, ClosedLoop)
         self._templates = Templates(workload, scenario.engine.cache)
         self.block_tokens = scenario.engine.cache.block_tokens
+        self.largest = (workload.input_tokens, workload.output_tokens)
         self.extent = Extent(round(warmup_cycles * workload.clients), requests)
         self._starts = generators["starts"].uniform(0.0, unloaded_cycle, workload.clients)
         self._thinks = exponentials(generators["think"], workload.think_time)
@@ -133,6 +135,7 @@ class PoissonWorkload(Workload):
         assert isinstance(workload, Poisson)
         self._templates = Templates(workload, scenario.engine.cache)
         self.block_tokens = scenario.engine.cache.block_tokens
+        self.largest = (workload.input_tokens, workload.output_tokens)
         self.extent = Extent(warmup_requests, requests)
         self._gaps = exponentials(generators["arrivals"], 1.0 / workload.rate)
         self._prompts = integers(generators["prompts"], workload.templates)
@@ -176,6 +179,7 @@ class TraceWorkload(Workload):
         self._inputs = trace.input_tokens[:rows].tolist()
         self._outputs = trace.output_tokens[:rows].tolist()
         self._blocks: Sequence[tuple[int, ...]] = trace.blocks
+        self.largest = max(zip(self._inputs, self._outputs, strict=True), key=sum)
         self._row = 0
         self._handlers = (self._next,)
 

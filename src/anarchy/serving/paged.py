@@ -1,0 +1,162 @@
+"""The serving system with paged memory: requests and cached prefixes share a worker's blocks.
+
+It differs from the plain one in the way from prefill to decode. The decode worker is chosen when
+the prompt is computed; it reserves room for the prompt between two of its steps, then the KV is
+transferred, and the request joins the batch after that. Until then the prompt holds its blocks on
+the prefill worker.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from anarchy.errors import InputError
+from anarchy.serving.blockpool import BlockNames, BlockPool
+from anarchy.serving.instant import SETTLE_ARRIVALS, TRANSFER_END, Instant, on_grid, step_end
+from anarchy.serving.kvcache import PrefixIndex
+from anarchy.serving.paged_decode import PagedDecodeWorker
+from anarchy.serving.paged_prefill import PagedPrefillWorker
+from anarchy.serving.request import Request
+from anarchy.serving.system import System
+
+PREFILL, DECODE = 0, 1
+"""The pools, in the order in which their workers begin steps."""
+
+
+class PagedSystem(System):
+    """One run of a scenario with `engine.memory.paged`."""
+
+    def _make_workers(self) -> None:
+        scenario = self._scenario
+        engine, topology = scenario.engine, scenario.topology
+        size = engine.cache.block_tokens
+        source = self._workload.block_tokens
+        if source % size:
+            raise InputError(
+                f"engine.cache.block_tokens: {size} does not divide the {source} tokens of a block "
+                "of the trace"
+            )
+        blocks = engine.cache.capacity_tokens // size
+        self._check_room(blocks)
+        self._block_tokens = size
+        self._names = BlockNames(source, size)
+        self._instant = Instant(self.clock)
+        self._transferred = (self._transfer_ended,)
+        routed = engine.cache.enabled and scenario.router.policy != "round-robin"
+        seen_by_decode = routed and scenario.router.decode_overlap
+        self._prefill_caches = PrefixIndex(topology.prefill) if routed else None
+        self._decode_caches = PrefixIndex(topology.decode) if seen_by_decode else None
+        self._prefill = []
+        for index in range(topology.prefill):
+            pool, step_ended = _watched(blocks, index, self._prefill_caches)
+            self._prefill.append(
+                PagedPrefillWorker(
+                    index,
+                    self.clock,
+                    engine.prefill,
+                    engine.memory,
+                    self._latency,
+                    pool,
+                    size,
+                    engine.cache.enabled,
+                    self._queued_tokens,
+                    partial(self._instant.ready, PREFILL, index),
+                    partial(self._instant.later, self._prefilled),
+                    step_ended,
+                    step_end(PREFILL, index),
+                )
+            )
+        self._decode = []
+        for index in range(topology.decode):
+            pool, step_ended = _watched(blocks, index, self._decode_caches)
+            self._decode.append(
+                PagedDecodeWorker(
+                    self.clock,
+                    engine,
+                    self._latency,
+                    pool,
+                    self._names,
+                    size,
+                    self._done,
+                    partial(self._instant.ready, DECODE, index),
+                    partial(self._instant.later, self._transfer),
+                    partial(self._instant.later, self._release),
+                    step_ended,
+                    step_end(DECODE, index),
+                )
+            )
+        self._instant.add_pool(self._prefill)
+        self._instant.add_pool(self._decode)
+
+    def _first_token_column(self) -> str:
+        return "prefill_end" if self._scenario.engine.first_token == "prefill" else "first_token"
+
+    def _check_room(self, blocks: int) -> None:
+        """A request that no worker can ever hold would wait for ever."""
+        size = self._scenario.engine.cache.block_tokens
+        prompt, output = self._workload.largest
+        needed = -(-(prompt + output) // size)
+        if needed > blocks:
+            raise InputError(
+                f"engine.cache.capacity_tokens: a request of {prompt} prompt and {output} output "
+                f"tokens needs {needed} blocks of {size}, a worker has {blocks}"
+            )
+
+    def _arrive(self, request: Request) -> None:
+        self._instant.later(self._place, request, SETTLE_ARRIVALS)
+
+    def _place(self, request: Request) -> None:
+        request.blocks = self._names.names(request.blocks, request.input_tokens)
+        request.footprint = -(-request.input_tokens // self._block_tokens)
+        self._route_prefill(request)
+
+    def _prefilled(self, request: Request) -> None:
+        if len(self._prefill) > 1:
+            self._prefill_active[request.prefill_worker] -= 1
+        self._route_decode(request)
+
+    def _send_to_decode(self, request: Request, _: PrefixIndex | None) -> None:
+        self._decode[request.decode_worker].reserve(request)
+
+    def _transfer(self, request: Request) -> None:
+        delay = self._handoff_time(request.input_tokens)
+        if delay > 0:
+            request.callbacks = self._transferred
+            self.clock.at(on_grid(self.clock.now + delay), request, TRANSFER_END)
+        else:
+            self._activate(request)
+
+    def _transfer_ended(self, request: Request) -> None:
+        self._instant.later(self._activate, request)
+
+    def _activate(self, request: Request) -> None:
+        self._decode[request.decode_worker].activate(request)
+
+    def _release(self, request: Request) -> None:
+        if self._scenario.engine.first_token == "handoff":
+            request.first_token = self.clock.now
+        self._prefill[request.prefill_worker].release(request)
+
+
+def _watched(
+    blocks: int, worker: int, index: PrefixIndex | None
+) -> tuple[BlockPool, Callable[[], None]]:
+    """A worker's pool and what to call at the end of its steps: then the router hears of it."""
+    if index is None:
+        return BlockPool(blocks), _nothing
+    news: list[tuple[Callable[[int, int], None], int]] = []
+
+    def tell() -> None:
+        for change, name in news:
+            change(worker, name)
+        news.clear()
+
+    pool = BlockPool(
+        blocks,
+        lambda name: news.append((index.store, name)),
+        lambda name: news.append((index.remove, name)),
+    )
+    return pool, tell
+
+
+def _nothing() -> None:
+    pass
