@@ -17,11 +17,16 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table as Printed
 
-from anarchy.games import assignment, congestion, dynamics
+from anarchy.games import assignment, caching, congestion, dynamics, topology
+from anarchy.games.caching import CachingGame
 from anarchy.games.congestion import CongestionGame, Strategy
 from anarchy.games.latency import MM1, Latency, Polynomial, Table
+from anarchy.games.report import Method
 
 SEED = 1
+
+FIVE_OBJECTS = [[5, 4, 3, 2, 1]] * 200
+ISLANDS = topology.clusters(10, 20, 0, 9)
 
 Timed = Callable[[], object]
 
@@ -43,7 +48,7 @@ def routing(players: int, workers: list[Latency], overlap: bool = False) -> Cong
     )
 
 
-def solved(game: CongestionGame, method: congestion.Method = "auto") -> Timed:
+def solved(game: CongestionGame, method: Method = "auto") -> Timed:
     """The whole solution of a game."""
     return lambda: congestion.solve(game, method)
 
@@ -85,6 +90,21 @@ def responded(players: int, workers: int) -> Timed:
     return lambda: dynamics.best_responses(game, [0] * players)
 
 
+def placed(game: CachingGame, method: Method = "bounds") -> Timed:
+    """The whole solution of a placement game."""
+    return lambda: caching.solve(game, method)
+
+
+def grid(*, demand: object = 1, capacity: int | None = None) -> CachingGame:
+    """200 caches on a grid."""
+    return CachingGame.of(topology.grid(10, 20), 4, demand, capacity=capacity)
+
+
+def line(nodes: int) -> CachingGame:
+    """Caches on a line, with a price for recomputing."""
+    return CachingGame.of(topology.line(nodes), "33/2", "3/2", 40)
+
+
 ROWS: list[tuple[str, float, Callable[[], Timed]]] = [
     ("enumeration 16 players x 2", 2, lambda: solved(routing(16, rising(2)), "enumeration")),
     ("enumeration 16 x 2, offsets", 2, lambda: solved(routing(16, rising(2), True), "enumeration")),
@@ -95,6 +115,15 @@ ROWS: list[tuple[str, float, Callable[[], Timed]]] = [
     ("assignment 2000 requests x 8", 2, lambda: assigned(2000, 8)),
     ("best responses 2000 x 8", 2, lambda: responded(2000, 8)),
     ("bounds 2000 x 8", 10, lambda: solved(routing(2000, rising(8), True))),
+    ("caches, grid 10x20", 10, lambda: placed(grid())),
+    (
+        "caches, grid, 5 objects",
+        10,
+        lambda: placed(grid(demand=[[5, 4, 3, 2, 1]] * 200, capacity=2)),
+    ),
+    ("caches, islands 10x20", 10, lambda: placed(CachingGame.of(ISLANDS, 10))),
+    ("caches, line 200", 10, lambda: placed(line(200))),
+    ("caches, line 400, exact", 5, lambda: placed(line(400), "auto")),
 ]
 
 

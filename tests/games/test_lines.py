@@ -84,7 +84,7 @@ def line_games(draw: st.DrawFn) -> CachingGame:
     )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(line_games())
 def test_uneven_lines_agree_with_enumeration(game: CachingGame) -> None:
     assert_same(game)

@@ -12,7 +12,7 @@ from anarchy.games.placement_dynamics import is_equilibrium
 from tests.games.caching_games import caching_games
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(caching_games(bits=7))
 def test_bounds_enclose_what_enumeration_finds(game: CachingGame) -> None:
     every, bound = caching.solve(game, "enumeration"), caching.solve(game, "bounds")

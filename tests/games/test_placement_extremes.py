@@ -16,7 +16,7 @@ def social(game: CachingGame, placement: Placement) -> Extended:
     return costs.value(costs.social(copies_of(placement, game.objects)))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(caching_games(bits=8, limited=False))
 def test_extremes_are_those_of_enumeration(game: CachingGame) -> None:
     every = solve_by_exhaustion(game)

@@ -17,7 +17,7 @@ from anarchy.games.placement_optimum import optimum
 from tests.games.caching_games import amounts, caching_games
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(caching_games(bits=8))
 def test_optimum_is_that_of_enumeration(game: CachingGame) -> None:
     certificate = optimum(game)

@@ -10,7 +10,6 @@ Source: the basic game and the capacitated and demand variants of Chun et al. (P
 import math
 from fractions import Fraction
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +26,9 @@ from anarchy.games.enumeration import (
     solve_by_enumeration,
 )
 from anarchy.games.placement import CachingGame, Objects
-from anarchy.games.report import EquilibriumReport
+from anarchy.games.report import EquilibriumReport, Method
 
-__all__ = ["CachingGame", "Method", "Objects", "solve", "solve_by_exhaustion"]
-
-Method = Literal["auto", "enumeration", "bounds"]
+__all__ = ["CachingGame", "Objects", "solve", "solve_by_exhaustion"]
 
 
 def solve(game: CachingGame, method: Method = "auto") -> EquilibriumReport:

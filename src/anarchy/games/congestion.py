@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +32,12 @@ from anarchy.games.enumeration import (
 )
 from anarchy.games.latency import Latency
 from anarchy.games.rational import Extended, rational
-from anarchy.games.report import EquilibriumReport
+from anarchy.games.report import EquilibriumReport, Method
 
 _SCALABLE = (
     "; larger games need one resource per strategy and no colocation: identical players are "
     "solved by counting, offsets of each player get bounds by assignment and best response"
 )
-
-Method = Literal["auto", "enumeration", "bounds"]
 
 
 @dataclass(frozen=True)

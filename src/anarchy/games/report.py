@@ -1,12 +1,16 @@
 """What a solver of a finite game reports."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from anarchy.games.rational import Extended
 
 MAX_LISTED = 1000
 """Most equilibria that are listed where a game can have very many."""
+
+
+Method = Literal["auto", "enumeration", "bounds"]
+"""How a finite game is solved: as its size allows, profile by profile, or by bounds alone."""
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from anarchy.errors import InputError
 from anarchy.games import gamefile, topology
 from anarchy.games.gamefile import GameFile
 from anarchy.games.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.rational import exact_text
-from anarchy.games.report import MAX_LISTED, EquilibriumReport
+from anarchy.games.report import MAX_LISTED, EquilibriumReport, Method
 
 Result = dict[str, Any]
-Method = Literal["auto", "enumeration", "bounds"]
 
 
 _SOCIAL = (
