@@ -187,7 +187,7 @@ def scenario_table(scenarios: Mapping[str, Scenario]) -> str:
     ]
     columns = [
         Column("scenario"),
-        Column("model", "p", 0.22),
+        Column("model", "p", 0.2),
         Column("GPUs"),
         Column("per worker", "r"),
         Column("topology"),
