@@ -1,6 +1,7 @@
 """Waiting times in closed form, each against a second method that does not use it."""
 
 import math
+from collections.abc import Iterator
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -61,7 +62,7 @@ def test_tails_fall(load: float, time: float, more: float) -> None:
 def test_the_mean_is_the_area_under_the_tail(tail, mean, load: float) -> None:  # type: ignore[no-untyped-def]
     end = waiting.quantile(lambda t: tail(load, t), 1 - 1e-7)
     # A tail may jump at whole services, which are points of the grid.
-    step = 1 / 64
+    step = 1 / 32
     middles = np.arange(0, end, step) + step / 2
     area = step * sum(tail(load, float(t)) for t in middles)
     assert area == pytest.approx(mean(load), rel=1e-4)
@@ -99,7 +100,7 @@ def test_mmc_where_both_stages_have_one_rate(servers: int) -> None:
     """c (1 - rho) = 1 divides by zero in the general formula; its neighbours say the same."""
     load = 1 - 1 / servers
     for time in (0.5, 3.0, 10.0):
-        around = [waiting.mmc_tail(load + shift, servers, time) for shift in (-1e-4, 1e-4)]
+        around = [waiting.mmc_tail(load + shift, servers, time) for shift in (-1e-5, 1e-5)]
         assert waiting.mmc_tail(load, servers, time) == pytest.approx(np.mean(around), rel=1e-6)
 
 
@@ -123,64 +124,60 @@ def test_processor_sharing_against_its_balance_equations(load: float) -> None:
     generator = np.zeros((len(states), len(states)))
     for (i, j), k in index.items():
         total = i + j
-        moves = [((i + 1, j), load)]
+        steps = [((i + 1, j), load)]
         if total:
-            moves += [((i - 1, j + 1), 2 * i / total), ((i, j - 1), 2 * j / total)]
-        for target, rate in moves:
+            steps += [((i - 1, j + 1), 2 * i / total), ((i, j - 1), 2 * j / total)]
+        for target, rate in steps:
             if rate and target in index:
                 generator[k, index[target]] += rate
                 generator[k, k] -= rate
-    equations = generator.T.copy()
-    equations[0] = 1.0
-    law = np.linalg.solve(equations, np.eye(len(states))[0])
+    law = stationary(generator)
     present = sum(p * (i + j) for p, (i, j) in zip(law, states, strict=True))
     assert present / load == pytest.approx(waiting.ps_mean(load), rel=1e-3)
 
 
-def two_choice_chain(load: float, servers: int, size: int) -> float:
-    """Mean sojourn of the shortest of two random queues, by the balance equations."""
-    states: dict[tuple[int, ...], int] = {(0,) * servers: 0}
-    rows: list[dict[tuple[int, ...], float]] = []
-    for state in iter_states(states, rows, load, servers, size):
-        del state
-    generator = np.zeros((len(states), len(states)))
-    for k, row in enumerate(rows):
-        for target, rate in row.items():
-            generator[k, states[target]] += rate
-            generator[k, k] -= rate
-    equations = generator.T.copy()
-    equations[0] = 1.0
-    law = np.linalg.solve(equations, np.eye(len(states))[0])
-    present = sum(p * sum(state) for p, state in zip(law, states, strict=True))
+State = tuple[int, ...]
+
+
+def two_choice_chain(load: float, servers: int, longest: int) -> float:
+    """Mean sojourn of the shorter of two random queues, by the balance equations."""
+    numbers: dict[State, int] = {(0,) * servers: 0}
+    reached = list(numbers)
+    rates: list[tuple[int, State, float]] = []
+    for k, state in enumerate(reached):  # grows while it is read: breadth first
+        for target, rate in moves(state, load, longest):
+            if target not in numbers:
+                numbers[target] = len(reached)
+                reached.append(target)
+            rates.append((k, target, rate))
+    generator = np.zeros((len(reached), len(reached)))
+    for k, target, rate in rates:
+        generator[k, numbers[target]] += rate
+        generator[k, k] -= rate
+    law = stationary(generator)
+    present = sum(p * sum(state) for p, state in zip(law, reached, strict=True))
     return float(present / (load * servers))
 
 
-def iter_states(states, rows, load, servers, size):  # type: ignore[no-untyped-def]
-    """Explore sorted queue lengths breadth first, filling `states` and `rows`."""
-    queue = list(states)
-    while len(rows) < len(queue):
-        state = queue[len(rows)]
-        row: dict[tuple[int, ...], float] = {}
-        for a in range(servers):
-            for b in range(servers):
-                j = a if state[a] <= state[b] else b
-                if state[j] < size:
-                    add(row, state, j, 1, load / servers)
-            if state[a]:
-                add(row, state, a, -1, 1.0)
-        rows.append(row)
-        for target in row:
-            if target not in states:
-                states[target] = len(states)
-                queue.append(target)
-        yield state
+def moves(state: State, load: float, longest: int) -> Iterator[tuple[State, float]]:
+    """Where sorted queue lengths go, and how fast."""
+    for a, length in enumerate(state):
+        if length:
+            yield moved(state, a, -1), 1.0
+        for b, other in enumerate(state):
+            shorter = a if length <= other else b
+            if state[shorter] < longest:
+                yield moved(state, shorter, 1), load / len(state)
 
 
-def add(row, state, j, step, rate):  # type: ignore[no-untyped-def]
-    lengths = list(state)
-    lengths[j] += step
-    target = tuple(sorted(lengths))
-    row[target] = row.get(target, 0.0) + rate
+def moved(state: State, queue: int, step: int) -> State:
+    return tuple(sorted([*state[:queue], state[queue] + step, *state[queue + 1 :]]))
+
+
+def stationary(generator: np.ndarray) -> np.ndarray:
+    equations = generator.T.copy()
+    equations[0] = 1.0
+    return np.linalg.solve(equations, np.eye(len(generator))[0])
 
 
 @pytest.mark.parametrize("load", [0.3, 0.6])
@@ -203,11 +200,10 @@ def test_two_choices_as_published(servers: int, present: float) -> None:
     assert 0.9 * sojourn == pytest.approx(present, abs=5e-5)
 
 
-@given(loads)
+@pytest.mark.parametrize("load", [0.1, 0.5, 0.8])
 def test_without_a_choice_it_is_mm1_at_any_number_of_servers(load: float) -> None:
     assert waiting.jsq_mean(load, 1) == pytest.approx(waiting.mm1_mean(load), rel=1e-8)
-    if load < 0.9:  # beyond, queues are too long for a quick test
-        assert waiting.jsq_correction(load, 1) == pytest.approx(0.0, abs=1e-9)
+    assert waiting.jsq_correction(load, 1) == pytest.approx(0.0, abs=1e-9)
 
 
 @given(loads)

@@ -96,7 +96,8 @@ def test_the_cheapest_worker_is_the_selection_services() -> None:
             none = [0] * workers
             costs = np.zeros(workers)
             for leg in ("prefill", "decode"):
-                view = View(leg, BLOCK, size, none, queued, blocks, active, None)  # type: ignore[arg-type]
+                seen = (none, queued, blocks, active, None, None)
+                view = View(leg, BLOCK, size, *seen, (), tokens, 0, 1, None, list)  # type: ignore[arg-type]
                 costs += policy.costs(view)
             lowest = costs.min()
             assert costs[chosen] <= lowest + TIE, (number, costs, chosen)

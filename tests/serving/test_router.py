@@ -36,6 +36,13 @@ def view(leg: str = "decode", **changes: object) -> View:
         "active_blocks": [10, 8, 12],
         "active": [3, 2, 3],
         "cache_sizes": lambda: [5, 1, 3],
+        "added_blocks": None,
+        "blocks": (),
+        "input_tokens": 256,
+        "output_tokens": 1,
+        "slots": 256,
+        "service": None,
+        "outputs": list,
     }
     return View(**(fields | changes))  # type: ignore[arg-type]
 

@@ -10,6 +10,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
+from operator import itemgetter
 
 from anarchy.serving.clock import BOUNDARY, Clock, Happening
 from anarchy.serving.latency import Latency, Line
@@ -78,6 +79,18 @@ class DecodeWorker(Happening):
     def busy_until(self, now: float) -> float:
         """Seconds of work done up to `now`."""
         return self.busy + (now - self._boundary if self._batch else 0.0)
+
+    def outputs(self, now: float) -> list[tuple[Request, int]]:
+        """Its requests in order of admission, each with its output tokens up to `now`."""
+        made = self._steps + self._steps_done(now)
+        running = sorted(self._ends, key=itemgetter(1))
+        found = [(request, made - last + request.output_tokens) for last, _, request in running]
+        return found + [(request, 0) for request in self._waiting]
+
+    def _steps_done(self, now: float) -> int:
+        """Whole steps since the last boundary that have ended by `now`."""
+        steps = self._steps_to(now) if self._batch else 0
+        return steps - (steps > 0 and self._boundary + self._duration(steps) > now)
 
     def submit(self, request: Request) -> None:
         """Take a request; it joins at the next step boundary with a free slot."""

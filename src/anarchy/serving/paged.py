@@ -13,6 +13,7 @@ from anarchy.errors import InputError
 from anarchy.serving.blockpool import BlockNames, BlockPool
 from anarchy.serving.instant import SETTLE_ARRIVALS, TRANSFER_END, Instant, on_grid, step_end
 from anarchy.serving.kvcache import PrefixIndex
+from anarchy.serving.lagged_index import LaggedIndex
 from anarchy.serving.paged_decode import PagedDecodeWorker
 from anarchy.serving.paged_prefill import PagedPrefillWorker
 from anarchy.serving.request import Request
@@ -43,11 +44,11 @@ class PagedSystem(System):
         self._transferred = (self._transfer_ended,)
         routed = engine.cache.enabled and scenario.router.policy != "round-robin"
         seen_by_decode = routed and scenario.router.decode_overlap
-        self._prefill_caches = PrefixIndex(topology.prefill) if routed else None
-        self._decode_caches = PrefixIndex(topology.decode) if seen_by_decode else None
+        self._prefill_index = self._index(topology.prefill) if routed else None
+        self._decode_index = self._index(topology.decode) if seen_by_decode else None
         self._prefill = []
         for index in range(topology.prefill):
-            pool, step_ended = _watched(blocks, index, self._prefill_caches)
+            pool, step_ended = _watched(blocks, index, self._prefill_index)
             self._prefill.append(
                 PagedPrefillWorker(
                     index,
@@ -58,7 +59,6 @@ class PagedSystem(System):
                     pool,
                     size,
                     engine.cache.enabled,
-                    self._queued_tokens,
                     partial(self._instant.ready, PREFILL, index),
                     partial(self._instant.later, self._prefilled),
                     step_ended,
@@ -67,7 +67,7 @@ class PagedSystem(System):
             )
         self._decode = []
         for index in range(topology.decode):
-            pool, step_ended = _watched(blocks, index, self._decode_caches)
+            pool, step_ended = _watched(blocks, index, self._decode_index)
             self._decode.append(
                 PagedDecodeWorker(
                     self.clock,
@@ -86,6 +86,11 @@ class PagedSystem(System):
             )
         self._instant.add_pool(self._prefill)
         self._instant.add_pool(self._decode)
+
+    def _index(self, workers: int) -> PrefixIndex:
+        """What routers know of a pool's caches."""
+        lag = self._scenario.router.tracking.cache_lag
+        return LaggedIndex(workers, self.clock, lag) if lag else PrefixIndex(workers)
 
     def _first_token_column(self) -> str:
         return "prefill_end" if self._scenario.engine.first_token == "prefill" else "first_token"
@@ -111,11 +116,11 @@ class PagedSystem(System):
 
     def _prefilled(self, request: Request) -> None:
         if len(self._prefill) > 1:
-            self._prefill_active[request.prefill_worker] -= 1
+            self._prefill_state.ended(request, request.prefill_worker)
         self._route_decode(request)
 
-    def _send_to_decode(self, request: Request, _: PrefixIndex | None) -> None:
-        self._decode[request.decode_worker].reserve(request)
+    def _send_to_decode(self, request: Request, worker: int) -> None:
+        self._decode[worker].reserve(request)
 
     def _transfer(self, request: Request) -> None:
         delay = self._handoff_time(request.input_tokens)

@@ -76,6 +76,15 @@ class PagedDecodeWorker(DecodeWorker):
         self._irregular = False  # whether some running sequence makes no token in this step
         self.preemptions = 0
 
+    def outputs(self, now: float) -> list[tuple[Request, int]]:
+        made = self._steps + self._steps_done(now)
+        running = [
+            (r, r.generated + (0 if r in self._computing else made - r.joined))
+            for r in self._running
+        ]
+        waiting = [(r, r.generated) for r in self._waiting]
+        return running + waiting + [(r, 0) for r in (*self._arrived, *self._pending)]
+
     # From prefill to the batch.
 
     def reserve(self, request: Request) -> None:

@@ -36,7 +36,6 @@ class PagedPrefillWorker(Happening):
         pool: BlockPool,
         block_tokens: int,
         caching: bool,
-        queued_tokens: list[int],
         ready: Callable[[], None],
         finish: Callable[[Request], None],
         step_ended: Callable[[], None],
@@ -62,7 +61,6 @@ class PagedPrefillWorker(Happening):
         self._running: list[Request] = []
         self._releases: list[Request] = []  # asked for within a step, done at its end
         self._unnamed: list[tuple[Block, int]] = []  # computed in this step, found from its end
-        self.queued_tokens = queued_tokens
         self.stepping = False
         self.preemptions = 0
         self.busy = 0.0
@@ -80,11 +78,8 @@ class PagedPrefillWorker(Happening):
         share = (now - self.started) / self.duration if self.stepping else 0.0
         return self.work + share * self.step_work
 
-    def submit(self, request: Request, expected_overlap: int) -> None:
-        """Queue a request whose first `expected_overlap` blocks the router believes cached here."""
-        uncached = request.input_tokens - expected_overlap * self._tokens
-        request.promised = max(1, uncached)
-        self.queued_tokens[self._index] += request.promised
+    def submit(self, request: Request) -> None:
+        """Queue a request."""
         request.computed = 0
         request.source = []
         request.prefill_start = -1.0
@@ -223,6 +218,5 @@ class PagedPrefillWorker(Happening):
         self._releases.clear()
         for request in finished:
             request.prefill_end = now
-            self.queued_tokens[self._index] -= request.promised
             self._finish(request)
         self._ready()

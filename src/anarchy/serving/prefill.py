@@ -33,7 +33,6 @@ class PrefillWorker(Happening):
         "_tokens",
         "busy",
         "duration",
-        "queued_tokens",
         "started",
         "step_work",
         "work",
@@ -47,11 +46,9 @@ class PrefillWorker(Happening):
         latency: Latency,
         caches: PrefixCaches | None,
         cache_block_tokens: int,
-        queued_tokens: list[int],
         finish: Callable[[Request], None],
     ) -> None:
-        """`queued_tokens` is the pool's list of uncached tokens per worker, kept up to date here;
-        `finish` receives each request when its step has ended."""
+        """`finish` receives each request when its step has ended."""
         self._index = index
         self._clock = clock
         self._limits = limits
@@ -63,7 +60,6 @@ class PrefillWorker(Happening):
         self._queue: deque[Request] = deque()
         self._batch: list[Request] = []
         self._running = False
-        self.queued_tokens = queued_tokens
         self.busy = 0.0  # seconds of finished steps
         self.work = 0.0  # seconds that their prompts would have taken in full steps
         self.started = 0.0  # the running step: its start, duration and work
@@ -82,11 +78,8 @@ class PrefillWorker(Happening):
         share = (now - self.started) / self.duration if self._running else 0.0
         return self.work + share * self.step_work
 
-    def submit(self, request: Request, expected_overlap: int) -> None:
-        """Queue a request whose first `expected_overlap` blocks the router believes cached here."""
-        uncached = request.input_tokens - expected_overlap * self._tokens
-        request.promised = uncached if uncached > 1 else 1
-        self.queued_tokens[self._index] += request.promised
+    def submit(self, request: Request) -> None:
+        """Queue a request."""
         self._queue.append(request)
         if not self._running:
             self._start_step()
@@ -130,7 +123,6 @@ class PrefillWorker(Happening):
         finished, self._batch = self._batch, []
         for request in finished:
             request.prefill_end = now
-            self.queued_tokens[self._index] -= request.promised
             if self._caches is not None:
                 self._caches.insert(self._index, request.blocks)
         if self._queue:

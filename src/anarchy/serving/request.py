@@ -35,6 +35,7 @@ class Request(Happening):
         "prefill_worker",
         "promised",
         "prompt",
+        "replica",
         "routed",
         "source",
         "turn",
@@ -53,6 +54,7 @@ class Request(Happening):
     prefill_end: float
     prefill_start: float
     prefill_worker: int
+    promised: int  # tokens that the router thinks prefill has to compute
     routed: float
     source: list[Block]  # blocks that it holds on its prefill worker
     turn: int  # in which it was sent to its decode worker
@@ -75,7 +77,7 @@ class Request(Happening):
         self.client = client
         self.cached_tokens = 0
         self.completion = 0  # 1 for the first request done, and so on; 0 before
-        self.promised = 0
+        self.replica = 0  # of the router
         self.prefill_cost: list[float] = []
         self.decode_cost: list[float] = []
         self.decode_active: list[int] = []

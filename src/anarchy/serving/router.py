@@ -19,13 +19,15 @@ from typing import ClassVar, Literal, TypeVar
 
 from anarchy.config import Router as Parameters
 from anarchy.errors import InputError, suggest
+from anarchy.serving.latency import Latency
 
 
 @dataclass(slots=True)
 class View:
     """What a router sees when it places one request; one entry per worker of the leg's pool.
 
-    A prompt's last block may be partial and counts as one.
+    A prompt's last block may be partial and counts as one. What the router has heard may be late
+    and its accounts wrong (see `router_state`); the service times and `outputs` are the truth.
     """
 
     leg: Literal["prefill", "decode"]
@@ -36,6 +38,25 @@ class View:
     active_blocks: Sequence[int]  # blocks of the requests that the router placed there
     active: Sequence[int]  # requests placed there and not done
     cache_sizes: Callable[[], Sequence[int]] | None  # blocks that each worker holds, if any can
+    added_blocks: Sequence[int] | None  # what the request adds to active_blocks; None: footprint
+    blocks: Sequence[int]  # names of the prompt's leading blocks
+    input_tokens: int
+    output_tokens: int  # how long the output will be: nobody but a clairvoyant may look
+    slots: int  # most requests that a decode worker runs at once
+    service: Latency  # service times to predict with
+    # Output tokens left and tokens of context of each request on each decode worker, in order of
+    # admission: the whole truth, again for the clairvoyant only.
+    outputs: Callable[[], list[list[tuple[int, int]]]]
+
+
+def potential_blocks(view: View) -> list[float]:
+    """The blocks of the requests on each worker with the new one among them."""
+    if view.added_blocks is None:
+        footprint = float(view.footprint)
+        return [blocks + footprint for blocks in view.active_blocks]
+    return [
+        float(held + new) for held, new in zip(view.active_blocks, view.added_blocks, strict=True)
+    ]
 
 
 class Policy(ABC):
@@ -75,6 +96,21 @@ class Policy(ABC):
             smallest = min(sizes[worker] for worker in tied)
             tied = [worker for worker in tied if sizes[worker] == smallest]
         return tied[int(next(ties) * len(tied))]
+
+
+class BatchPolicy(Policy):
+    """A policy that answers later: the leg holds requests back and has it place them together.
+
+    They wait until `router.window` seconds have passed since the first of them or until there are
+    `router.window_requests`; `costs` is still asked of each, for the log.
+    """
+
+    @abstractmethod
+    def assign(self, views: Sequence[View]) -> list[tuple[int, int]]:
+        """(position in `views`, worker) of each request, in the order in which they are sent.
+
+        The views show the same loads, none of these requests among them.
+        """
 
 
 def softmax_weights(costs: Sequence[float], temperature: float, normalise: bool) -> list[float]:
@@ -166,26 +202,30 @@ def _load_plugin(path: Path) -> None:
 class KvRouter(Policy):
     """Dynamo's cost of early 2026: omega * prefill blocks + active blocks.
 
-    The prefill leg does not track active blocks and the decode leg is routed without overlap,
-    unless `decode_overlap` says otherwise.
+    The prefill leg does not count active blocks and the decode leg is routed without overlap,
+    unless `prefill_blocks` and `decode_overlap` say otherwise.
     """
 
     def costs(self, view: View) -> list[float]:
         omega = self.parameters.overlap_weight
         footprint = view.footprint
+        overlaps = view.overlaps
         if view.leg == "prefill":
             tokens = view.block_tokens
-            overlaps = view.overlaps
-            return [
+            costs = [
                 omega * (queued / tokens + footprint - overlaps[worker])
                 for worker, queued in enumerate(view.queued_tokens)
             ]
+            if not self.parameters.prefill_blocks:
+                return costs
+            return [
+                cost + blocks for cost, blocks in zip(costs, potential_blocks(view), strict=True)
+            ]
         if not self.parameters.decode_overlap:
-            return [blocks + float(footprint) for blocks in view.active_blocks]
-        overlaps = view.overlaps
+            return potential_blocks(view)
         return [
-            omega * (footprint - overlaps[worker]) + blocks + footprint
-            for worker, blocks in enumerate(view.active_blocks)
+            omega * (footprint - overlaps[worker]) + blocks
+            for worker, blocks in enumerate(potential_blocks(view))
         ]
 
 
@@ -194,8 +234,9 @@ class KvRouter16(Policy):
     """Dynamo's cost of version 1.6.
 
     omega * max(0, queued and own prompt blocks - credit * cached ones) + active blocks +
-    weight of a request * active requests. As in `kv`, the prefill leg does not track active blocks
-    and the decode leg counts those alone, unless `decode_overlap` says otherwise.
+    weight of a request * active requests. As in `kv`, the prefill leg does not count active blocks
+    and the decode leg counts those alone, unless `prefill_blocks` and `decode_overlap` say
+    otherwise.
     """
 
     def costs(self, view: View) -> list[float]:
@@ -205,12 +246,19 @@ class KvRouter16(Policy):
         prefill = view.leg == "prefill"
         if not prefill and not parameters.decode_overlap:
             omega = 0.0
-        found = []
-        for worker, active in enumerate(view.active):
-            raw = view.queued_tokens[worker] / view.block_tokens + view.footprint
-            cost = omega * max(0.0, raw - credit * view.overlaps[worker]) + each * active
-            found.append(cost if prefill else cost + view.active_blocks[worker] + view.footprint)
-        return found
+        cached = self.cached(view)
+        costs = [
+            omega * max(0.0, queued / view.block_tokens + view.footprint - credit * cached[worker])
+            + each * view.active[worker]
+            for worker, queued in enumerate(view.queued_tokens)
+        ]
+        if prefill and not parameters.prefill_blocks:
+            return costs
+        return [cost + blocks for cost, blocks in zip(costs, potential_blocks(view), strict=True)]
+
+    def cached(self, view: View) -> Sequence[float]:
+        """The cached blocks that count."""
+        return view.overlaps
 
 
 @register("round-robin")

@@ -8,7 +8,7 @@ import gc
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,11 +17,14 @@ from anarchy.errors import InputError
 from anarchy.serving.clock import Clock
 from anarchy.serving.decode import DecodeWorker
 from anarchy.serving.kvcache import PrefixCaches, PrefixIndex
+from anarchy.serving.lagged_index import ReportedCaches
 from anarchy.serving.latency import Latency
+from anarchy.serving.leg import Leg, Place
 from anarchy.serving.log import Floats, RequestLog, Run
 from anarchy.serving.prefill import PrefillWorker
 from anarchy.serving.request import Request
-from anarchy.serving.router import Policy, View, get_policy
+from anarchy.serving.router import get_policy
+from anarchy.serving.router_state import RouterState
 from anarchy.serving.streams import streams, uniforms
 from anarchy.serving.workload import (
     ClosedLoopWorkload,
@@ -70,14 +73,12 @@ class System:
         self._arrived: list[Request] = []  # in order of arrival, the order of the log
         self._completions = 0
 
-        topology = scenario.topology
         self._block_tokens = self._workload.block_tokens
-        self._queued_tokens = [0] * topology.prefill
-        self._prefill_active = [0] * topology.prefill
-        self._decode_active = [0] * topology.decode
-        self._decode_blocks = [0] * topology.decode
-        self._prefill_caches: PrefixIndex | None = None
-        self._decode_caches: PrefixIndex | None = None
+        self._replicas = scenario.router.tracking.replicas
+        self._prefill_index: PrefixIndex | None = None  # what the routers know of the caches
+        self._decode_index: PrefixIndex | None = None
+        self._prefill_caches: PrefixCaches | None = None
+        self._decode_caches: PrefixCaches | None = None
         self._make_workers()
         self._make_routers()
         self._window_opened = self._meters()
@@ -86,12 +87,14 @@ class System:
         topology, engine = self._scenario.topology, self._scenario.engine
         tokens = self._block_tokens
         capacity = engine.cache.capacity_tokens // tokens
-        prefill_caches = decode_caches = None
         if engine.cache.enabled:
-            prefill_caches = PrefixCaches(topology.prefill, capacity)
+            self._prefill_caches, self._prefill_index = self._make_caches(
+                topology.prefill, capacity
+            )
             if self._scenario.router.decode_overlap:
-                decode_caches = PrefixCaches(topology.decode, capacity)
-        self._prefill_caches, self._decode_caches = prefill_caches, decode_caches
+                self._decode_caches, self._decode_index = self._make_caches(
+                    topology.decode, capacity
+                )
         self._handed_off = (self._route_decode,)
         self._prefill: list[Any] = [
             PrefillWorker(
@@ -99,9 +102,8 @@ class System:
                 self.clock,
                 engine.prefill,
                 self._latency,
-                prefill_caches,
+                self._prefill_caches,
                 tokens,
-                self._queued_tokens,
                 self._prefilled,
             )
             for index in range(topology.prefill)
@@ -116,6 +118,15 @@ class System:
             )
             for _ in range(topology.decode)
         ]
+
+    def _make_caches(self, workers: int, capacity: int) -> tuple[PrefixCaches, PrefixIndex]:
+        """The caches of a pool and what the routers see of them."""
+        lag = self._scenario.router.tracking.cache_lag
+        if not lag:
+            caches = PrefixCaches(workers, capacity)
+            return caches, caches
+        reported = ReportedCaches(workers, capacity, self.clock, lag)
+        return reported, reported.seen
 
     def _make_workload(
         self, requests: int, warmup_cycles: float, trace: TraceData | None
@@ -150,35 +161,44 @@ class System:
         return TraceWorkload(self.clock, self._arrive, scenario, trace)
 
     def _make_routers(self) -> None:
-        router = self._scenario.router
-        policy = get_policy(router.policy)
-        self._prefill_policy = policy(router)
-        self._decode_policy = policy(router)
-        self._prefill_ties = uniforms(self._generators["prefill-ties"])
-        self._decode_ties = uniforms(self._generators["decode-ties"])
-        self._prefill_softmax = uniforms(self._generators["prefill-softmax"])
-        self._decode_softmax = uniforms(self._generators["decode-softmax"])
-        topology, tokens = self._scenario.topology, self._block_tokens
-        # One view per leg, renewed in place: its lists are the live state of the pool.
-        self._prefill_view = View(
-            "prefill",
-            tokens,
-            0,
-            [0] * topology.prefill,
-            self._queued_tokens,
-            [0] * topology.prefill,
-            self._prefill_active,
-            self._prefill_caches.sizes if self._prefill_caches else None,
+        # Predictions must not count as look-ups beyond the table.
+        service = Latency(self._latency.table)
+        topology = self._scenario.topology
+        self._prefill_state, self._prefill_leg = self._make_leg(
+            "prefill", topology.prefill, self._prefill_index, service, self._place_prefill
         )
-        self._decode_view = View(
-            "decode",
-            tokens,
-            0,
-            [0] * topology.decode,
-            [0] * topology.decode,
-            self._decode_blocks,
-            self._decode_active,
-            self._decode_caches.sizes if self._decode_caches else None,
+        self._decode_state, self._decode_leg = self._make_leg(
+            "decode", topology.decode, self._decode_index, service, self._place_decode
+        )
+
+    def _make_leg(
+        self,
+        leg: Literal["prefill", "decode"],
+        workers: int,
+        index: PrefixIndex | None,
+        service: Latency,
+        place: Place,
+    ) -> tuple[RouterState, Leg]:
+        scenario = self._scenario
+        state = RouterState(
+            self.clock,
+            leg,
+            workers,
+            self._block_tokens,
+            scenario.router,
+            service,
+            scenario.engine.decode.slots,
+            index,
+            lambda: [worker.outputs(self.clock.now) for worker in self._decode],
+        )
+        policy = get_policy(scenario.router.policy)
+        return state, Leg(
+            self.clock,
+            [policy(scenario.router) for _ in range(self._replicas)],
+            state,
+            uniforms(self._generators[f"{leg}-ties"]),
+            uniforms(self._generators[f"{leg}-softmax"]),
+            place,
         )
 
     def run(self) -> Run:
@@ -213,36 +233,26 @@ class System:
         self._route_prefill(request)
 
     def _route_prefill(self, request: Request) -> None:
+        request.replica = len(self._arrived) % self._replicas
         self._arrived.append(request)
-        caches = self._prefill_caches
         if len(self._prefill) == 1:  # nothing to decide, so the router has no part in it
             request.prefill_cost = NO_CHOICE
-            overlap = 0 if caches is None else caches.overlap(0, request.blocks)
-            self._prefill[0].submit(request, overlap)
+            self._prefill[0].submit(request)
             return
-        view = self._prefill_view
-        view.footprint = request.footprint
-        if caches is not None:
-            view.overlaps = caches.overlaps(request.blocks)
-        costs = self._costs(self._prefill_policy, view)
-        worker = self._prefill_policy.choose(view, costs, self._prefill_ties, self._prefill_softmax)
-        request.prefill_cost = costs
-        self._prefill_active[worker] += 1
-        self._prefill[worker].submit(request, view.overlaps[worker])
+        self._prefill_leg.route(request)
 
-    def _costs(self, policy: Policy, view: View) -> list[float]:
-        """The policy's costs as a list of our own: a policy may return live state."""
-        costs = list(policy.costs(view))
-        if len(costs) != len(view.active):
-            raise InputError(
-                f"router policy '{policy.name}' gives {len(costs)} costs for "
-                f"{len(view.active)} {view.leg} workers; one for each is wanted"
-            )
-        return costs
+    def _place_prefill(
+        self, request: Request, worker: int, overlap: int, costs: list[float]
+    ) -> None:
+        request.prefill_cost = costs
+        uncached = request.input_tokens - overlap * self._block_tokens
+        request.promised = uncached if uncached > 1 else 1
+        self._prefill_state.placed(request, worker)
+        self._prefill[worker].submit(request)
 
     def _prefilled(self, request: Request) -> None:
         if len(self._prefill) > 1:
-            self._prefill_active[request.prefill_worker] -= 1
+            self._prefill_state.ended(request, request.prefill_worker)
         delay = self._handoff_time(request.input_tokens)
         if delay > 0:
             request.callbacks = self._handed_off
@@ -259,30 +269,24 @@ class System:
 
     def _route_decode(self, request: Request) -> None:
         request.routed = self.clock.now
-        view = self._decode_view
-        view.footprint = request.footprint
-        caches = self._decode_caches
-        if caches is not None:
-            view.overlaps = caches.overlaps(request.blocks)
-        costs = self._costs(self._decode_policy, view)
-        request.decode_active = self._decode_active.copy()
-        request.decode_cost = costs
-        worker = self._decode_policy.choose(view, costs, self._decode_ties, self._decode_softmax)
-        request.decode_worker = worker
-        self._decode_active[worker] += 1
-        self._decode_blocks[worker] += request.footprint
-        self._send_to_decode(request, caches)
+        self._decode_leg.route(request)
 
-    def _send_to_decode(self, request: Request, caches: PrefixIndex | None) -> None:
-        worker = request.decode_worker
-        if isinstance(caches, PrefixCaches):
-            caches.insert(worker, request.blocks)
+    def _place_decode(
+        self, request: Request, worker: int, _overlap: int, costs: list[float]
+    ) -> None:
+        request.decode_active = self._decode_state.active.copy()
+        request.decode_cost = costs
+        request.decode_worker = worker
+        self._decode_state.placed(request, worker)
+        self._send_to_decode(request, worker)
+
+    def _send_to_decode(self, request: Request, worker: int) -> None:
+        if self._decode_caches is not None:
+            self._decode_caches.insert(worker, request.blocks)
         self._decode[worker].submit(request)
 
     def _done(self, request: Request) -> None:
-        worker = request.decode_worker
-        self._decode_active[worker] -= 1
-        self._decode_blocks[worker] -= request.footprint
+        self._decode_state.ended(request, request.decode_worker)
         count = request.completion = self._completions = self._completions + 1
         extent = self._workload.extent
         if count == extent.warmup:
