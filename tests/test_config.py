@@ -57,7 +57,7 @@ def published() -> dict[str, Any]:
         ),
         pytest.param(
             {"assumptions": {}, "workload": {"kind": "poisson", "rate": -1.0}},
-            "unknown key 'workload.clients'; allowed: input_tokens, kind, output_tokens, rate,",
+            "unknown key 'workload.clients'; allowed: input_lengths, input_tokens, kind,",
             id="key-of-another-workload",
         ),
         pytest.param(
@@ -67,7 +67,7 @@ def published() -> dict[str, Any]:
         ),
         pytest.param(
             {"workload": {"kind": "closed"}},
-            "does not match any of the expected tags: 'closed-loop', 'poisson', 'trace'",
+            "does not match any of the expected tags: 'closed-loop', 'poisson', 'mmpp'",
             id="unknown-workload",
         ),
         pytest.param(

@@ -13,6 +13,7 @@ from anarchy import paths
 from anarchy.config import (
     NAME_PATTERN,
     ClosedLoop,
+    Custom,
     Estimator,
     Experiment,
     KneeMap,
@@ -22,6 +23,7 @@ from anarchy.config import (
     Study,
     Trace,
     TraceSources,
+    TwinTrace,
     combinations,
     get_field,
     load_scenario,
@@ -38,6 +40,8 @@ from anarchy.measure.kneemap import LOAD
 from anarchy.measure.measures import get_measure
 from anarchy.serving.latency_table import LatencyTable, load_table
 from anarchy.serving.router import get_policy, plugins
+from anarchy.serving.twin_parameters import load_twin
+from anarchy.serving.workload import get_workload
 
 CURVES = ("parallel-queues", "saturation", "plateau", "placement", "coupled")
 """Figures of the theory: no experiment or study may be called like one."""
@@ -144,6 +148,10 @@ class ScenarioChecks:
             get_policy(scenario.router.policy, f"{source}: router.policy")
         self._check_table(scenario, source)
         workload = scenario.workload
+        if isinstance(workload, TwinTrace):
+            load_twin(self._root / paths.TWINS, workload.twin)
+        if isinstance(workload, Custom) and with_policy:
+            get_workload(workload.workload, f"{source}: workload.workload")
         if not isinstance(workload, Trace):
             return None
         if workload.trace not in self._absent:

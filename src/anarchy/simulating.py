@@ -13,9 +13,11 @@ import yaml
 
 from anarchy import paths
 from anarchy.config import (
+    Custom,
     Scenario,
     Trace,
     TraceSources,
+    TwinTrace,
     get_field,
     load_scenario,
     read_yaml,
@@ -28,6 +30,8 @@ from anarchy.plan import ScenarioChecks
 from anarchy.serving.cluster import prepare
 from anarchy.serving.latency import load_latency
 from anarchy.serving.log import Run, write_log
+from anarchy.serving.twin import generate
+from anarchy.serving.twin_parameters import load_twin
 from anarchy.traces import TraceData, load_trace, read_trace
 
 REQUESTS = 4000
@@ -75,14 +79,14 @@ def plan_simulation(
     for key, value in (changes or {}).items():
         get_field(scenario, key, "--set")
         scenario = with_fields(scenario, {key: value}, "--set")
-    recorded = isinstance(scenario.workload, Trace)
+    recorded = isinstance(scenario.workload, Trace | TwinTrace)
     if recorded and rows is not None:
         scenario = with_fields(scenario, {"workload.rows": rows}, "--rows")
     sources = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
     missing = ScenarioChecks(root, sources).scenario(scenario, name)
     if missing is not None:
         raise InputError(f"{name}: workload.trace: '{missing}' is not at hand and cannot be had")
-    data = _read_trace(scenario, sources, root)
+    data = _read_trace(scenario, sources, seed, root)
     _check_prompts(scenario, data, name)
     return Simulation(scenario, data, seed, REQUESTS if recorded or rows is None else rows)
 
@@ -195,7 +199,13 @@ def _with_trace(scenario: Scenario, path: Path) -> Scenario:
     return validate(Scenario, data, "--trace")
 
 
-def _read_trace(scenario: Scenario, sources: TraceSources, root: Path) -> TraceData | None:
+def _read_trace(
+    scenario: Scenario, sources: TraceSources, seed: int, root: Path
+) -> TraceData | None:
+    workload = scenario.workload
+    if isinstance(workload, TwinTrace):
+        twin = load_twin(root / paths.TWINS, workload.twin)
+        return generate(twin, workload.rows, seed if workload.seed is None else workload.seed)
     if not isinstance(scenario.workload, Trace):
         return None
     name = scenario.workload.trace
@@ -211,12 +221,13 @@ def _read_trace(scenario: Scenario, sources: TraceSources, root: Path) -> TraceD
 def _check_prompts(scenario: Scenario, trace: TraceData | None, source: str) -> None:
     """A prompt that no worker's memory holds would be served in no real system."""
     workload, capacity = scenario.workload, scenario.engine.cache.capacity_tokens
-    if trace is None:
-        assert not isinstance(workload, Trace)
-        largest = workload.input_tokens
-    else:
-        assert isinstance(workload, Trace)
+    if isinstance(workload, Custom):
+        return  # what it will ask is its own affair
+    if isinstance(workload, Trace | TwinTrace):
+        assert trace is not None
         largest = int(trace.input_tokens[: workload.rows].max())
+    else:
+        largest = max(part.input_tokens for part in [workload, *workload.tenants])
     if largest > capacity:
         raise InputError(
             f"{source}: engine.cache.capacity_tokens: {capacity}, but a prompt has {largest} tokens"

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ class TraceData:
     arrival: NDArray[np.float64]
     input_tokens: NDArray[np.int64]
     output_tokens: NDArray[np.int64]
-    blocks: list[tuple[int, ...]]
+    blocks: Sequence[tuple[int, ...]]
     block_tokens: int | None
 
     def __len__(self) -> int:

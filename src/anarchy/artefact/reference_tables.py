@@ -200,7 +200,18 @@ def _workload(scenario: Scenario) -> str:
     load = scenario.workload
     if load.kind == "trace":
         return f"trace {load.trace}" + (f", first {load.rows} rows" if load.rows else "")
-    source = "closed loop" if load.kind == "closed-loop" else f"Poisson, {load.rate:g} requests/s"
+    if load.kind == "twin":
+        return f"twin of {load.twin}, {load.rows} rows"
+    if load.kind == "custom":
+        return load.workload
+    sources = {
+        "closed-loop": "closed loop",
+        "mmpp": "bursts (MMPP)",
+        "phases": "load steps",
+    }
+    source = f"Poisson, {load.rate:g} requests/s" if load.kind == "poisson" else sources[load.kind]
+    if load.tenants:
+        return f"{source}; tenants {', '.join(tenant.name for tenant in load.tenants)}"
     return (
         f"{source}; {load.templates} templates, {load.input_tokens} tokens in, "
         f"{load.output_tokens} out"

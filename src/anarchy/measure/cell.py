@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from anarchy.config import Bootstrap, Compare, Estimator, Model, Scalar, Scenario, Trace
+from anarchy import paths
+from anarchy.config import Bootstrap, Compare, Estimator, Model, Scalar, Scenario, Trace, TwinTrace
 from anarchy.measure.measures import get_measure
 from anarchy.measure.resampling import difference_interval, measure_interval
 from anarchy.measure.stats import Interval
 from anarchy.serving.cluster import simulate
 from anarchy.serving.latency import load_latency
 from anarchy.serving.log import RequestLog
+from anarchy.serving.twin import generate
+from anarchy.serving.twin_parameters import Twin, load_twin
 from anarchy.traces import TraceData
 
 
@@ -40,6 +43,7 @@ def measure_cell(
     job: CellJob,
     latency_folder: Path,
     trace: TraceData | None,
+    twin_folder: Path = paths.TWINS,
 ) -> tuple[list[dict[str, Any]], RequestLog]:
     """Rows {keys, replication, id, label, unit, value, lo, hi, n} and the first run's log.
 
@@ -51,6 +55,8 @@ def measure_cell(
     recorded = isinstance(job.scenario.workload, Trace)
     replications = 1 if recorded else job.replications
     latency = load_latency(latency_folder, job.scenario.model.latency)
+    workload = job.scenario.workload
+    twin = load_twin(twin_folder, workload.twin) if isinstance(workload, TwinTrace) else None
     rows: list[dict[str, Any]] = []
     first: RequestLog | None = None
     for replication in range(replications):
@@ -61,7 +67,7 @@ def measure_cell(
             replication=replication,
             requests=job.requests,
             warmup_cycles=job.warmup_cycles,
-            trace=trace,
+            trace=trace if twin is None else _twin_rows(job, twin, replication),
         )
         first = run.log if first is None else first
         for measure in measures:
@@ -78,6 +84,15 @@ def measure_cell(
             rows.append(row)
     assert first is not None  # replications >= 1 by the schema
     return rows, first
+
+
+def _twin_rows(job: CellJob, twin: Twin, replication: int) -> TraceData:
+    """The requests of one replication: its own, unless the scenario fixes the twin's seed."""
+    workload = job.scenario.workload
+    assert isinstance(workload, TwinTrace)
+    if workload.seed is None:
+        return generate(twin, workload.rows, job.seed, replication)
+    return generate(twin, workload.rows, workload.seed)
 
 
 def bootstrap_rng(seed: int, measure: str) -> np.random.Generator:

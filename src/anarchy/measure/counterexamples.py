@@ -79,6 +79,7 @@ def index(
         prefill_worker=whole,
         decode_worker=np.asarray(chosen, dtype=np.int64),
         prompt=whole,
+        tenant=whole,
         input_tokens=whole,
         output_tokens=np.asarray(tokens if tokens is not None else [1] * n, dtype=np.int64),
         cached_tokens=whole,

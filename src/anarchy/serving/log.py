@@ -35,6 +35,7 @@ class RequestLog:
     prefill_worker: Ints
     decode_worker: Ints
     prompt: Ints  # template, or row of the trace
+    tenant: Ints  # position in the workload's list of tenants
     input_tokens: Ints
     output_tokens: Ints
     cached_tokens: Ints  # prompt tokens that prefill took from its cache

@@ -38,6 +38,7 @@ class Request(Happening):
         "replica",
         "routed",
         "source",
+        "tenant",
         "turn",
     )
 
@@ -78,6 +79,7 @@ class Request(Happening):
         self.cached_tokens = 0
         self.completion = 0  # 1 for the first request done, and so on; 0 before
         self.replica = 0  # of the router
+        self.tenant = 0  # position in the workload's list of tenants
         self.prefill_cost: list[float] = []
         self.decode_cost: list[float] = []
         self.decode_active: list[int] = []

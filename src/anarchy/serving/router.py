@@ -20,6 +20,7 @@ from typing import ClassVar, Literal, TypeVar
 from anarchy.config import Router as Parameters
 from anarchy.errors import InputError, suggest
 from anarchy.serving.latency import Latency
+from anarchy.serving.workload import restored
 
 
 @dataclass(slots=True)
@@ -169,15 +170,16 @@ def policy_names() -> list[str]:
 
 @contextmanager
 def plugins(paths: Iterable[Path]) -> Iterator[None]:
-    """Know the policies that the users' Python files register, within the context only.
+    """Know the policies and workloads that users' Python files register, within the context only.
 
     So each experiment has its own, and none can lean on another's.
     """
     before = dict(_POLICIES)
     try:
-        for path in paths:
-            _load_plugin(path)
-        yield
+        with restored():
+            for path in paths:
+                _load_plugin(path)
+            yield
     finally:
         _POLICIES.clear()
         _POLICIES.update(before)

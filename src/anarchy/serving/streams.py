@@ -14,6 +14,9 @@ STREAMS = (
     "decode-ties",
     "decode-softmax",
     "prefill-softmax",
+    "input-lengths",
+    "output-lengths",
+    "tenants",
 )
 
 CHUNK = 4096

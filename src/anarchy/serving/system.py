@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from anarchy.config import ClosedLoop, Poisson, Scenario
+from anarchy.config import Scenario
 from anarchy.errors import InputError
 from anarchy.serving.clock import Clock
 from anarchy.serving.decode import DecodeWorker
@@ -26,16 +26,8 @@ from anarchy.serving.request import Request
 from anarchy.serving.router import get_policy
 from anarchy.serving.router_state import RouterState
 from anarchy.serving.streams import streams, uniforms
-from anarchy.serving.workload import (
-    ClosedLoopWorkload,
-    PoissonWorkload,
-    TraceWorkload,
-    Workload,
-)
+from anarchy.serving.workload import Context, make_workload
 from anarchy.traces import TraceData
-
-# Warm-up of a Poisson run, as a share of the requests measured after it.
-POISSON_WARMUP = 0.1
 
 NO_CHOICE = [0.0]
 """The cost vector of a pool of one worker."""
@@ -69,7 +61,18 @@ class System:
         self._scenario = scenario
         self._latency = latency
         self._generators = streams(seed, replication)
-        self._workload = self._make_workload(requests, warmup_cycles, trace)
+        self._workload = make_workload(
+            Context(
+                self.clock,
+                self._arrive,
+                scenario,
+                self._generators,
+                requests,
+                warmup_cycles,
+                trace,
+                self._unloaded,
+            )
+        )
         self._arrived: list[Request] = []  # in order of arrival, the order of the log
         self._completions = 0
 
@@ -128,37 +131,10 @@ class System:
         reported = ReportedCaches(workers, capacity, self.clock, lag)
         return reported, reported.seen
 
-    def _make_workload(
-        self, requests: int, warmup_cycles: float, trace: TraceData | None
-    ) -> Workload:
-        scenario, workload = self._scenario, self._scenario.workload
-        if isinstance(workload, ClosedLoop):
-            cycle = (
-                self._latency.prefill(workload.input_tokens)
-                + self._handoff_time(workload.input_tokens)
-                + workload.output_tokens * self._latency.itl_line(1)[1]
-            )
-            return ClosedLoopWorkload(
-                self.clock,
-                self._arrive,
-                scenario,
-                self._generators,
-                cycle,
-                requests,
-                warmup_cycles,
-            )
-        if isinstance(workload, Poisson):
-            return PoissonWorkload(
-                self.clock,
-                self._arrive,
-                scenario,
-                self._generators,
-                requests,
-                round(POISSON_WARMUP * requests),
-            )
-        if trace is None:
-            raise InputError(f"workload.trace: trace '{workload.trace}' was not loaded")
-        return TraceWorkload(self.clock, self._arrive, scenario, trace)
+    def _unloaded(self, prompt: int, output: int) -> float:
+        """Seconds of a request that is alone in the system."""
+        prefill = self._latency.prefill(prompt) + self._handoff_time(prompt)
+        return prefill + output * self._latency.itl_line(1)[1]
 
     def _make_routers(self) -> None:
         # Predictions must not count as look-ups beyond the table.
@@ -351,6 +327,7 @@ def _log(requests: list[Request], first_token: str) -> RequestLog:
         prefill_worker=column("prefill_worker", integers),
         decode_worker=column("decode_worker", integers),
         prompt=column("prompt", integers),
+        tenant=column("tenant", integers),
         input_tokens=column("input_tokens", integers),
         output_tokens=column("output_tokens", integers),
         cached_tokens=column("cached_tokens", integers),

@@ -1,4 +1,4 @@
-"""Where requests come from: closed loops, Poisson arrivals, traces.
+"""Where requests come from: a workload is one class, found by the name it is registered under.
 
 A workload submits requests and is told when one is done. It decides how many requests are
 dropped as warm-up and how many are measured; the cluster does the rest.
@@ -6,19 +6,26 @@ dropped as warm-up and how many are measured; the cluster does the rest.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from anarchy.config import ClosedLoop, Poisson, PrefixCache, Scenario, Trace
-from anarchy.errors import InputError
+from anarchy.config import ClosedLoop, Custom, Mmpp, Phases, Poisson, Scenario, Trace, TwinTrace
+from anarchy.errors import InputError, suggest
+from anarchy.serving.arrivals import faster, mmpp, phases, poisson
 from anarchy.serving.clock import Clock
+from anarchy.serving.prompts import Prompting
 from anarchy.serving.request import Request
-from anarchy.serving.streams import exponentials, integers
+from anarchy.serving.streams import exponentials
 from anarchy.traces import TraceData
 
 Generators = dict[str, np.random.Generator]
+
+OPEN_WARMUP = 0.1
+"""Warm-up of an open synthetic run, as a share of the requests measured after it."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +36,31 @@ class Extent:
     measured: int
 
 
+@dataclass(frozen=True)
+class Context:
+    """What a workload is made from: one run of one scenario."""
+
+    clock: Clock
+    submit: Callable[[Request], None]
+    scenario: Scenario
+    generators: Generators
+    requests: int  # to measure, for workloads without an end
+    warmup_cycles: float  # completions per client to drop, for closed loops
+    trace: TraceData | None
+    unloaded: Callable[[int, int], float]  # seconds of a request alone, by prompt and output
+
+
 class Workload(ABC):
     """A source of requests on a clock."""
 
+    name: ClassVar[str]
     extent: Extent
     block_tokens: int
     largest: tuple[int, int]  # prompt and output tokens of the request that takes most memory
 
-    def __init__(self, clock: Clock, submit: Callable[[Request], None]) -> None:
-        self.clock = clock
-        self.submit = submit
+    def __init__(self, context: Context) -> None:
+        self.clock = context.clock
+        self.submit = context.submit
 
     @abstractmethod
     def start(self) -> None:
@@ -52,57 +74,72 @@ class Workload(ABC):
         self.submit(request)
 
 
-class Templates:
-    """Prompts from a few templates of equal length, each with whole prefix blocks of its own."""
-
-    def __init__(self, workload: ClosedLoop | Poisson, cache: PrefixCache) -> None:
-        whole = workload.input_tokens // cache.block_tokens
-        self.blocks = [
-            tuple(range(template * whole, (template + 1) * whole))
-            for template in range(workload.templates)
-        ]
-        self.input_tokens = workload.input_tokens
-        self.output_tokens = workload.output_tokens
-        self.footprint = math.ceil(workload.input_tokens / cache.block_tokens)
-
-    def request(self, template: int, client: int) -> Request:
-        """A new request with the template's prompt."""
-        return Request(
-            template,
-            self.input_tokens,
-            self.output_tokens,
-            self.blocks[template],
-            self.footprint,
-            client,
-        )
+W = TypeVar("W", bound=type[Workload])
+_WORKLOADS: dict[str, type[Workload]] = {}
 
 
+def register(name: str) -> Callable[[W], W]:
+    """Make a workload known under `name`; a name that is taken is refused."""
+
+    def add(workload: W) -> W:
+        if name in _WORKLOADS:
+            raise InputError(f"workload '{name}' is registered already; choose another name")
+        workload.name = name
+        _WORKLOADS[name] = workload
+        return workload
+
+    return add
+
+
+def get_workload(name: str, source: str = "workload.workload") -> type[Workload]:
+    """The workload registered under `name`."""
+    if name not in _WORKLOADS:
+        raise InputError(f"{source}: unknown workload '{name}'; {suggest(name, _WORKLOADS)}")
+    return _WORKLOADS[name]
+
+
+def workload_names() -> list[str]:
+    """All registered names."""
+    return sorted(_WORKLOADS)
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Forget on leaving what was registered within."""
+    before = dict(_WORKLOADS)
+    try:
+        yield
+    finally:
+        _WORKLOADS.clear()
+        _WORKLOADS.update(before)
+
+
+def make_workload(context: Context) -> Workload:
+    """The scenario's workload, found by its kind, or by the name that a plugin gave it."""
+    workload = context.scenario.workload
+    name = workload.workload if isinstance(workload, Custom) else workload.kind
+    return get_workload(name)(context)
+
+
+@register("closed-loop")
 class ClosedLoopWorkload(Workload):
     """C clients: think, send a random template, wait for the last token, think again.
 
     Clients start at random within one unloaded cycle, so that no burst has to wash out.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        submit: Callable[[Request], None],
-        scenario: Scenario,
-        generators: Generators,
-        unloaded_cycle: float,
-        requests: int,
-        warmup_cycles: float,
-    ) -> None:
-        super().__init__(clock, submit)
-        workload = scenario.workload
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        workload = context.scenario.workload
         assert isinstance(workload, ClosedLoop)
-        self._templates = Templates(workload, scenario.engine.cache)
-        self.block_tokens = scenario.engine.cache.block_tokens
-        self.largest = (workload.input_tokens, workload.output_tokens)
-        self.extent = Extent(round(warmup_cycles * workload.clients), requests)
-        self._starts = generators["starts"].uniform(0.0, unloaded_cycle, workload.clients)
+        cache, generators = context.scenario.engine.cache, context.generators
+        self._prompting = Prompting(workload, cache.block_tokens, generators)
+        self.block_tokens = cache.block_tokens
+        self.largest = self._prompting.largest
+        self.extent = Extent(round(context.warmup_cycles * workload.clients), context.requests)
+        cycle = context.unloaded(*self._prompting.typical)
+        self._starts = generators["starts"].uniform(0.0, cycle, workload.clients)
         self._thinks = exponentials(generators["think"], workload.think_time)
-        self._prompts = integers(generators["prompts"], workload.templates)
         self._handlers = (self._arrive,)
 
     def start(self) -> None:
@@ -113,33 +150,29 @@ class ClosedLoopWorkload(Workload):
         self._send(request.client, self.clock.now + next(self._thinks))
 
     def _send(self, client: int, at: float) -> None:
-        request = self._templates.request(next(self._prompts), client)
+        request = self._prompting.request(client)
         request.callbacks = self._handlers
         self.clock.at(at, request)
 
 
-class PoissonWorkload(Workload):
-    """Poisson arrivals of random templates; arrivals go on until the run has measured enough."""
+class OpenWorkload(Workload):
+    """Arrivals that heed no completions; they go on until the run has measured enough."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        submit: Callable[[Request], None],
-        scenario: Scenario,
-        generators: Generators,
-        requests: int,
-        warmup_requests: int,
-    ) -> None:
-        super().__init__(clock, submit)
-        workload = scenario.workload
-        assert isinstance(workload, Poisson)
-        self._templates = Templates(workload, scenario.engine.cache)
-        self.block_tokens = scenario.engine.cache.block_tokens
-        self.largest = (workload.input_tokens, workload.output_tokens)
-        self.extent = Extent(warmup_requests, requests)
-        self._gaps = exponentials(generators["arrivals"], 1.0 / workload.rate)
-        self._prompts = integers(generators["prompts"], workload.templates)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        workload = context.scenario.workload
+        assert isinstance(workload, Poisson | Mmpp | Phases)
+        cache = context.scenario.engine.cache
+        self._prompting = Prompting(workload, cache.block_tokens, context.generators)
+        self.block_tokens = cache.block_tokens
+        self.largest = self._prompting.largest
+        self.extent = Extent(round(OPEN_WARMUP * context.requests), context.requests)
+        self._times = self.times(context.scenario, context.generators["arrivals"])
         self._handlers = (self._next,)
+
+    @abstractmethod
+    def times(self, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:
+        """The times of arrival, without end."""
 
     def start(self) -> None:
         self._send()
@@ -149,28 +182,58 @@ class PoissonWorkload(Workload):
         self._arrive(request)
 
     def _send(self) -> None:
-        request = self._templates.request(next(self._prompts), -1)
+        request = self._prompting.request(-1)
         request.callbacks = self._handlers
-        self.clock.at(self.clock.now + next(self._gaps), request)
+        self.clock.at(next(self._times), request)
 
 
+@register("poisson")
+class PoissonWorkload(OpenWorkload):
+    """Poisson arrivals."""
+
+    def times(self, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:
+        assert isinstance(scenario.workload, Poisson)
+        return poisson(rng, scenario.workload.rate)
+
+
+@register("mmpp")
+class MmppWorkload(OpenWorkload):
+    """Bursts: a Markov-modulated Poisson process."""
+
+    def times(self, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:
+        workload = scenario.workload
+        assert isinstance(workload, Mmpp)
+        return faster(mmpp(rng, workload.rates, workload.switching), workload.speed)
+
+
+@register("phases")
+class PhasesWorkload(OpenWorkload):
+    """Poisson arrivals whose rate steps; the last phase goes on."""
+
+    def times(self, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:
+        workload = scenario.workload
+        assert isinstance(workload, Phases)
+        steps = [(phase.duration, phase.rate) for phase in workload.phases]
+        steps[-1] = (math.inf, steps[-1][1])
+        return faster(phases(rng, steps), workload.speed)
+
+
+@register("trace")
+@register("twin")
 class TraceWorkload(Workload):
     """The rows of a trace at their recorded times, divided by `speed`; all rows are measured."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        submit: Callable[[Request], None],
-        scenario: Scenario,
-        trace: TraceData,
-    ) -> None:
-        super().__init__(clock, submit)
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        scenario, trace = context.scenario, context.trace
         workload = scenario.workload
-        assert isinstance(workload, Trace)
+        assert isinstance(workload, Trace | TwinTrace)
+        if trace is None:
+            raise InputError(f"workload.{workload.kind}: the requests were not loaded")
         rows = len(trace.arrival) if workload.rows is None else workload.rows
         if rows > len(trace.arrival):
             raise InputError(
-                f"workload.rows: {rows} rows asked for, trace '{workload.trace}' has "
+                f"workload.rows: {rows} rows asked for, the {workload.kind} has "
                 f"{len(trace.arrival)}"
             )
         self.block_tokens = trace.block_tokens or scenario.engine.cache.block_tokens
