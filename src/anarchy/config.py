@@ -54,10 +54,30 @@ class Hardware(Model):
 
 
 class Topology(Model):
-    """xPyD: the number of prefill and of decode workers."""
+    """xPyD: the number of prefill and of decode workers, and how fast each of them is.
+
+    Speeds divide the service times of the table. Routers predict with the table itself.
+    """
 
     prefill: Count
     decode: Count
+    prefill_speed: list[Positive] = Field(
+        default=[], description="one for each prefill worker; none given: all 1"
+    )
+    decode_speed: list[Positive] = Field(
+        default=[], description="one for each decode worker; none given: all 1"
+    )
+
+    @model_validator(mode="after")
+    def _every_worker_has_a_speed(self) -> Self:
+        for pool in ("prefill", "decode"):
+            speeds, workers = getattr(self, f"{pool}_speed"), getattr(self, pool)
+            if speeds and len(speeds) != workers:
+                raise ValueError(
+                    f"{pool}_speed has {len(speeds)} entries, topology.{pool} is {workers}: "
+                    "one for each worker is wanted, or none"
+                )
+        return self
 
 
 class Prefill(Model):
@@ -80,12 +100,55 @@ class Decode(Model):
     slots: Count = Field(256, description="most sequences decoded together")
 
 
+class Tier(Model):
+    """A tier of the prefix cache below HBM: its size and what it takes to fetch blocks from it.
+
+    The blocks of one prompt take latency + bytes / bandwidth; other workers' do not slow them.
+    """
+
+    capacity_tokens: Annotated[int, Field(ge=0, le=1_000_000_000_000)] = Field(
+        0, description="tokens that it can keep; 0 leaves the tier out"
+    )
+    bandwidth: Positive | None = Field(
+        None, description="bytes per second into HBM; null is infinite"
+    )
+    latency: NonNegative = Field(0.0, description="seconds before the first byte of a prompt")
+
+
 class PrefixCache(Model):
-    """The prefix cache that each worker keeps: whole blocks, least recently used evicted first."""
+    """The prefix cache of whole blocks that each worker keeps, in HBM and in tiers below it.
+
+    A block that is evicted moves to the next tier that there is; one that a prompt uses comes
+    back to HBM.
+    """
 
     enabled: bool = True
     block_tokens: Count = Field(64, description="tokens in one block; traces bring their own")
-    capacity_tokens: Count = Field(2_097_152, description="tokens that one worker can keep")
+    capacity_tokens: Count = Field(2_097_152, description="tokens that one worker can keep in HBM")
+    eviction: Literal["lru", "frequency"] = Field(
+        "lru",
+        description="which block goes first, the least recently or the least frequently used; a "
+        "frequency starts at 1, doubles at each use and decays",
+    )
+    decay_interval: Positive = Field(
+        600.0, description="seconds in which every block's frequency loses 1"
+    )
+    host: Tier = Field(Tier(), description="G2, each worker's host memory")
+    disk: Tier = Field(Tier(), description="G3, each worker's local disk")
+    network: Tier = Field(Tier(), description="G4, one store for all workers of the pool")
+    disk_frequency: Annotated[int, Field(ge=0)] = Field(
+        2, description="least frequency of a block that is written to disk; others pass it by"
+    )
+    onboarding: Literal["serial", "parallel"] = Field(
+        "serial",
+        description="whether a prefill step fetches its prompts' blocks first and then computes, "
+        "or does both at once and ends with the later",
+    )
+    recompute: bool = Field(
+        False,
+        description="whether blocks of lower tiers are computed anew where that ends the step "
+        "earlier than fetching them",
+    )
 
 
 class Memory(Model):
@@ -110,10 +173,26 @@ class Memory(Model):
 
 
 class Handoff(Model):
-    """The way of the KV cache from prefill to decode: overhead + bytes / bandwidth, unshared."""
+    """The way of the KV cache from prefill to decode: set-up, then bytes / bandwidth on a link."""
 
-    overhead: NonNegative = Field(0.0, description="seconds per request")
+    overhead: NonNegative = Field(
+        0.0, description="seconds of set-up per request, which keep nobody from the link"
+    )
     bandwidth: Positive | None = Field(None, description="bytes per second; null is infinite")
+    link: Literal["none", "fifo", "fair"] = Field(
+        "none",
+        description="none gives every transfer the whole bandwidth, fifo to one after the other, "
+        "fair to all in equal shares",
+    )
+    scope: Literal["worker", "cluster"] = Field(
+        "worker", description="fifo, fair: one link for each prefill worker, or one for all"
+    )
+
+    @model_validator(mode="after")
+    def _links_have_a_bandwidth(self) -> Self:
+        if self.link != "none" and self.bandwidth is None:
+            raise ValueError(f"link '{self.link}' needs a bandwidth; allowed without: none")
+        return self
 
 
 class Engine(Model):
@@ -127,11 +206,34 @@ class Engine(Model):
     first_token: Literal["prefill", "handoff", "decode-step"] = Field(
         "handoff", description="the event that ends TTFT"
     )
+    local_prefill_below: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="prompts with fewer uncached tokens than this on the decode workers go to one "
+        "of them at once, which stops decoding for the time of their prefill; 0 is never",
+    )
 
     @model_validator(mode="after")
     def _chunks_need_blocks(self) -> Self:
         if self.prefill.chunked and not self.memory.paged:
             raise ValueError("'prefill.chunked' needs 'memory.paged': true")
+        return self
+
+    @model_validator(mode="after")
+    def _tiers_need_unpaged_memory(self) -> Self:
+        cache = self.cache
+        lower = any(tier.capacity_tokens for tier in (cache.host, cache.disk, cache.network))
+        if self.memory.paged and (cache.eviction != "lru" or lower):
+            raise ValueError(
+                "'cache.eviction' other than lru and the tiers below HBM need 'memory.paged': false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _blocks_have_one_way(self) -> Self:
+        if self.memory.paged and self.handoff.link != "none":
+            raise ValueError("'handoff.link' other than none needs 'memory.paged': false")
+        if self.memory.paged and self.local_prefill_below:
+            raise ValueError("'local_prefill_below' above 0 needs 'memory.paged': false")
         return self
 
 
@@ -173,6 +275,15 @@ class Router(Model):
     overlap_weight: NonNegative = Field(1.0, description="omega, the weight of uncached blocks")
     overlap_credit: NonNegative = Field(
         1.0, description="kv-1.6: how many uncached blocks one cached block makes up for"
+    )
+    host_credit: NonNegative = Field(
+        0.75, description="kv-1.6: the same for a block cached in host memory"
+    )
+    disk_credit: NonNegative = Field(
+        0.25, description="kv-1.6: the same for a block cached on disk"
+    )
+    network_credit: NonNegative = Field(
+        1.0, description="kv-1.6: the same for a block that only the shared store has"
     )
     request_weight: NonNegative = Field(
         0.0, description="kv-1.6: blocks that each active request counts for"
@@ -397,6 +508,12 @@ class Scenario(Model):
                 f"hardware.gpus is {self.hardware.gpus}: at most {most} workers of "
                 f"{self.hardware.gpus_per_worker} GPUs"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _paged_workers_are_alike(self) -> Self:
+        if self.engine.memory.paged and (self.topology.prefill_speed or self.topology.decode_speed):
+            raise ValueError("topology: speeds need 'engine.memory.paged': false")
         return self
 
     @model_validator(mode="after")

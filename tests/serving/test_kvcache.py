@@ -66,3 +66,24 @@ def test_a_hole_ends_the_overlap() -> None:
 
 def test_empty_prompt_overlaps_nowhere() -> None:
     assert PrefixCaches(3, 4).overlaps([]) == [0, 0, 0]
+
+
+def test_one_tier_holds_the_whole_overlap() -> None:
+    caches = PrefixCaches(2, 10)
+    caches.insert(1, [1, 2])
+    assert caches.overlaps_by_tier([1, 2, 3]) == [[0, 2]]
+
+
+@given(
+    capacity=st.integers(1, 9),
+    prompts=st.lists(prompts, max_size=30),
+)
+def test_a_larger_cache_holds_all_that_a_smaller_one_does(
+    capacity: int, prompts: list[list[int]]
+) -> None:
+    smaller, larger = PrefixCaches(1, capacity), PrefixCaches(1, capacity + 1)
+    for blocks in prompts:
+        assert smaller.overlap(0, blocks) <= larger.overlap(0, blocks)
+        smaller.insert(0, blocks)
+        larger.insert(0, blocks)
+    assert all(smaller.overlap(0, [block]) <= larger.overlap(0, [block]) for block in range(13))

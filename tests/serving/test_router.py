@@ -57,6 +57,13 @@ def test_decode_cost_ignores_overlap_unless_told() -> None:
     assert seen == [34.0, 22.0, 16.0]
 
 
+def test_credit_of_version_1_6_depends_on_the_tier() -> None:
+    tiers = [[1, 0, 4], [2, 0, 0], [0, 4, 0], [1, 0, 0]]
+    seen = view("prefill", queued_tokens=[0, 0, 0], by_tier=lambda blocks: tiers)
+    assert KvRouter16(Router()).costs(seen) == [4 - (1 + 1.5 + 1), 4 - 1.0, 0.0]
+    assert KvRouter16(Router(network_credit=0.0, host_credit=0.0)).costs(seen)[0] == 3.0
+
+
 def test_the_cost_of_version_1_6_is_clamped_and_counts_requests() -> None:
     # Blocks to compute: 4, 2 + 4, 4; credit 3 a block: 0, 6, 12.
     policy = KvRouter16(Router(overlap_weight=2.0, overlap_credit=3.0, request_weight=0.5))

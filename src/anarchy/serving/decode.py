@@ -104,6 +104,10 @@ class DecodeWorker(Happening):
             if steps < self._due_steps:
                 self._schedule(self._boundary + self._duration(steps), steps)
 
+    def halt(self) -> None:
+        """Stop for ever: what is under way is lost."""
+        self._due = math.inf
+
     def _schedule(self, due: float, steps: int) -> None:
         self._due = due
         self._due_steps = steps
@@ -133,10 +137,11 @@ class DecodeWorker(Happening):
         if batch:
             steps = ends[0][0] - made
             self._line = self._line_for(steps)
-            self._schedule(now + self._duration(steps), steps)
+            start = self._boundary
+            self._schedule(start + self._duration(steps), steps)
             if self._first_token_is_step:
                 for request in joined:
-                    request.first_token = now + self._duration(1)
+                    request.first_token = start + self._duration(1)
         else:
             self._due = math.inf
         for request in finished:

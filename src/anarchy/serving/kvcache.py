@@ -6,6 +6,7 @@ with the number of workers. Source: vLLM's prefix caching (Kwon et al., SOSP 202
 hashes and least-recently-used eviction; the bitmask is ours.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import islice
 
@@ -62,8 +63,20 @@ class PrefixIndex:
         """The number of leading blocks that one worker holds."""
         return self.overlaps(blocks)[worker]
 
+    def overlaps_by_tier(self, blocks: Sequence[int]) -> list[list[int]]:
+        """The overlaps found in each tier, G1 first; here there is no other."""
+        return [self.overlaps(blocks)]
 
-class PrefixCaches(PrefixIndex):
+
+class BlockCaches(PrefixIndex, ABC):
+    """Caches that the prompts of a pool of workers fill."""
+
+    @abstractmethod
+    def insert(self, worker: int, blocks: Sequence[int]) -> None:
+        """Hold the blocks of a prompt, which may cost others their place."""
+
+
+class PrefixCaches(BlockCaches):
     """Block caches of `workers` workers, `capacity` blocks each, apart from running requests.
 
     Eviction takes tails before heads.

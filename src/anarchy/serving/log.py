@@ -22,7 +22,8 @@ class RequestLog:
     """Columns of equal length n; times in seconds from the start of the run.
 
     `prefill_cost` is n x P and `decode_cost`, `decode_active` are n x D: what the router saw of
-    every worker at the moment of its decision. Rows are in order of arrival.
+    every worker at the moment of its decision; nan stands where there was none. Rows are in order
+    of arrival.
     """
 
     arrival: Floats
@@ -32,7 +33,7 @@ class RequestLog:
     first_token: Floats  # by the scenario's definition of TTFT
     decode_start: Floats  # the step boundary at which the request joined the batch
     done: Floats
-    prefill_worker: Ints
+    prefill_worker: Ints  # -1: its decode worker computed the prompt
     decode_worker: Ints
     prompt: Ints  # template, or row of the trace
     tenant: Ints  # position in the workload's list of tenants

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from anarchy.config import Prefill
 from anarchy.serving.clock import Clock, Happening
-from anarchy.serving.kvcache import PrefixCaches
+from anarchy.serving.kvcache import BlockCaches
 from anarchy.serving.latency import Latency
 from anarchy.serving.request import Request
+from anarchy.serving.tiers import NO_HIT, Hit, TieredCaches
 
 
 class PrefillWorker(Happening):
@@ -17,6 +18,9 @@ class PrefillWorker(Happening):
     the limits, and lasts as long as one prompt of all those tokens. At least one token of every
     prompt is computed, as engines do to obtain the first output. What is cached is looked up when
     the step begins; the prompts' own blocks are held from its end.
+
+    Blocks in lower tiers are fetched one prompt after another before the step's computation or
+    beside it, and the step lasts that much longer. Queued prompts do not fetch ahead.
     """
 
     __slots__ = (
@@ -30,6 +34,8 @@ class PrefillWorker(Happening):
         "_limits",
         "_queue",
         "_running",
+        "_service",
+        "_tiers",
         "_tokens",
         "busy",
         "duration",
@@ -44,7 +50,7 @@ class PrefillWorker(Happening):
         clock: Clock,
         limits: Prefill,
         latency: Latency,
-        caches: PrefixCaches | None,
+        caches: BlockCaches | None,
         cache_block_tokens: int,
         finish: Callable[[Request], None],
     ) -> None:
@@ -54,6 +60,8 @@ class PrefillWorker(Happening):
         self._limits = limits
         self._latency = latency
         self._caches = caches
+        self._tiers = caches if isinstance(caches, TieredCaches) else None
+        self._service = Latency(latency.table)  # predictions do not count as look-ups
         self._tokens = cache_block_tokens
         self._finish = finish
         self._handlers = (self._end_step,)
@@ -90,16 +98,24 @@ class PrefillWorker(Happening):
         room = self._limits.batch_requests
         budget = self._limits.batch_tokens
         total = 0
+        tiers, fetching = self._tiers, 0.0
         while queue and room:
             request = queue[0]
             cached = 0
-            if self._caches is not None:
+            hit = NO_HIT
+            if tiers is not None:
+                hit = self._best_hit(tiers, request, total, fetching)
+                cached = hit.tokens
+            elif self._caches is not None:
                 overlap = self._caches.overlap(self._index, request.blocks)
                 cached = min(overlap * self._tokens, request.input_tokens - 1)
             uncached = request.input_tokens - cached
             if batch and total + uncached > budget:
                 break
             queue.popleft()
+            if tiers is not None:
+                fetching += hit.seconds
+                tiers.used(hit)
             request.cached_tokens = cached
             request.prefill_start = now
             request.prefill_worker = self._index
@@ -112,8 +128,28 @@ class PrefillWorker(Happening):
         self.step_work = full_step_work(
             self._latency, self._limits, total, len(batch), self.duration
         )
+        if tiers is not None and fetching:
+            computing = self.duration
+            self.duration = tiers.step_seconds(fetching, computing)
+            self.step_work += self.duration - computing
         self.callbacks = self._handlers
         self._clock.at(now + self.duration, self)
+
+    def _best_hit(self, tiers: TieredCaches, request: Request, total: int, fetching: float) -> Hit:
+        """What a prompt takes from the tiers: all, or what lets the step end first.
+
+        The step has `total` tokens to compute and `fetching` seconds of transfers already.
+        """
+        hits = tiers.hits(self._index, request.blocks, request.input_tokens - 1)
+        if not tiers.recompute:
+            return hits[-1]
+        before = total + request.input_tokens
+
+        def seconds(hit: Hit) -> float:
+            computing = self._service.prefill(before - hit.tokens)
+            return tiers.step_seconds(fetching + hit.seconds, computing)
+
+        return min(reversed(hits), key=seconds)
 
     def _end_step(self, _: Happening) -> None:
         now = self._clock.now

@@ -48,6 +48,8 @@ class View:
     # Output tokens left and tokens of context of each request on each decode worker, in order of
     # admission: the whole truth, again for the clairvoyant only.
     outputs: Callable[[], list[list[tuple[int, int]]]]
+    # The overlaps of the prompt's blocks in HBM, host memory, disk and network; None: HBM alone.
+    by_tier: Callable[[Sequence[int]], list[list[int]]] | None = None
 
 
 def potential_blocks(view: View) -> list[float]:
@@ -235,22 +237,22 @@ class KvRouter(Policy):
 class KvRouter16(Policy):
     """Dynamo's cost of version 1.6.
 
-    omega * max(0, queued and own prompt blocks - credit * cached ones) + active blocks +
-    weight of a request * active requests. As in `kv`, the prefill leg does not count active blocks
+    omega * max(0, queued and own prompt blocks - credit for cached ones) + active blocks +
+    weight of a request * active requests; the credit of a cached block depends on its tier. As in
+    `kv`, the prefill leg does not count active blocks
     and the decode leg counts those alone, unless `prefill_blocks` and `decode_overlap` say
     otherwise.
     """
 
     def costs(self, view: View) -> list[float]:
         parameters = self.parameters
-        omega, credit = parameters.overlap_weight, parameters.overlap_credit
-        each = parameters.request_weight
+        omega, each = parameters.overlap_weight, parameters.request_weight
         prefill = view.leg == "prefill"
         if not prefill and not parameters.decode_overlap:
             omega = 0.0
-        cached = self.cached(view)
+        credit = self.credit(view)
         costs = [
-            omega * max(0.0, queued / view.block_tokens + view.footprint - credit * cached[worker])
+            omega * max(0.0, queued / view.block_tokens + view.footprint - credit[worker])
             + each * view.active[worker]
             for worker, queued in enumerate(view.queued_tokens)
         ]
@@ -258,9 +260,19 @@ class KvRouter16(Policy):
             return costs
         return [cost + blocks for cost, blocks in zip(costs, potential_blocks(view), strict=True)]
 
-    def cached(self, view: View) -> Sequence[float]:
-        """The cached blocks that count."""
-        return view.overlaps
+    def credit(self, view: View) -> Sequence[float]:
+        """The uncached blocks that what each worker has cached makes up for."""
+        parameters = self.parameters
+        if view.by_tier is None:
+            return [parameters.overlap_credit * overlap for overlap in view.overlaps]
+        credits = (
+            parameters.overlap_credit,
+            parameters.host_credit,
+            parameters.disk_credit,
+            parameters.network_credit,
+        )
+        tiers = zip(*view.by_tier(view.blocks), strict=True)
+        return [sum(c * held for c, held in zip(credits, own, strict=True)) for own in tiers]
 
 
 @register("round-robin")

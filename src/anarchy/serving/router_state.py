@@ -20,6 +20,7 @@ from anarchy.serving.kvcache import PrefixIndex
 from anarchy.serving.latency import Latency
 from anarchy.serving.request import Request
 from anarchy.serving.router import View
+from anarchy.serving.tiers import TieredCaches
 
 Outputs = Callable[[], list[list[tuple[Request, int]]]]
 """The requests of each decode worker, in order of admission, with their output tokens so far."""
@@ -148,6 +149,7 @@ class RouterState:
                 slots=slots,
                 service=service,
                 outputs=self._lengths,
+                by_tier=index.overlaps_by_tier if isinstance(index, TieredCaches) else None,
             )
             for ledger in self._ledgers
         ]

@@ -5,6 +5,7 @@ done. Each leg has its own policy instance and its own random streams.
 """
 
 import gc
+import math
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
@@ -16,15 +17,19 @@ from anarchy.config import Scenario
 from anarchy.errors import InputError
 from anarchy.serving.clock import Clock
 from anarchy.serving.decode import DecodeWorker
-from anarchy.serving.kvcache import PrefixCaches, PrefixIndex
+from anarchy.serving.kvcache import BlockCaches, PrefixCaches, PrefixIndex
 from anarchy.serving.lagged_index import ReportedCaches
+from anarchy.serving.lagged_tiers import has_tiers, tiered_caches
 from anarchy.serving.latency import Latency
 from anarchy.serving.leg import Leg, Place
+from anarchy.serving.link import Links
+from anarchy.serving.local_prefill import LOCAL, PrefillingDecodeWorker
 from anarchy.serving.log import Floats, RequestLog, Run
 from anarchy.serving.prefill import PrefillWorker
 from anarchy.serving.request import Request
 from anarchy.serving.router import get_policy
 from anarchy.serving.router_state import RouterState
+from anarchy.serving.speed import Services
 from anarchy.serving.streams import streams, uniforms
 from anarchy.serving.workload import Context, make_workload
 from anarchy.traces import TraceData
@@ -46,6 +51,9 @@ class _Meters:
 
 class System:
     """One run of a scenario whose running requests take no memory."""
+
+    _state_type: type[RouterState] = RouterState
+    _leg_type: type[Leg] = Leg
 
     def __init__(
         self,
@@ -80,51 +88,70 @@ class System:
         self._replicas = scenario.router.tracking.replicas
         self._prefill_index: PrefixIndex | None = None  # what the routers know of the caches
         self._decode_index: PrefixIndex | None = None
-        self._prefill_caches: PrefixCaches | None = None
-        self._decode_caches: PrefixCaches | None = None
+        self._prefill_caches: BlockCaches | None = None
+        self._decode_caches: BlockCaches | None = None
+        self._services = Services(scenario.topology, latency)
+        self._links: Links | None = None  # if any, KV caches share them
+        self._local_below = scenario.engine.local_prefill_below
+        self._one_prefill = scenario.topology.prefill == 1
         self._make_workers()
         self._make_routers()
         self._window_opened = self._meters()
 
     def _make_workers(self) -> None:
-        topology, engine = self._scenario.topology, self._scenario.engine
-        tokens = self._block_tokens
-        capacity = engine.cache.capacity_tokens // tokens
-        if engine.cache.enabled:
-            self._prefill_caches, self._prefill_index = self._make_caches(
-                topology.prefill, capacity
-            )
+        topology = self._scenario.topology
+        if self._scenario.engine.cache.enabled:
+            self._prefill_caches, self._prefill_index = self._make_caches(topology.prefill, False)
             if self._scenario.router.decode_overlap:
-                self._decode_caches, self._decode_index = self._make_caches(
-                    topology.decode, capacity
-                )
+                self._decode_caches, self._decode_index = self._make_caches(topology.decode, True)
         self._handed_off = (self._route_decode,)
-        self._prefill: list[Any] = [
-            PrefillWorker(
-                index,
-                self.clock,
-                engine.prefill,
-                self._latency,
-                self._prefill_caches,
-                tokens,
-                self._prefilled,
-            )
-            for index in range(topology.prefill)
-        ]
-        self._decode: list[Any] = [
-            DecodeWorker(
-                self.clock,
-                engine.decode.slots,
-                self._latency,
-                self._done,
-                engine.first_token == "decode-step",
-            )
-            for _ in range(topology.decode)
-        ]
+        self._links = self._make_links()
+        self._prefill: list[Any] = [self._prefill_worker(i) for i in range(topology.prefill)]
+        self._decode: list[Any] = [self._decode_worker(i) for i in range(topology.decode)]
 
-    def _make_caches(self, workers: int, capacity: int) -> tuple[PrefixCaches, PrefixIndex]:
+    def _prefill_worker(self, index: int) -> PrefillWorker:
+        return PrefillWorker(
+            index,
+            self.clock,
+            self._scenario.engine.prefill,
+            self._services.prefill[index],
+            self._prefill_caches,
+            self._block_tokens,
+            self._prefilled,
+        )
+
+    def _decode_worker(self, index: int) -> DecodeWorker:
+        engine = self._scenario.engine
+        worker = PrefillingDecodeWorker if engine.local_prefill_below else DecodeWorker
+        return worker(
+            self.clock,
+            engine.decode.slots,
+            self._services.decode[index],
+            self._done,
+            engine.first_token == "decode-step",
+        )
+
+    def _make_links(self) -> Links | None:
+        """What carries KV caches; transfers that never meet need nothing."""
+        return None if self._scenario.engine.handoff.link == "none" else self._new_links()
+
+    def _new_links(self) -> Links:
+        return Links(
+            self._scenario.topology.prefill,
+            self.clock,
+            self._scenario.engine.handoff,
+            self._scenario.model.kv_bytes_per_token,
+            self._route_decode,
+        )
+
+    def _make_caches(self, workers: int, device_only: bool) -> tuple[BlockCaches, PrefixIndex]:
         """The caches of a pool and what the routers see of them."""
         lag = self._scenario.router.tracking.cache_lag
+        cache, tokens = self._scenario.engine.cache, self._block_tokens
+        if has_tiers(cache, device_only):
+            size = tokens * self._scenario.model.kv_bytes_per_token
+            return tiered_caches(workers, cache, tokens, size, self.clock, lag, device_only)
+        capacity = cache.capacity_tokens // tokens
         if not lag:
             caches = PrefixCaches(workers, capacity)
             return caches, caches
@@ -156,7 +183,7 @@ class System:
         place: Place,
     ) -> tuple[RouterState, Leg]:
         scenario = self._scenario
-        state = RouterState(
+        state = self._state_type(
             self.clock,
             leg,
             workers,
@@ -168,7 +195,7 @@ class System:
             lambda: [worker.outputs(self.clock.now) for worker in self._decode],
         )
         policy = get_policy(scenario.router.policy)
-        return state, Leg(
+        return state, self._leg_type(
             self.clock,
             [policy(scenario.router) for _ in range(self._replicas)],
             state,
@@ -206,12 +233,25 @@ class System:
     # The way of a request, in order.
 
     def _arrive(self, request: Request) -> None:
+        if self._local_below and self._is_local(request):
+            request.replica = len(self._arrived) % self._replicas
+            self._arrived.append(request)
+            request.prefill_worker = LOCAL
+            request.prefill_cost = [math.nan] * len(self._prefill)
+            self._route_decode(request)
+            return
         self._route_prefill(request)
+
+    def _is_local(self, request: Request) -> bool:
+        """Whether so little is to compute that a decode worker does it."""
+        index = self._decode_index
+        overlap = 0 if index is None else max(index.overlaps(request.blocks))
+        return request.input_tokens - overlap * self._block_tokens < self._local_below
 
     def _route_prefill(self, request: Request) -> None:
         request.replica = len(self._arrived) % self._replicas
         self._arrived.append(request)
-        if len(self._prefill) == 1:  # nothing to decide, so the router has no part in it
+        if self._one_prefill:  # nothing to decide, so the router has no part in it
             request.prefill_cost = NO_CHOICE
             self._prefill[0].submit(request)
             return
@@ -227,8 +267,11 @@ class System:
         self._prefill[worker].submit(request)
 
     def _prefilled(self, request: Request) -> None:
-        if len(self._prefill) > 1:
+        if not self._one_prefill:
             self._prefill_state.ended(request, request.prefill_worker)
+        if self._links is not None:
+            self._links.send(request)
+            return
         delay = self._handoff_time(request.input_tokens)
         if delay > 0:
             request.callbacks = self._handed_off
@@ -257,8 +300,12 @@ class System:
         self._send_to_decode(request, worker)
 
     def _send_to_decode(self, request: Request, worker: int) -> None:
-        if self._decode_caches is not None:
-            self._decode_caches.insert(worker, request.blocks)
+        caches = self._decode_caches
+        if caches is not None:
+            if self._local_below and request.prefill_worker == LOCAL:
+                cached = caches.overlap(worker, request.blocks) * self._block_tokens
+                request.cached_tokens = min(cached, request.input_tokens - 1)
+            caches.insert(worker, request.blocks)
         self._decode[worker].submit(request)
 
     def _done(self, request: Request) -> None:
@@ -284,7 +331,7 @@ class System:
             prefill_busy=np.array([worker.busy_until(now) for worker in self._prefill]),
             prefill_work=np.array([worker.work_until(now) for worker in self._prefill]),
             decode_busy=np.array([worker.busy_until(now) for worker in self._decode]),
-            extrapolated=self._latency.extrapolated
+            extrapolated=self._services.extrapolated
             + sum(worker.extrapolated for worker in self._decode),
         )
 

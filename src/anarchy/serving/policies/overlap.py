@@ -81,7 +81,7 @@ class Threshold(Policy):
 
 @register("decaying-credit")
 class DecayingCredit(KvRouter16):
-    """The cost of kv-1.6 with o_j / (1 + credit_decay * (q_j - min q) / (b f)) in place of o_j.
+    """The cost of kv-1.6 with its credit over 1 + credit_decay * (q_j - min q) / (b f).
 
     A hit is worth less on a worker whose prefill queue is longer than the shortest one, measured
     in prompts of the request's size. A decode leg queues no prefill, so nothing decays there.
@@ -89,12 +89,12 @@ class DecayingCredit(KvRouter16):
     Source: dynamo pull request 10574.
     """
 
-    def cached(self, view: View) -> Sequence[float]:
+    def credit(self, view: View) -> Sequence[float]:
         shortest = min(view.queued_tokens)
         decay = self.parameters.credit_decay / (view.block_tokens * view.footprint)
         return [
-            overlap / (1 + decay * (queued - shortest))
-            for overlap, queued in zip(view.overlaps, view.queued_tokens, strict=True)
+            credit / (1 + decay * (queued - shortest))
+            for credit, queued in zip(super().credit(view), view.queued_tokens, strict=True)
         ]
 
 
