@@ -223,7 +223,7 @@ def _load_all(
 
 def _check_names(root: Path, experiments: Iterable[str], studies: Iterable[str]) -> None:
     """Figures share one folder, so that no two things may have the same name."""
-    taken = set(CURVES)
+    taken = {*CURVES, "validation"}
     for folder, names in ((paths.EXPERIMENTS, experiments), (paths.STUDIES, studies)):
         for name in names:
             if name in taken:

@@ -139,13 +139,13 @@ def test_processor_sharing_against_its_balance_equations(load: float) -> None:
 State = tuple[int, ...]
 
 
-def two_choice_chain(load: float, servers: int, longest: int) -> float:
+def two_choice_chain(load: float, servers: int, longest: int, distinct: bool) -> float:
     """Mean sojourn of the shorter of two random queues, by the balance equations."""
     numbers: dict[State, int] = {(0,) * servers: 0}
     reached = list(numbers)
     rates: list[tuple[int, State, float]] = []
     for k, state in enumerate(reached):  # grows while it is read: breadth first
-        for target, rate in moves(state, load, longest):
+        for target, rate in moves(state, load, longest, distinct):
             if target not in numbers:
                 numbers[target] = len(reached)
                 reached.append(target)
@@ -159,15 +159,16 @@ def two_choice_chain(load: float, servers: int, longest: int) -> float:
     return float(present / (load * servers))
 
 
-def moves(state: State, load: float, longest: int) -> Iterator[tuple[State, float]]:
+def moves(state: State, load: float, longest: int, distinct: bool) -> Iterator[tuple[State, float]]:
     """Where sorted queue lengths go, and how fast."""
+    pairs = len(state) - 1 if distinct else len(state)
     for a, length in enumerate(state):
         if length:
             yield moved(state, a, -1), 1.0
         for b, other in enumerate(state):
             shorter = a if length <= other else b
-            if state[shorter] < longest:
-                yield moved(state, shorter, 1), load / len(state)
+            if state[shorter] < longest and not (distinct and a == b):
+                yield moved(state, shorter, 1), load / pairs
 
 
 def moved(state: State, queue: int, step: int) -> State:
@@ -180,11 +181,13 @@ def stationary(generator: np.ndarray) -> np.ndarray:
     return np.linalg.solve(equations, np.eye(len(generator))[0])
 
 
+@pytest.mark.parametrize("distinct", [False, True])
 @pytest.mark.parametrize("load", [0.3, 0.6])
-def test_two_choices_at_few_servers(load: float) -> None:
+def test_two_choices_at_few_servers(load: float, distinct: bool) -> None:
     """The mean field errs in order 1/m, the corrected one in order 1/m^2."""
-    field, correction = waiting.jsq_mean(load, 2), waiting.jsq_correction(load, 2)
-    exact = {servers: two_choice_chain(load, servers, 12) for servers in (2, 4)}
+    field = waiting.jsq_mean(load, 2)
+    correction = waiting.jsq_correction(load, 2, distinct)
+    exact = {servers: two_choice_chain(load, servers, 12, distinct) for servers in (2, 4)}
     left = {m: value - field - correction / m for m, value in exact.items()}
     for servers, value in exact.items():
         assert abs(left[servers]) < 0.5 * abs(value - field)
@@ -196,7 +199,7 @@ def test_two_choices_at_few_servers(load: float) -> None:
 )
 def test_two_choices_as_published(servers: int, present: float) -> None:
     """Requests per server at load 0.9 in the refined mean field of Gast and Van Houdt (2017)."""
-    sojourn = waiting.jsq_mean(0.9, 2) + waiting.jsq_correction(0.9, 2) / servers
+    sojourn = waiting.jsq_mean(0.9, 2) + waiting.jsq_correction(0.9, 2, distinct=False) / servers
     assert 0.9 * sojourn == pytest.approx(present, abs=5e-5)
 
 

@@ -55,11 +55,11 @@ PACKAGE_THEOREMS = get_sources(
 RUN_MEASURES = [
     f"measure/{name}.py" for name in ("measures", "estimator", "resampling", "stats")
 ]
-PACKAGE_CELL = get_sources("serving", "measure/cell.py", *RUN_MEASURES)
+PACKAGE_CELL = get_sources("serving", "serving/policies", "measure/cell.py", *RUN_MEASURES)
 PACKAGE_KNEES = get_sources(
-    "serving", "games/knee.py", "measure/kneemap.py", "measure/knee.py", *RUN_MEASURES
+    "serving", "serving/policies", "games/knee.py", "measure/kneemap.py", "measure/knee.py", *RUN_MEASURES
 )
-PACKAGE_MEASURE = get_sources("games", "serving", "measure")
+PACKAGE_MEASURE = get_sources("games", "serving", "serving/policies", "measure")
 PACKAGE_ARTEFACT = get_sources("artefact", "artefact/theory", "measure")
 
 CELLS = {
@@ -156,7 +156,7 @@ def get_plugins(wildcards):
 
 
 def get_all_figures():
-    names = (*CURVES, *PLAN.experiments, *PLAN.studies)
+    names = (*CURVES, "validation", *PLAN.experiments, *PLAN.studies)
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("pdf", "png")]
 
 
@@ -261,7 +261,8 @@ def get_hashed_files():
     return sorted(
         {
             *map(str, files),
-            *get_sources("games", "games/theorems", "serving", "measure", "artefact"),
+            *get_sources("games", "games/theorems", "serving", "serving/policies"),
+            *get_sources("measure", "measure/validation", "artefact", "artefact/theory"),
         }
     )
 
@@ -281,7 +282,7 @@ def get_paper_sources():
 def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
-    tables = ["bounds", "theorems", "assumptions", "scenarios"]
+    tables = ["bounds", "theorems", "assumptions", "scenarios", "validation"]
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [
         f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies
@@ -293,7 +294,7 @@ def get_generated_files():
 
 def get_paper_figures():
     return [
-        f"{FIGURES}/{name}.pdf" for name in (*CURVES, *PLAN.experiments, *PLAN.studies)
+        f"{FIGURES}/{name}.pdf" for name in (*CURVES, "validation", *PLAN.experiments, *PLAN.studies)
     ]
 
 

@@ -142,14 +142,16 @@ def jsq_mean(load: float, choices: int) -> float:
     return float(_jsq_shares(load, choices)[1:].sum()) / load
 
 
-def jsq_correction(load: float, choices: int) -> float:
+def jsq_correction(load: float, choices: int, distinct: bool = True) -> float:
     """The mean sojourn with m servers exceeds `jsq_mean` by this over m, up to order m^-2.
 
-    Choices are drawn with replacement. The shares x_k of servers with at least k requests move by
-    1/m at rate m lambda (x_{k-1}^d - x_k^d) upwards and m (x_k - x_{k+1}) downwards. Around their
-    fixed point their covariance W / m solves A W + W A^T + Q = 0, with A the Jacobian of the drift
-    and Q the diffusion. The drift's curvature makes the mean miss the fixed point by V / m, where
-    A V + B W / 2 = 0 with B the second derivatives of the drift.
+    The shares x_k of servers with at least k requests move by 1/m at rate m lambda (x_{k-1}^d -
+    x_k^d) upwards and m (x_k - x_{k+1}) downwards. Around their fixed point their covariance W / m
+    solves A W + W A^T + Q = 0, with A the Jacobian of the drift and Q the diffusion. The drift's
+    curvature makes the mean miss the fixed point by V / m, where A V + B W / 2 + E = 0 with B the
+    second derivatives of the drift. If the choices are `distinct`, x^d is the limit only of the
+    probability that they all have k requests, which is less by d (d - 1) x^(d-1) (1 - x) / (2 m):
+    that makes E, which is 0 for choices drawn with replacement.
     """
     from scipy.linalg import solve_continuous_lyapunov
 
@@ -163,6 +165,8 @@ def jsq_correction(load: float, choices: int) -> float:
     diffusion = np.diag(2 * (inner - np.append(inner[1:], 0.0)))
     covariance = solve_continuous_lyapunov(jacobian, -diffusion)
     bend = curvature * np.diag(covariance) / 2
+    if distinct:
+        bend -= load * choices * (choices - 1) / 2 * inner ** (choices - 1) * (1 - inner)
     drift = np.append(0.0, bend[:-1]) - bend
     return float(np.linalg.solve(jacobian, -drift).sum()) / load
 

@@ -12,6 +12,7 @@ and Glynn (2002) for controls that are martingales built from a guess of the ans
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class Estimate:
         return 2 * float(stdtr(self.freedom, -distance / self.error))
 
 
-def batch_means(series: Floats, count: int) -> Floats:
+def batch_means(series: NDArray[Any], count: int) -> Floats:
     """Means of `count` equal runs of consecutive entries; what is left over at the end is dropped.
 
     Raises ValueError where there are fewer entries than batches.

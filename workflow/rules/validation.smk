@@ -1,0 +1,76 @@
+# Validation: the simulator against closed forms and conservation laws, one job per group; a last
+# one judges all checks together.
+
+from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
+
+PACKAGE_VALIDATION = get_sources(
+    "serving",
+    "serving/policies",
+    "games",
+    "measure/validation",
+    "measure/control.py",
+    "measure/kneemap.py",
+    "measure/knee.py",
+    *RUN_MEASURES,
+)
+
+
+rule validate:
+    input:
+        package=PACKAGE_VALIDATION,
+        latency=sorted(
+            {
+                str(path)
+                for name in SCENARIOS
+                for path in latency_sources(
+                    paths.LATENCY, PLAN.scenarios[name].model.latency
+                )
+            }
+        ),
+    output:
+        f"{RESULTS}/validation/{{group}}.json",
+    log:
+        f"{LOGS}/validate/{{group}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/validate/{{group}}.tsv"
+    wildcard_constraints:
+        group="|".join(GROUPS),
+    params:
+        seed=PLAN.settings.seed,
+        effort=effort(PLAN.settings),
+        scenarios={
+            name: PLAN.scenarios[name].model_dump(mode="json") for name in SCENARIOS
+        },
+    script:
+        "../scripts/validate.py"
+
+
+rule judge_validation:
+    input:
+        package=get_sources("measure/validation/judge.py", "measure/stats.py"),
+        groups=[f"{RESULTS}/validation/{group}.json" for group in GROUPS],
+    output:
+        f"{RESULTS}/validation.json",
+    log:
+        f"{LOGS}/judge_validation.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/judge_validation.tsv"
+    script:
+        "../scripts/judge_validation.py"
+
+
+rule tabulate_validation:
+    input:
+        package=PACKAGE_ARTEFACT,
+        style=STYLE,
+        rows=f"{RESULTS}/validation.json",
+    output:
+        table=f"{GENERATED}/tables/validation.tex",
+        pdf=f"{FIGURES}/validation.pdf",
+        png=f"{FIGURES}/validation.png",
+    log:
+        f"{LOGS}/tabulate_validation.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/tabulate_validation.tsv"
+    script:
+        "../scripts/tabulate_validation.py"

@@ -1,0 +1,12 @@
+"""Tabulate and plot the validation suite."""
+
+from pathlib import Path
+
+from anarchy.artefact.validation_table import plot, validation_table
+from anarchy.files import read_rows, write_text
+from anarchy.jobs import job_log
+
+with job_log(snakemake.log[0]):
+    rows = read_rows(snakemake.input.rows)
+    write_text(snakemake.output.table, validation_table(rows))
+    plot(rows, Path(snakemake.output.pdf).with_suffix(""))
