@@ -1,9 +1,12 @@
 """The `anarchy` command. Bad input is one line on stderr and exit code 2."""
 
 import argparse
+import errno
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +58,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        code: int = options.run(options)
+        with _writable_output():
+            code: int = options.run(options)
         return code
     except InputError as error:
         print(f"anarchy: {error}", file=sys.stderr)
         return 2
+
+
+@contextmanager
+def _writable_output() -> Iterator[None]:
+    """Leaves quietly when the reader of the results has gone, and says so when the disk is full."""
+    try:
+        yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        # What is left in the buffer would fail again when Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.ENOSPC:
+            raise InputError(f"output: cannot be written: {error.strerror}") from None
+        raise SystemExit(0) from None
 
 
 def _parser() -> argparse.ArgumentParser:

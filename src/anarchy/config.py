@@ -788,7 +788,7 @@ def parse_yaml(content: bytes, source: str, numbers_as_text: bool = False) -> An
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise InputError(f"{source}{line}: not YAML: {getattr(error, 'problem', error)}") from None
-    except (ValueError, RecursionError, TypeError) as error:
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{source}: not YAML that can be read: {error}") from None
 
 

@@ -55,9 +55,16 @@ PACKAGE_THEOREMS = get_sources(
 RUN_MEASURES = [
     f"measure/{name}.py" for name in ("measures", "estimator", "resampling", "stats")
 ]
-PACKAGE_CELL = get_sources("serving", "serving/policies", "measure/cell.py", *RUN_MEASURES)
+PACKAGE_CELL = get_sources(
+    "serving", "serving/policies", "measure/cell.py", *RUN_MEASURES
+)
 PACKAGE_KNEES = get_sources(
-    "serving", "serving/policies", "games/knee.py", "measure/kneemap.py", "measure/knee.py", *RUN_MEASURES
+    "serving",
+    "serving/policies",
+    "games/knee.py",
+    "measure/kneemap.py",
+    "measure/knee.py",
+    *RUN_MEASURES,
 )
 PACKAGE_MEASURE = get_sources("games", "serving", "serving/policies", "measure")
 PACKAGE_ARTEFACT = get_sources("artefact", "artefact/theory", "measure")
@@ -262,7 +269,9 @@ def get_hashed_files():
         {
             *map(str, files),
             *get_sources("games", "games/theorems", "serving", "serving/policies"),
-            *get_sources("measure", "measure/validation", "artefact", "artefact/theory"),
+            *get_sources(
+                "measure", "measure/validation", "artefact", "artefact/theory"
+            ),
         }
     )
 
@@ -294,7 +303,8 @@ def get_generated_files():
 
 def get_paper_figures():
     return [
-        f"{FIGURES}/{name}.pdf" for name in (*CURVES, "validation", *PLAN.experiments, *PLAN.studies)
+        f"{FIGURES}/{name}.pdf"
+        for name in (*CURVES, "validation", *PLAN.experiments, *PLAN.studies)
     ]
 
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from anarchy.errors import InputError, suggest
-from anarchy.games.queues import mm1_latency, mmc_latency
-from anarchy.games.rational import Extended, at_least, positive, root
+from anarchy.games.queues import mm1_latency, mmc_latencies, mmc_latency
+from anarchy.games.rational import Extended, at_least, positive, root, rounded
 
 QUEUES = ("mm1", "mmc")
+
+MAX_GPUS = {"mm1": 10**5, "mmc": 1000}
+"""Most GPUs of a whole-number budget: exact waits in M/M/c have digits for every server."""
 
 NO_SLACK = "the two offered loads use up the whole budget"
 """Why a continuous game has no equilibrium; interference counts as load."""
@@ -56,6 +59,12 @@ class Pool:
         if self.queue == "mm1":
             return mm1_latency(self.service_rate * gpus, self.arrival_rate)
         return mmc_latency(gpus, self.service_rate, self.arrival_rate)
+
+    def latencies(self, most: int) -> list[Extended]:
+        """Mean time in the pool in seconds with 1, 2, ..., `most` GPUs."""
+        if self.queue == "mm1":
+            return [self.latency(gpus) for gpus in range(1, most + 1)]
+        return mmc_latencies(most, self.service_rate, self.arrival_rate)
 
 
 @dataclass(frozen=True)
@@ -165,7 +174,7 @@ def variational_equilibrium(game: AllocationGame) -> AllocationReport:
     slacks = (slack * share / (share + 1), slack / (share + 1))
 
     def shown(number: Fraction) -> Extended:
-        return number if exact else float(number)
+        return number if exact else rounded(number)
 
     return AllocationReport(
         prefill=shown(game.prefill.offered_load + slacks[0]),
@@ -220,7 +229,7 @@ def interference_equilibrium(model: Interference) -> InterferenceReport:
     best, optimum = at(balance)
 
     def shown(number: Fraction) -> Extended:
-        return number if exact else float(number)
+        return number if exact else rounded(number)
 
     return InterferenceReport(
         prefill=shown(prefill),
@@ -234,12 +243,25 @@ def interference_equilibrium(model: Interference) -> InterferenceReport:
 
 
 def integer_splits(game: AllocationGame) -> IntegerAllocationReport:
-    """Cost of every split of a whole budget, by exhaustion; ties go to the smaller prefill pool."""
+    """Cost of every split of a whole budget, by exhaustion; ties go to the smaller prefill pool.
+
+    Raises `InputError` for a budget that is not whole or above `MAX_GPUS`.
+    """
     if game.budget.denominator != 1:
         raise InputError(f"budget: must be a whole number of GPUs, got {game.budget}")
+    budget = int(game.budget)
+    most = min(MAX_GPUS[pool.queue] for pool in (game.prefill, game.decode))
+    if budget > most:
+        raise InputError(f"budget: {budget} GPUs have too many splits; allowed: {most}")
+    prefill, decode = game.prefill.latencies(budget - 1), game.decode.latencies(budget - 1)
     splits = tuple(
-        Split(prefill, int(game.budget) - prefill, _cost(game, prefill))
-        for prefill in range(1, int(game.budget))
+        Split(
+            gpus,
+            budget - gpus,
+            game.prefill.weight * prefill[gpus - 1]
+            + game.decode.weight * decode[budget - gpus - 1],
+        )
+        for gpus in range(1, budget)
     )
     finite = [split for split in splits if isinstance(split.cost, Fraction)]
     best = min(finite, key=lambda split: (split.cost, split.prefill), default=None)
@@ -306,10 +328,3 @@ def refuse_mmc(game: AllocationGame) -> None:
     """Raise InputError if a pool is M/M/c, which has no latency between whole numbers of GPUs."""
     if "mmc" in (game.prefill.queue, game.decode.queue):
         raise InputError("queue: a continuous split is defined for mm1; mmc needs integer: true")
-
-
-def _cost(game: AllocationGame, prefill: int) -> Extended:
-    """Summed weighted latency when `prefill` GPUs go to the prefill pool."""
-    return game.prefill.weight * game.prefill.latency(prefill) + game.decode.weight * (
-        game.decode.latency(int(game.budget) - prefill)
-    )

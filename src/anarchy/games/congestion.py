@@ -22,6 +22,7 @@ from anarchy.errors import InputError, suggest
 from anarchy.games import counting
 from anarchy.games.enumeration import (
     MAX_ENTRIES,
+    MAX_PLAYERS,
     MAX_PROFILES,
     Integers,
     ProfileSpace,
@@ -165,7 +166,8 @@ def _too_many(counts: list[int]) -> str:
     """Why a game is not enumerated."""
     return (
         f"players: {len(counts)} players have {number_of_profiles(counts)} profiles, too many to "
-        f"enumerate; allowed: {MAX_PROFILES} profiles and {MAX_ENTRIES} player-profile pairs"
+        f"enumerate; allowed: {MAX_PROFILES} profiles of at most {MAX_PLAYERS} players and "
+        f"{MAX_ENTRIES} player-profile pairs"
     )
 
 
@@ -200,8 +202,9 @@ def _enumerated(game: CongestionGame) -> EquilibriumReport:
     social: Integers = np.zeros(space.size, dtype=scale.dtype)
     unbounded = np.zeros(space.size, dtype=bool)
     loads = _loads(game, choices, space.size)
+    scaled = {resource: _scaled(scale, table) for resource, table in tables.items()}
     for player, strategies in enumerate(game.players):
-        latency, overloaded = _latency(game, tables, scale, player, choices[player], loads)
+        latency, overloaded = _latency(game, scale, scaled, player, choices[player], loads)
         latency -= _credit(game, scale, player, choices)
         offsets = [strategy.offset for strategy in strategies]
         weighted = [game.perceived_offset_weight * offset for offset in offsets]
@@ -249,6 +252,11 @@ def _look_up(scale: Scale, values: list[Fraction], choice: NDArray[np.intp]) -> 
     return np.array([scale.integer(v) for v in values], dtype=scale.dtype)[choice]
 
 
+def _used(game: CongestionGame, player: int) -> list[str]:
+    """The resources that a player may use, in order."""
+    return sorted(frozenset().union(*(s.resources for s in game.players[player])))
+
+
 def _uses(game: CongestionGame, player: int, resource: str) -> NDArray[np.bool_]:
     """Which strategies of a player use a resource."""
     return np.array([resource in strategy.resources for strategy in game.players[player]])
@@ -260,15 +268,21 @@ def _loads(
     """Number of users of each resource in every profile."""
     loads = {resource: np.zeros(size, dtype=np.intp) for resource in sorted(game.latency)}
     for player, choice in enumerate(choices):
-        for resource, load in loads.items():
-            load += _uses(game, player, resource)[choice]
+        for resource in _used(game, player):
+            loads[resource] += _uses(game, player, resource)[choice]
     return loads
+
+
+def _scaled(scale: Scale, table: list[Extended]) -> tuple[Integers, NDArray[np.bool_]]:
+    """Scaled latency of a resource by load, 0 where it is infinite, and where it is so."""
+    finite = [0 if v == math.inf else scale.integer(v) for v in table]
+    return np.array(finite, dtype=scale.dtype), np.array([v == math.inf for v in table])
 
 
 def _latency(
     game: CongestionGame,
-    tables: Mapping[str, list[Extended]],
     scale: Scale,
+    scaled: Mapping[str, tuple[Integers, NDArray[np.bool_]]],
     player: int,
     choice: NDArray[np.intp],
     loads: Mapping[str, NDArray[np.intp]],
@@ -276,11 +290,10 @@ def _latency(
     """Scaled latency that a player meets in every profile, and where it is infinite."""
     total: Integers = np.zeros(choice.size, dtype=scale.dtype)
     overloaded = np.zeros(choice.size, dtype=bool)
-    for resource, load in loads.items():
+    for resource in _used(game, player):
+        load, (finite, infinite) = loads[resource], scaled[resource]
         uses = _uses(game, player, resource)[choice]
-        finite = [0 if v == math.inf else scale.integer(v) for v in tables[resource]]
-        infinite = np.array([v == math.inf for v in tables[resource]])
-        total += np.where(uses, np.array(finite, dtype=scale.dtype)[load], 0)
+        total += np.where(uses, finite[load], 0)
         overloaded |= uses & infinite[load]
     return total, overloaded
 
@@ -306,7 +319,10 @@ def _credit(
             ]
         )
         together = same[choices[player], choices[other]]
-        gain = scale.integer(weight * game.colocation.credit[player][other])
+        # An array, because NumPy takes no Python integer beyond 64 bits for a scalar.
+        gain: Integers = np.array(
+            scale.integer(weight * game.colocation.credit[player][other]), dtype=scale.dtype
+        )
         if game.colocation.combine == "sum":
             credit += np.where(together, gain, 0)
         else:

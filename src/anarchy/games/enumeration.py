@@ -25,6 +25,9 @@ MAX_PROFILES = 2**18
 MAX_ENTRIES = 2**23
 """Largest number of costs (players times profiles) that is held in memory."""
 
+MAX_PLAYERS = 2**12
+"""Most players whose profiles are enumerated; nearly all of them then have one choice."""
+
 _SHOWN_DIGITS = 15
 """Numbers of profiles with more digits are named by their order of magnitude."""
 
@@ -84,10 +87,10 @@ class ProfileSpace:
                 f"players: {players} players have {number_of_profiles(self.counts)} profiles, too "
                 f"many to enumerate; allowed: {MAX_PROFILES} profiles"
             )
-        if self.size * players > MAX_ENTRIES:
+        if players > MAX_PLAYERS or self.size * players > MAX_ENTRIES:
             raise InputError(
                 f"players: {players} are too many to enumerate with {self.size} profiles; "
-                f"allowed: {MAX_ENTRIES} player-profile pairs"
+                f"allowed: {MAX_PLAYERS} players and {MAX_ENTRIES} player-profile pairs"
             )
 
     @property
@@ -102,7 +105,12 @@ class ProfileSpace:
 
     def profile(self, index: int) -> tuple[int, ...]:
         """Strategy of every player in profile number `index`."""
-        return tuple(int(s) for s in np.unravel_index(index, self.counts))
+        # NumPy unravels an index in at most 64 dimensions, and players with one choice are many.
+        chosen = []
+        for count in reversed(self.counts):
+            index, strategy = divmod(index, count)
+            chosen.append(strategy)
+        return tuple(reversed(chosen))
 
 
 def _digits(counts: Sequence[int]) -> float:
@@ -118,7 +126,7 @@ def number_of_profiles(counts: Sequence[int]) -> str:
 
 def is_enumerable(counts: Sequence[int]) -> bool:
     """Whether players with so many strategies each are few enough for `ProfileSpace`."""
-    if _digits(counts) > _SHOWN_DIGITS:
+    if len(counts) > MAX_PLAYERS or _digits(counts) > _SHOWN_DIGITS:
         return False
     size = math.prod(counts)
     return size <= MAX_PROFILES and size * len(counts) <= MAX_ENTRIES

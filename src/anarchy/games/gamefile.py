@@ -5,15 +5,18 @@ anything is built. Numbers are read from their text: 0.1 is exactly 1/10, and "5
 `anarchy.games.solving` turns the models into games and solves them.
 """
 
+import json
+import math
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from anarchy.config import Model, load_yaml, parse_yaml, validate
+from anarchy.config import Model, parse_yaml, validate
 from anarchy.errors import InputError, suggest
 from anarchy.games.fields import (
     Matrix,
@@ -40,6 +43,10 @@ MAX_DEGREE = 100
 
 MAX_PLAYERS = 10**6
 """Most players of a routing game, copies included; what its solver takes is less."""
+
+MAX_VALUES = 2 * 10**6
+"""Most values of a file, counted as often as aliases repeat them: enough for the distances and the
+demands of the largest network, while a few lines of aliases can stand for any number."""
 
 
 class LatencyFile(OneOf):
@@ -282,9 +289,45 @@ FAMILIES: dict[str, type[Model]] = {
 
 def load(file: str) -> Any:
     """Read a game file, or standard input for "-"; numbers stay text."""
-    if file == STANDARD_INPUT:
-        return parse_yaml(sys.stdin.buffer.read(), source_of(file), numbers_as_text=True)
-    return load_yaml(Path(file), numbers_as_text=True)
+    if file != STANDARD_INPUT:
+        content = _content(Path(file))
+    elif sys.stdin is None:
+        raise InputError(f"{source_of(file)}: is closed")
+    else:
+        content = sys.stdin.buffer.read()
+    # YAML includes JSON but for tabs and for pairs of surrogates, and takes far longer to read.
+    if content.lstrip()[:1] == b"{":
+        with suppress(ValueError, RecursionError):
+            return _json(content)
+    return parse_yaml(content, source_of(file), numbers_as_text=True)
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _json(content: bytes) -> Any:
+    """JSON with numbers as text; `ValueError` for anything else and for a key given twice."""
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a key is given twice")
+        return found
+
+    return json.loads(
+        content.decode("utf-8"),
+        parse_int=str,
+        parse_float=str,
+        parse_constant=str,
+        object_pairs_hook=mapping,
+    )
 
 
 def source_of(file: str) -> str:
@@ -296,11 +339,28 @@ def parse(data: object, source: str) -> GameFile:
     """Check what a game file holds; `InputError` names `source`, the key and what is allowed."""
     if not isinstance(data, Mapping):
         raise InputError(f"{source}: expected keys with values, not {type(data).__name__}")
+    try:
+        values = _values(data, {})
+    except RecursionError:
+        raise InputError(f"{source}: lists or keys are nested too deeply") from None
+    if values > MAX_VALUES:
+        raise InputError(f"{source}: too many values, aliases included; allowed: {MAX_VALUES}")
     kind = _named(data, "kind", [*KINDS, "bound"], source)
     model = FAMILIES[_named(data, "family", FAMILIES, source)] if kind == "bound" else KINDS[kind]
     game: Any = validate(model, data, source)
     checked: GameFile = game
     return checked
+
+
+def _values(data: object, known: dict[int, float]) -> float:
+    """Number of values in nested data, each as often as it occurs; infinite if it holds itself."""
+    if not isinstance(data, Mapping | list):
+        return 1
+    if id(data) not in known:
+        known[id(data)] = math.inf
+        entries = data.values() if isinstance(data, Mapping) else data
+        known[id(data)] = 1 + sum(_values(entry, known) for entry in entries)
+    return known[id(data)]
 
 
 def _named(data: Mapping[Any, Any], key: str, allowed: Collection[str], source: str) -> str:

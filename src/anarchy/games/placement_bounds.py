@@ -77,6 +77,8 @@ def solve(game: CachingGame, seed: int = 0) -> EquilibriumReport:
     price_of_stability: Extended | None = None
     if reason is None and certificate.lower > 0:
         price_of_stability, _ = ratio(found.best_cost, certificate.lower)
+    elif reason is None:
+        reason = "price_of_stability: no bound above 0 of the optimum is proven"
     if found.worst is None:
         reason = _nothing_found(known)
     return EquilibriumReport(

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from anarchy.errors import InputError
 from anarchy.games.knee import OperationalKnee, operational_knee
-from anarchy.games.rational import Extended, at_least, positive, ratio, rational, root
+from anarchy.games.rational import Extended, at_least, positive, ratio, rational, root, rounded
 
 __all__ = [
     "ClosedNetworkReport",
@@ -25,6 +25,13 @@ __all__ = [
     "saturation_limit",
     "saturation_point",
 ]
+
+
+MAX_MVA_DIGITS = 2**20
+"""Most binary digits of the numbers in an exact mean value analysis."""
+
+MAX_MVA_WORK = 2**36
+"""Most clients times stations times binary digits of one: about ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,11 @@ def parallel_mm1(
     # Rounding comes last: near capacity a rounded flow would spoil the cost.
     best = _total_delay(rates, optimum)
     if not rational_optimum:
-        best = float(best)
+        best = best if best == math.inf else rounded(Fraction(best))
     price, reason = ratio(cost, best)
     return ParallelQueuesReport(
         equilibrium_flow=tuple(equilibrium),
-        optimum_flow=tuple(optimum if rational_optimum else [float(x) for x in optimum]),
+        optimum_flow=tuple(optimum if rational_optimum else [rounded(x) for x in optimum]),
         equilibrium_cost=cost,
         optimum_cost=best,
         price_of_anarchy=price,
@@ -167,7 +174,7 @@ def saturation_limit(service_rates: Sequence[object]) -> Extended:
         raise InputError("service_rates: at least one server is needed")
     roots = [root(rate / max(rates)) for rate in rates]
     limit = len(rates) * sum(rates) / max(rates) / sum(value for value, _ in roots) ** 2
-    return limit if all(exact for _, exact in roots) else float(limit)
+    return limit if all(exact for _, exact in roots) else rounded(limit)
 
 
 def mm1_latency(service_rate: Fraction, arrival_rate: Fraction) -> Extended:
@@ -208,6 +215,29 @@ def mmc_latency(servers: int, service_rate: Fraction, arrival_rate: Fraction) ->
     return wait / (servers * service_rate - arrival_rate) + 1 / service_rate
 
 
+def mmc_latencies(most: int, service_rate: Fraction, arrival_rate: Fraction) -> list[Extended]:
+    """`mmc_latency` of 1, 2, ..., `most` servers, in one pass.
+
+    With the offered load a = p/q and S_c = sum of a^k/k! for k <= c, the probability of waiting is
+    c T_c / (c T_c + (c - a) S_(c-1)) for T_c = a^c/c!; kept times c! q^c, they are whole.
+    """
+    load = arrival_rate / service_rate
+    top, bottom = load.as_integer_ratio()
+    term, total = 1, 0
+    latencies: list[Extended] = []
+    for servers in range(1, most + 1):
+        total = (total + term) * servers * bottom
+        term *= top
+        if load >= servers:
+            latencies.append(math.inf)
+            continue
+        # The wait is that probability over c mu - lambda = (c - a) mu.
+        spare = servers * bottom - top
+        waiting = Fraction(servers * bottom * term, servers * bottom * term + spare * total)
+        latencies.append(waiting / (servers * service_rate - arrival_rate) + 1 / service_rate)
+    return latencies
+
+
 @dataclass(frozen=True)
 class ClosedNetworkReport:
     """A closed network of single-server stations at a given number of clients.
@@ -236,6 +266,11 @@ def mva(
     1. an arrival finds the queues of n - 1 clients: R_k = D_k (1 + Q_k);
     2. Little's law for the cycle: X = n / (Z + sum R);
     3. Little's law for each station: Q_k = X R_k.
+
+    The queues are kept as whole numbers h_k over one denominator h, Q_k = h_k / h, and times in
+    units of 1/c: with r_k = D_k (h + h_k) the steps become h <- Z h + sum r_k and h_k <- n r_k, so
+    nothing has to be reduced before the end. Raises `InputError` where that takes more than
+    `MAX_MVA_WORK`.
     """
     demands = [at_least(d, "service_demands", 0) for d in service_demands]
     think = at_least(think_time, "think_time", 0)
@@ -243,17 +278,26 @@ def mva(
         raise InputError("service_demands: at least one must be greater than 0")
     if isinstance(clients, bool) or not isinstance(clients, int) or clients < 1:
         raise InputError(f"clients: must be a whole number of at least 1, got {clients!r}")
-    queues = [Fraction(0)] * len(demands)
-    residence, throughput = Fraction(0), Fraction(0)
+    # A length of the largest numbers from above: each client multiplies them by Z + sum D and n.
+    units = math.lcm(think.denominator, *(d.denominator for d in demands))
+    *work, idle = (d.numerator * (units // d.denominator) for d in (*demands, think))
+    digits = clients * (units.bit_length() + (sum(work) + idle + clients).bit_length())
+    if digits > MAX_MVA_DIGITS or digits * clients * len(demands) > MAX_MVA_WORK:
+        raise InputError(
+            f"clients: {clients} at {len(demands)} stations give numbers that are too long; "
+            "allowed: fewer clients, or service_demands and think_time with fewer digits"
+        )
+    whole, queues, waits = 1, [0] * len(work), [0] * len(work)
+    before = whole
     for population in range(1, clients + 1):
-        times = [d * (1 + queue) for d, queue in zip(demands, queues, strict=True)]
-        residence = sum(times, Fraction(0))
-        throughput = population / (think + residence)
-        queues = [throughput * time for time in times]
+        waits = [d * (whole + queue) for d, queue in zip(work, queues, strict=True)]
+        before, whole = whole, idle * whole + sum(waits)
+        queues = [population * wait for wait in waits]
+    throughput = Fraction(clients * units * before, whole)
     return ClosedNetworkReport(
         throughput=throughput,
-        residence_time=residence,
-        queue_lengths=tuple(queues),
+        residence_time=Fraction(sum(waits), units * before),
+        queue_lengths=tuple(Fraction(queue, whole) for queue in queues),
         utilisation=tuple(throughput * d for d in demands),
         saturation_point=saturation_point(demands, think),
         method="exact mean value analysis",

@@ -19,6 +19,9 @@ MAX_CHARACTERS = 1000
 
 _TOO_LARGE = 10**MAX_CHARACTERS
 
+_SHOWN = 60
+"""Most characters of a value, or of a number, that a message repeats."""
+
 # Exponents have at most three digits: "1e999999999" would otherwise fill the memory.
 _NUMBER = re.compile(r"[+-]?(\d+/\d+|(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?)")
 
@@ -48,7 +51,9 @@ def rational(value: object, key: str) -> Fraction:
             return Fraction(text.strip())
         except ZeroDivisionError:
             raise InputError(f"{key}: '{text}' divides by zero") from None
-    raise InputError(f"{key}: {value!r} is not a finite number; allowed: 2, 0.1 or '5/2'")
+    shown = repr(value)
+    shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+    raise InputError(f"{key}: {shown} is not a finite number; allowed: 2, 0.1 or '5/2'")
 
 
 def at_least(value: object, key: str, lowest: int) -> Fraction:
@@ -87,8 +92,31 @@ def ratio(cost: Extended | None, optimum: Extended | None) -> tuple[Extended | N
     if optimum is None or optimum == math.inf:
         return None, "every outcome costs infinitely much"
     if optimum <= 0:
-        return None, f"the optimum is {optimum}, a ratio needs one above 0"
+        return None, f"the optimum is {_brief(optimum)}, a ratio needs one above 0"
+    if isinstance(optimum, float) and cost != math.inf:
+        return rounded(Fraction(cost) / Fraction(optimum)), None
     return cost / optimum, None
+
+
+def rounded(value: Fraction) -> float:
+    """The nearest float, for an irrational result that stands as a long rational.
+
+    Raises `InputError` beyond the largest float, about 1.8e308: such a result is not infinite.
+    """
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(
+            "numbers: an irrational result exceeds every float; allowed: results below 1.8e308"
+        ) from None
+
+
+def _brief(value: Extended) -> str:
+    """A number in a message: without its digits where it has very many."""
+    text = exact_text(value) if isinstance(value, Fraction) else str(value)
+    if text is not None and len(text) <= _SHOWN:
+        return text
+    return "0" if value == 0 else "below 0" if value < 0 else "above 0"
 
 
 def root(value: Fraction) -> tuple[Fraction, bool]:

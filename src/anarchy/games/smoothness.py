@@ -31,6 +31,9 @@ from anarchy.games.rational import Extended, positive
 MAX_PLAYERS = 60
 """Largest number of players: the program has a row for each of about n^3/6 triples."""
 
+MAX_ROWS = 2**17
+"""Most rows of the program, over all latencies: a few seconds of exact arithmetic."""
+
 ACTIVE = 1e-7
 """Slack, relative to the largest entry of a row, up to which the float solution calls it active."""
 
@@ -122,19 +125,31 @@ def tight_poa(
         raise InputError(f"players: must be a whole number of at least 1, got {players!r}")
     if players > MAX_PLAYERS:
         raise InputError(f"players: {players} give too many rows; allowed: 1 to {MAX_PLAYERS}")
+    rows = len(latencies) * (math.comb(players + 3, 3) - 1)
+    if rows > MAX_ROWS:
+        raise InputError(
+            f"latency: {len(latencies)} latencies of {players} players give {rows} rows, too many; "
+            f"allowed: {MAX_ROWS}"
+        )
     weight = None
     if perceived_offset_weight is not None:
         weight = positive(perceived_offset_weight, "perceived_offset_weight")
-    usable = tuple(latency for latency in latencies if latency(1) != math.inf)
-    if any(latency(load) < 0 for latency in usable for load in range(1, players + 1)):
+    try:
+        values = [[latency(load) for load in range(1, players + 1)] for latency in latencies]
+    except InputError as error:
+        raise InputError(f"latency.{error}") from None
+    usable = tuple(
+        latency for latency, row in zip(latencies, values, strict=True) if row[0] != math.inf
+    )
+    finite_at_one = [row for row in values if row[0] != math.inf]
+    if any(value < 0 for row in finite_at_one for value in row):
         raise InputError("latency: must not be negative at any load that the players can reach")
-    if not any(latency(load) > 0 for latency in usable for load in range(1, players + 1)):
+    if not any(value > 0 for row in finite_at_one for value in row):
         raise InputError("latency: at least one must be finite for one user and above 0")
-    if any(latency(players) == math.inf for latency in usable):
+    if any(row[-1] == math.inf for row in finite_at_one):
         reason = f"a resource is overloaded by at most {players} players"
         return TightBound(math.inf, None, None, None, reason, "overload")
-    rows = list(_rows(usable, players, weight))
-    rho, nu, weights = _optimum(rows)
+    rho, nu, weights = _optimum(list(_rows(usable, players, weight)))
     certificate = Certificate(usable, players, weight, rho, nu, weights)
     method = "two-variable linear program, exact vertex with dual certificate"
     if rho is None or nu is None:

@@ -35,6 +35,8 @@ from anarchy.games.theorems.checks import Row, check
 
 REST, STABILITY, DELAY, STEPS = "thm:coupled", "prop:slope", "thm:delay", "thm:steps"
 
+ITERATION = "iteration of the planner"
+
 GPUS = 24
 """GPUs of the instances: those of the source's testbed."""
 
@@ -88,6 +90,15 @@ WARM = coupled_game("15/2", "4/5", "1/2")
 
 BISTABLE = coupled_game(6, "24/25", 1)
 """Three fixed points: the same, a cold one, and an unstable one between them."""
+
+STEEP = coupled_game(5, "9/10", 0)
+"""One fixed point, where the planner's target is much steeper than far away from it."""
+
+FAR = (1.0, 23.0)
+"""Starts, in GPUs, from which a planner of a small gain must come to rest."""
+
+BESIDE = 0.05
+"""GPUs: how far from the fixed point an orbit starts that the linearisation describes."""
 
 
 def check_rows() -> list[Row]:
@@ -289,9 +300,10 @@ def _delay_rows() -> Iterator[Row]:
                 setting,
                 _swing(delay, factor * threshold),
                 AT_REST if name == "below" else SWINGING,
-                "iteration of the planner",
+                ITERATION,
                 "<=" if name == "below" else ">=",
             )
+    yield from _global_rows()
     for delay in (1, 2):
         yield check(
             f"coupling-figure-{delay}",
@@ -300,8 +312,37 @@ def _delay_rows() -> Iterator[Row]:
             f"a delay of {delay} intervals, the warm instance",
             _swing(delay, 1.0),
             AT_REST if delay == 1 else SWINGING,
-            "iteration of the planner",
+            ITERATION,
             "<=" if delay == 1 else ">=",
+        )
+
+
+def _global_rows() -> Iterator[Row]:
+    """Gains below 1/d settle from far away; between 1/d and the threshold the start can decide."""
+    quantity = "GPUs between highest and lowest split"
+    for delay, step in itertools.product(DELAYS[:3], (1.0, math.inf)):
+        gain = 0.95 / delay if delay else 1.9
+        yield check(
+            f"coupling-global-{delay}-{'cut' if step == 1 else 'whole'}",
+            DELAY,
+            f"{quantity}, the worst of {len(FAR)} starts",
+            f"a delay of {delay} intervals, gain {gain:.3g}, the steep instance",
+            max(_swing(delay, gain, STEEP, start, step) for start in FAR),
+            AT_REST,
+            ITERATION,
+            "<=",
+        )
+    point = float(fixed_points(STEEP).points[0].state.prefill)
+    for name, where, start in (("beside", "beside", point + BESIDE), ("far", "far from", START)):
+        yield check(
+            f"coupling-start-{name}",
+            DELAY,
+            f"{quantity}, gain one, started {where} the fixed point",
+            "a delay of 2 intervals, the steep instance",
+            _swing(2, 1.0, STEEP, start),
+            AT_REST if name == "beside" else SWINGING,
+            ITERATION,
+            "<=" if name == "beside" else ">=",
         )
 
 
@@ -314,9 +355,11 @@ def _critical_gain(delay: int) -> float:
     return low
 
 
-def _swing(delay: int, gain: float) -> float:
-    """Highest less lowest split over the last intervals of a long orbit, one GPU a move."""
-    last = delayed_orbit(WARM, START, delay, gain, INTERVALS, step_limit=1.0)[-WATCHED:]
+def _swing(
+    delay: int, gain: float, game: CoupledGame = WARM, start: float = START, step: float = 1.0
+) -> float:
+    """Highest less lowest split over the last intervals of a long orbit, `step` GPUs a move."""
+    last = delayed_orbit(game, start, delay, gain, INTERVALS, step_limit=step)[-WATCHED:]
     return max(last) - min(last)
 
 

@@ -25,13 +25,22 @@ def check_rows() -> list[Row]:
 def _braess() -> Iterator[Row]:
     for gap in ("2/5", "1/4", "1/10", "1/100"):
         epsilon = Fraction(gap)
-        yield from _third_cache(f"braess-{slug(gap)}", epsilon, (1, 1, 1), None, "=")
+        stated = forms.braess_ratio(epsilon)
+        yield from _third_cache(f"braess-{slug(gap)}", epsilon, (1, 1, 1), None, stated, "=")
+    near = Fraction(1, 1000)
+    yield from _third_cache("braess-limit", near, (1, 1, 1), None, forms.BRAESS_LIMIT, "<=")
     # The second node's cost out of reach: the limit for equal placement costs is passed.
-    yield from _third_cache("braess-unequal", Fraction(1, 4), (1, 100, 1), 40, ">=")
+    beyond = (1, 100, 1)
+    yield from _third_cache("braess-unequal", Fraction(1, 4), beyond, 40, forms.BRAESS_LIMIT, ">=")
 
 
 def _third_cache(
-    name: str, epsilon: Fraction, costs: Sequence[int], second: int | None, relation: str
+    name: str,
+    epsilon: Fraction,
+    costs: Sequence[int],
+    second: int | None,
+    stated: Fraction,
+    relation: str,
 ) -> Iterator[Row]:
     """Node 2 lies at distance 1 - epsilon from node 0, on the side away from node 1."""
     near = 1 - epsilon
@@ -41,7 +50,6 @@ def _third_cache(
     setting = f"third cache at distance {near}, placement costs {costs}"
     before, paid_before = _first_two([row[:2] for row in distance[:2]], costs[:2], demands[:2])
     after, paid_after = _first_two(distance, costs, demands)
-    stated = forms.braess_ratio(epsilon) if second is None else forms.BRAESS_LIMIT
     label, quantity = "prop:cache-braess", "cost of the first two caches with over without a third"
     found = paid_after / paid_before
     yield check(

@@ -252,14 +252,14 @@ def _total(values: list[Fraction]) -> Fraction:
 
 def _absence_rows() -> Iterator[Row]:
     """Games without a pure equilibrium, and their neighbours that have one."""
-    chase = Colocation(_matrix((0, 1), (-1, 0)))
+    chase = Colocation(_matrix((0, 2), (0, 0)))
     pair = tuple((Strategy(frozenset("a")), Strategy(frozenset("b"))) for _ in range(2))
-    latency = {name: polynomial(1) for name in "ab"}
+    latency = {name: polynomial(0, 1) for name in "ab"}
     yield check(
         "potential-chase",
         "thm:overlap",
         "price of anarchy where no pure equilibrium exists",
-        "two requests on two constant workers, one gains by company, one loses",
+        "two requests on two equal linear workers, a credit of 2 for one of them",
         congestion.solve(CongestionGame(latency, pair, Fraction(1), chase)).price_of_anarchy,
         None,
         ENUMERATION,

@@ -173,6 +173,7 @@ def _latency_aware_rows() -> Iterator[Row]:
         ("two-irrational", 2, Fraction(3), Fraction(1, 4)),
         ("two-just-used", 1, Fraction(1, 5), Fraction(1, 4)),
         ("two-unused", 1, Fraction(1, 6), Fraction(1, 4)),
+        ("two-fast-unused", 2, Fraction(1, 2), Fraction(1, 4)),
         # The linear proxy with the same credit has been overloaded from 7/4 on.
         ("two-near-capacity", 1, Fraction(19, 10), Fraction(1, 4)),
     ):

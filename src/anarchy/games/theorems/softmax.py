@@ -10,11 +10,11 @@ from fractions import Fraction
 from itertools import product
 
 from anarchy.errors import InputError
-from anarchy.games import bounds
+from anarchy.games import bounds, congestion
 from anarchy.games.rational import rational
 from anarchy.games.theorems import finite
 from anarchy.games.theorems.checks import Row, check
-from anarchy.games.theorems.plateau import CORRELATED, affine_worst_ratio, mixed_game
+from anarchy.games.theorems.plateau import CORRELATED, affine_worst_ratio, mixed_game, polynomial
 
 TEMPERATURES = (0.05, 0.25, 1.0)
 """Softmax temperatures of the checks, in units of the cost."""
@@ -50,7 +50,7 @@ def affine_softmax_bound(gamma: Fraction, regret: float, optimum: Fraction) -> f
 
 def check_rows() -> list[Row]:
     """The checks of this module's statements; see `checks.check` for the fields of a row."""
-    return [*_regret_rows(), *_normalised_rows(), *_profile_rows()]
+    return [*_regret_rows(), *_normalised_rows(), *_attained_rows(), *_profile_rows()]
 
 
 def _regret_rows() -> Iterator[Row]:
@@ -101,6 +101,30 @@ def _normalised_rows() -> Iterator[Row]:
                 1 / (1 + math.exp(1 / temperature)),
                 "definition",
             )
+
+
+def _attained_rows() -> Iterator[Row]:
+    """Two requests whose offsets use up the regret as well: the bound is exact up to the plateau.
+
+    Both away from home perceive 2 + r there and 2 at home, and cost 1 + (1 + r)/gamma, not 1.
+    """
+    regret = Fraction(1, 2)
+    here, there = frozenset("a"), frozenset("b")
+    latency = {name: polynomial(0, 1) for name in "ab"}
+    for gamma in (Fraction(1, 3), Fraction(2, 3)):
+        away = (1 + regret) / gamma
+        first = (congestion.Strategy(here), congestion.Strategy(there, away))
+        second = (congestion.Strategy(here, away), congestion.Strategy(there))
+        game = congestion.CongestionGame(latency, (first, second), gamma)
+        yield check(
+            f"softmax-attained-{gamma}".replace("/", "-"),
+            "prop:softmax",
+            "expected cost of the worst distribution of such regret",
+            f"two requests, weight {gamma}, regret {regret} each",
+            finite.worst_coarse_correlated(finite.FiniteGame.of_congestion(game), float(regret)),
+            affine_softmax_bound(gamma, float(2 * regret), Fraction(2)),
+            CORRELATED,
+        )
 
 
 def _profile_rows() -> Iterator[Row]:
