@@ -484,6 +484,66 @@ Workload = Annotated[
 ]
 
 
+class Planner(Model):
+    """What moves workers between the pools: see `serving.planner`.
+
+    A worker that leaves its pool gets no new requests and finishes its own; then its GPUs are
+    free, without anything cached, to start a worker of either pool.
+    """
+
+    rule: Literal["none", "load", "sla"] = Field(
+        "none",
+        description="none never moves a worker; load keeps queues and memory between thresholds; "
+        "sla computes what the forecast load needs",
+    )
+    interval: Positive = Field(30.0, description="seconds between decisions")
+    sampling: Positive = Field(
+        1.0, description="seconds between looks at queues and memory, averaged over the interval"
+    )
+    step: Count = Field(1, description="most workers that a pool gains or loses by one decision")
+    startup: NonNegative = Field(30.0, description="seconds until a new worker is in service")
+    drain: NonNegative = Field(
+        0.0, description="seconds from a leaving worker's last request until its GPUs are free"
+    )
+    kv_up: NonNegative = Field(0.9, description="load: decode grows above this share of KV memory")
+    kv_down: NonNegative = Field(0.5, description="load: decode shrinks below this share")
+    queue_up: NonNegative = Field(
+        5.0, description="load: prefill grows above this many waiting requests per worker"
+    )
+    queue_down: NonNegative = Field(0.2, description="load: prefill shrinks below this many")
+    itl: Positive = Field(0.02, description="sla: the promised inter-token latency, seconds")
+    forecast: Literal["constant", "moving-average", "kalman"] = Field(
+        "constant", description="sla: how rate and lengths of the next interval are foretold"
+    )
+    forecast_intervals: Count = Field(5, description="moving-average: intervals averaged")
+    forecast_ratio: Positive = Field(
+        0.1, description="kalman: variance of the level's steps over that of the noise"
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_leave_room(self) -> Self:
+        for name in ("kv", "queue"):
+            down, up = getattr(self, f"{name}_down"), getattr(self, f"{name}_up")
+            if down > up:
+                raise ValueError(f"{name}_down ({down}) must not be above {name}_up ({up})")
+        return self
+
+
+class Outage(Model):
+    """A failure: the worker's requests are lost and begin anew, its cache is empty on return."""
+
+    pool: Literal["prefill", "decode"]
+    worker: Annotated[int, Field(ge=0)] = Field(description="number within the pool, from 0")
+    at: NonNegative = Field(description="seconds from the start of the run")
+    until: Positive = Field(description="seconds from the start of the run")
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if self.until <= self.at:
+            raise ValueError(f"'until' ({self.until}) must be later than 'at' ({self.at})")
+        return self
+
+
 class Scenario(Model):
     """One deployment under one workload."""
 
@@ -493,6 +553,8 @@ class Scenario(Model):
     topology: Topology
     engine: Engine = Engine()
     router: Router = Router()
+    planner: Planner = Planner()
+    outages: list[Outage] = Field(default=[], description="failures of workers")
     workload: Workload
     assumptions: dict[FieldPath, str] = Field(
         default={}, description="fields whose value nobody published, each with its reason"
@@ -514,6 +576,50 @@ class Scenario(Model):
     def _paged_workers_are_alike(self) -> Self:
         if self.engine.memory.paged and (self.topology.prefill_speed or self.topology.decode_speed):
             raise ValueError("topology: speeds need 'engine.memory.paged': false")
+        return self
+
+    @property
+    def pools_change(self) -> bool:
+        """Whether workers come and go."""
+        return self.planner.rule != "none" or bool(self.outages)
+
+    @model_validator(mode="after")
+    def _pools_can_change(self) -> Self:
+        if not self.pools_change:
+            return self
+        key = "outages" if self.planner.rule == "none" else "planner.rule other than none"
+        cache = self.engine.cache
+        if self.engine.memory.paged:
+            raise ValueError(f"{key}: needs 'engine.memory.paged': false")
+        if self.router.tracking.cache_lag:
+            raise ValueError(f"{key}: needs 'router.tracking.cache_lag': 0")
+        if cache.eviction != "lru" or any(
+            tier.capacity_tokens for tier in (cache.host, cache.disk, cache.network)
+        ):
+            raise ValueError(f"{key}: needs a cache in HBM alone and 'engine.cache.eviction': lru")
+        if self.planner.rule != "none" and (
+            self.topology.prefill_speed or self.topology.decode_speed
+        ):
+            raise ValueError(f"{key}: needs workers of equal speed, so topology without speeds")
+        return self
+
+    @model_validator(mode="after")
+    def _outages_do_not_overlap(self) -> Self:
+        free: dict[tuple[str, int], float] = {}
+        for outage in sorted(self.outages, key=lambda outage: outage.at):
+            workers = getattr(self.topology, outage.pool)
+            if outage.worker >= workers:
+                raise ValueError(
+                    f"outages: {outage.pool} worker {outage.worker} is unknown; allowed: 0 to "
+                    f"{workers - 1}"
+                )
+            worker = (outage.pool, outage.worker)
+            if outage.at < free.get(worker, 0.0):
+                raise ValueError(
+                    f"outages: {outage.pool} worker {outage.worker} fails at {outage.at} while it "
+                    "is down"
+                )
+            free[worker] = outage.until
         return self
 
     @model_validator(mode="after")

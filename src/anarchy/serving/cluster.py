@@ -5,9 +5,11 @@ done. Each leg has its own policy instance and its own random streams.
 """
 
 from anarchy.config import Scenario
+from anarchy.serving.elastic import ElasticSystem
 from anarchy.serving.latency import Latency
 from anarchy.serving.log import Run
 from anarchy.serving.paged import PagedSystem
+from anarchy.serving.planned import PlannedSystem
 from anarchy.serving.system import System
 from anarchy.traces import TraceData
 
@@ -50,5 +52,12 @@ def prepare(
     trace: TraceData | None = None,
 ) -> System:
     """What `simulate` runs, before it runs: its `progress` may be read from another thread."""
-    system = PagedSystem if scenario.engine.memory.paged else System
-    return system(scenario, latency, seed, replication, requests, warmup_cycles, trace)
+    return _system(scenario)(scenario, latency, seed, replication, requests, warmup_cycles, trace)
+
+
+def _system(scenario: Scenario) -> type[System]:
+    if scenario.engine.memory.paged:
+        return PagedSystem
+    if scenario.planner.rule != "none":
+        return PlannedSystem
+    return ElasticSystem if scenario.outages else System

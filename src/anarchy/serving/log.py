@@ -22,8 +22,8 @@ class RequestLog:
     """Columns of equal length n; times in seconds from the start of the run.
 
     `prefill_cost` is n x P and `decode_cost`, `decode_active` are n x D: what the router saw of
-    every worker at the moment of its decision; nan stands where there was none. Rows are in order
-    of arrival.
+    every worker at the moment of its decision. A worker that is not in service costs infinitely
+    much; nan stands where there was no decision. Rows are in order of arrival.
     """
 
     arrival: Floats
@@ -69,6 +69,23 @@ class RequestLog:
 
 
 @dataclass(frozen=True)
+class PoolHistory:
+    """How many workers were in service, and what the planner decided; times in seconds.
+
+    From `time[i]` on there were `prefill[i]` and `decode[i]` workers in service. At
+    `decided_at[i]` the planner wanted `wanted_prefill[i]` and `wanted_decode[i]`, those included
+    that are starting.
+    """
+
+    time: Floats
+    prefill: Ints
+    decode: Ints
+    decided_at: Floats
+    wanted_prefill: Ints
+    wanted_decode: Ints
+
+
+@dataclass(frozen=True)
 class Run:
     """A finished simulation: its log, the measured window and what each worker did in it.
 
@@ -77,7 +94,9 @@ class Run:
     prompts would have taken in full steps (equal to busy without batching). `log` holds all
     requests that arrived and were done; `measured` marks those done within the window.
     `extrapolated` counts look-ups beyond the latency table, whose last context is
-    `table_context` tokens.
+    `table_context` tokens. `restarts` counts how often a request was lost to a failed worker and
+    began anew; the log has the times of its last attempt. `pools` is there if workers may come
+    and go.
     """
 
     log: RequestLog
@@ -89,6 +108,8 @@ class Run:
     decode_busy: Floats
     extrapolated: int
     table_context: int
+    restarts: int = 0
+    pools: PoolHistory | None = None
 
 
 def write_log(path: str | os.PathLike[str], log: RequestLog) -> None:

@@ -289,6 +289,6 @@ class RoundRobin(Policy):
     def choose(
         self, view: View, costs: list[float], ties: Iterator[float], softmax: Iterator[float]
     ) -> int:
-        worker = self._next
-        self._next = (worker + 1) % len(costs)
+        worker = self._next % len(costs)  # the pool may have shrunk
+        self._next = worker + 1
         return worker

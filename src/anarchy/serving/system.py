@@ -7,8 +7,6 @@ done. Each leg has its own policy instance and its own random streams.
 import gc
 import math
 from dataclasses import dataclass
-from itertools import chain
-from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -24,8 +22,9 @@ from anarchy.serving.latency import Latency
 from anarchy.serving.leg import Leg, Place
 from anarchy.serving.link import Links
 from anarchy.serving.local_prefill import LOCAL, PrefillingDecodeWorker
-from anarchy.serving.log import Floats, RequestLog, Run
+from anarchy.serving.log import Floats, Run
 from anarchy.serving.prefill import PrefillWorker
+from anarchy.serving.record import request_log
 from anarchy.serving.request import Request
 from anarchy.serving.router import get_policy
 from anarchy.serving.router_state import RouterState
@@ -340,7 +339,7 @@ class System:
         done = [request for request in self._arrived if request.completion]
         warmup = self._workload.extent.warmup
         return Run(
-            log=_log(done, self._first_token_column()),
+            log=request_log(done, self._first_token_column()),
             measured=np.array([request.completion > warmup for request in done], dtype=bool),
             start=begin.time,
             end=end.time,
@@ -350,35 +349,3 @@ class System:
             extrapolated=end.extrapolated - begin.extrapolated,
             table_context=self._latency.table.itl.context[-1],
         )
-
-
-def _log(requests: list[Request], first_token: str) -> RequestLog:
-    count = len(requests)
-
-    def column(name: str, kind: type) -> Any:
-        return np.fromiter(map(attrgetter(name), requests), kind, count)
-
-    def matrix(name: str) -> Any:
-        values = chain.from_iterable(map(attrgetter(name), requests))
-        return np.fromiter(values, np.float64).reshape(count, -1)
-
-    floats, integers = np.float64, np.int64
-    return RequestLog(
-        arrival=column("arrival", floats),
-        prefill_start=column("prefill_start", floats),
-        prefill_end=column("prefill_end", floats),
-        routed=column("routed", floats),
-        first_token=column(first_token, floats),
-        decode_start=column("decode_start", floats),
-        done=column("done", floats),
-        prefill_worker=column("prefill_worker", integers),
-        decode_worker=column("decode_worker", integers),
-        prompt=column("prompt", integers),
-        tenant=column("tenant", integers),
-        input_tokens=column("input_tokens", integers),
-        output_tokens=column("output_tokens", integers),
-        cached_tokens=column("cached_tokens", integers),
-        prefill_cost=matrix("prefill_cost"),
-        decode_cost=matrix("decode_cost"),
-        decode_active=matrix("decode_active"),
-    )
