@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anarchy.config import Estimator
+from anarchy import paths
+from anarchy.config import Estimator, Outage, load_scenario
 from anarchy.errors import InputError
 from anarchy.measure.estimator import check_estimator, poa_hat, window_costs
+from anarchy.serving.cluster import simulate
+from anarchy.serving.latency import load_latency
 
 
 def load(batch, context):
@@ -279,7 +282,124 @@ def test_contradicting_options_are_refused(make_run, options, named):
         poa_hat(make_run(40), options, load)
 
 
-def test_a_log_without_finite_costs_is_refused(make_run):
-    run = make_run(1, decode_cost=[[np.nan, 1.0]])
-    with pytest.raises(InputError, match=r"'router-cost'.*not finite"):
+@pytest.mark.parametrize("cost", [np.nan, -np.inf])
+def test_a_log_whose_costs_are_no_numbers_is_refused(make_run, cost):
+    run = make_run(1, decode_cost=[[cost, 1.0]])
+    with pytest.raises(InputError, match=r"'router-cost'.*no numbers"):
         poa_hat(run, Estimator(window=1, entry="router-cost"), load)
+
+
+# --------------------------------------------------------------------- workers out of service
+
+OUT = np.inf
+FREEZINGS = ("arrival", "window-start", "idle")
+
+
+@pytest.mark.parametrize("freezing", FREEZINGS)
+def test_no_optimum_uses_a_worker_that_is_out_of_service(make_run, freezing):
+    # An empty worker that has failed looks best: nobody can be there.
+    run = make_run(
+        4,
+        3,
+        decode_worker=[1, 2, 1, 2],
+        decode_active=np.tile([0, 5, 5], (4, 1)),
+        decode_cost=np.tile([OUT, 5, 5], (4, 1)),
+    )
+    each = 1 if freezing == "idle" else 6
+    for matching, matched in (("balanced", 4), ("rectangular", 2), ("unconstrained", 4)):
+        options = Estimator(window=4, freezing=freezing, matching=matching)
+        costs = window_costs(run, options, load)
+        assert costs.actual.tolist() == [4 * each]
+        assert costs.optimal.tolist() == [matched * each]
+
+
+def test_places_grow_until_every_request_has_one(make_run):
+    # Both workers serve the first request only; the others need four places on worker 0.
+    cost = np.array([[0, 0], [0, OUT], [0, OUT], [0, OUT], [0, OUT]])
+    active = np.tile([3, 0], (5, 1))
+    run = make_run(5, decode_worker=0, decode_active=active, decode_cost=cost)
+    costs = window_costs(run, Estimator(window=5), load)
+    assert costs.optimal.tolist() == [1 + 4 * 4]
+    assert costs.actual.tolist() == [5 * 4]
+
+
+def test_rectangular_assigns_fewer_where_workers_serve_the_same_request_only(make_run):
+    cost = np.array([[0, 0, 0], [0, OUT, OUT], [0, OUT, OUT]])
+    active = np.array([[9, 2, 4], [7, 0, 0], [8, 0, 0]])
+    run = make_run(3, 3, decode_worker=0, decode_active=active, decode_cost=cost)
+    costs = window_costs(run, Estimator(window=3, matching="rectangular"), load)
+    assert costs.optimal.tolist() == [3 + 8]
+
+
+def _brute_force(matrix, places):
+    """The most requests that fit with so many places each, and what they cost at least."""
+    n, m = matrix.shape
+    found = []
+    for choice in itertools.product(range(-1, m), repeat=n):
+        entries = [matrix[i, w] for i, w in enumerate(choice) if w >= 0]
+        if np.isfinite(entries).all() and all(choice.count(w) <= places for w in range(m)):
+            found.append((-len(entries), sum(entries)))
+    matched, cost = min(found)
+    return -matched, cost
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 3))
+def test_optima_with_failures_are_the_best_of_all_assignments(make_run, seed, n, m):
+    rng = np.random.default_rng(seed)
+    active = rng.integers(0, 9, size=(n, m))
+    out = rng.random((n, m)) < 0.5
+    chosen = rng.integers(m, size=n)
+    out[np.arange(n), chosen] = False
+    cost = np.where(out, OUT, 0.0)
+    run = make_run(n, m, decode_active=active, decode_cost=cost, decode_worker=chosen)
+    matrix = np.where(out, OUT, active + 1.0)
+    least = -(-n // int((~out).any(axis=0).sum()))
+    fits = (_brute_force(matrix, places) for places in range(least, n + 1))
+    balanced = next(cost for matched, cost in fits if matched == n)
+    found = {
+        matching: window_costs(run, Estimator(window=n, matching=matching), load).optimal.tolist()
+        for matching in ("balanced", "rectangular", "unconstrained")
+    }
+    assert found["balanced"] == [balanced]
+    assert found["rectangular"] == [_brute_force(matrix, 1)[1]]
+    assert found["unconstrained"] == [matrix.min(axis=1).sum()]
+
+
+def test_availability_is_that_of_the_own_decision_and_load_that_of_the_frozen_one(make_run):
+    # Worker 1 returns after the first decision, at which it held nothing.
+    run = make_run(
+        2,
+        decode_worker=[0, 1],
+        decode_active=[[4, 0], [9, 1]],
+        decode_cost=[[4, OUT], [9, 1]],
+    )
+    costs = window_costs(run, Estimator(window=2, freezing="window-start"), load)
+    assert costs.actual.tolist() == costs.optimal.tolist() == [5 + 1]
+
+
+def test_a_window_whose_routing_has_no_finite_cost_is_left_out(make_run):
+    # In the first window worker 1 returns between the decisions; the second is complete.
+    run = make_run(
+        4,
+        decode_worker=[0, 1, 0, 1],
+        decode_cost=[[4.0, OUT], [9.0, 1.0], [2.0, 6.0], [1.0, 1.0]],
+    )
+    options = Estimator(window=2, entry="router-cost", freezing="window-start")
+    costs = window_costs(run, options, load)
+    assert costs.actual.tolist() == [2 + 6]
+    assert costs.optimal.tolist() == [2 + 6]
+    own = options.model_copy(update={"freezing": "arrival"})
+    assert window_costs(run, own, load).actual.tolist() == [4 + 1, 2 + 1]
+
+
+def test_a_failed_worker_is_not_the_optimum_of_a_simulated_outage():
+    scenario = load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d").model_copy(
+        update={"outages": [Outage(pool="decode", worker=1, at=0.0, until=1e6)]}
+    )
+    latency = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency)
+    run = simulate(scenario, latency, seed=1, requests=200, warmup_cycles=1)
+    for matching in ("balanced", "unconstrained"):
+        for entry in ("decode-latency", "router-cost"):
+            options = Estimator(window=20, entry=entry, matching=matching)
+            # One worker is left, so that there is nothing to lose.
+            assert poa_hat(run, options, latency.itl) == pytest.approx(1, rel=1e-12)

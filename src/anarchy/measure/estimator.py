@@ -17,15 +17,24 @@ workers, and how windows are put together. Each of these is an option of
                   request's whole cost vector).
   idle            no load at all. Refused with router-cost, which is not known without load.
 *matching*, what the optimum may do:
-  balanced        each worker has ceil(n / m) places and every request is assigned.
+  balanced        each worker has ceil(n / m) places and every request is assigned. If workers are
+                  out of service, the places are the fewest, equally many for each worker that is
+                  in service at all, with which every request has one.
   rectangular     the n x m matrix goes to the solver as it is, which assigns min(n, m) requests,
-                  while the numerator counts all n. For equal requests the ratio is about n / m
-                  whatever the router does: the suspected artefact of the source.
+                  fewer if workers are out of service, while the numerator counts all n. For equal
+                  requests the ratio is about n / m whatever the router does: the suspected
+                  artefact of the source.
   unconstrained   each request takes its cheapest worker.
 *numerator*, what the actual routing cost:
   frozen          the entry of the worker chosen, from the same matrix.
   realised        decode latency as it happened, done - routed. Refused with router-cost, whose
                   unit is not time.
+
+A worker that was out of service at a request's own decision, where its cost in the log is
+infinite, is not available to that request: its entry is infinite whatever the freezing, and no
+matching uses it. A window of which a request took a worker with an infinite entry is left out; it
+takes router-cost and window-start, when the worker was out of service at the window's first
+decision and back at the request's.
 
 With balanced and frozen the ratio is at least 1 if no worker got more than ceil(n / m) of the
 window's requests, and can be below 1 otherwise. With realised it bounds the price of anarchy
@@ -59,7 +68,7 @@ def poa_hat(run: Run, options: Estimator, itl: Itl) -> float | None:
 
     None where it is undefined: no complete window, or an optimum that is not positive (the sum
     for ratio-of-sums, any window's for the mean and the median of ratios). Raises InputError for
-    options that contradict each other and for a log without finite costs.
+    options that contradict each other and for a log whose costs are no numbers.
     """
     costs = window_costs(run, options, itl)
     if len(costs.optimal) == 0:
@@ -77,7 +86,8 @@ def window_costs(run: Run, options: Estimator, itl: Itl) -> WindowCosts:
     """Both costs of each tumbling window of `options.window` consecutive routing decisions.
 
     Windows run over the measured requests in order of `routed` (ties in order of arrival); a last
-    window that is not full is dropped. Costs are in seconds, or in the router's unit.
+    window that is not full is dropped, and so is one whose routing has no finite frozen cost.
+    Costs are in seconds, or in the router's unit.
     """
     check_estimator(options)
     log = run.log.select(run.measured)
@@ -85,17 +95,15 @@ def window_costs(run: Run, options: Estimator, itl: Itl) -> WindowCosts:
     order = np.argsort(log.routed, kind="stable")[: windows * options.window]
     rows = order.reshape(windows, options.window)
     matrices = _entries(log, rows, options, itl)
-    if not np.isfinite(matrices).all():
-        raise InputError(
-            f"estimator entry '{options.entry}': the log holds costs that are not finite"
-        )
+    if np.isnan(matrices).any() or np.isneginf(matrices).any():
+        raise InputError(f"estimator entry '{options.entry}': the log's costs are no numbers")
+    chosen = log.decode_worker[rows]
+    actual = np.take_along_axis(matrices, chosen[..., None], axis=2)[..., 0]
+    known = np.isfinite(actual).all(axis=1)
     if options.numerator == "realised":
         realised: Floats = log.done - log.routed
         actual = realised[rows]
-    else:
-        chosen = log.decode_worker[rows]
-        actual = np.take_along_axis(matrices, chosen[..., None], axis=2)[..., 0]
-    return WindowCosts(actual.sum(axis=1), _optima(matrices, options.matching))
+    return WindowCosts(actual[known].sum(axis=1), _optima(matrices[known], options.matching))
 
 
 def check_estimator(options: Estimator) -> None:
@@ -113,7 +121,7 @@ def check_estimator(options: Estimator) -> None:
 
 
 def _entries(log: RequestLog, rows: Ints, options: Estimator, itl: Itl) -> Floats:
-    """The cost matrices, windows x requests x workers."""
+    """The cost matrices, windows x requests x workers; infinite where a worker is not available."""
     seen = log.decode_cost if options.entry == "router-cost" else log.decode_active
     frozen: Floats = seen[rows]
     if options.freezing == "window-start":
@@ -121,10 +129,12 @@ def _entries(log: RequestLog, rows: Ints, options: Estimator, itl: Itl) -> Float
     elif options.freezing == "idle":
         frozen = np.zeros_like(frozen)
     if options.entry == "router-cost":
-        return frozen
-    output = log.output_tokens[rows][..., None]
-    context = log.input_tokens[rows][..., None] + output / 2
-    return output * _tabulate(itl, frozen.astype(np.int64) + 1, context)
+        entries = frozen
+    else:
+        output = log.output_tokens[rows][..., None]
+        context = log.input_tokens[rows][..., None] + output / 2
+        entries = output * _tabulate(itl, frozen.astype(np.int64) + 1, context)
+    return np.where(np.isposinf(log.decode_cost[rows]), np.inf, entries)
 
 
 def _tabulate(itl: Itl, batch: Ints, context: Floats) -> Floats:
@@ -143,18 +153,41 @@ def _tabulate(itl: Itl, batch: Ints, context: Floats) -> Floats:
 
 def _optima(matrices: Floats, matching: str) -> Floats:
     """The cost of the minimum-cost assignment of each matrix (windows x requests x workers)."""
-    _, requests, workers = matrices.shape
     if matching == "unconstrained":
         cheapest: Floats = matrices.min(axis=2).sum(axis=1)
         return cheapest
-    if matching == "balanced":
-        matrices = np.repeat(matrices, -(-requests // workers), axis=2)
-    return np.array([_assignment_cost(matrix) for matrix in matrices], dtype=float)
+    solve = _balanced_cost if matching == "balanced" else _rectangular_cost
+    return np.array([solve(matrix) for matrix in matrices], dtype=float)
 
 
-def _assignment_cost(matrix: NDArray[np.float64]) -> float:
+def _balanced_cost(matrix: NDArray[np.float64]) -> float:
+    """Every request on a worker, each of which has as few places as that takes."""
+    requests = len(matrix)
+    workers = np.isfinite(matrix).any(axis=0).sum()
+    for places in range(-(-requests // workers), requests + 1):
+        costs = _assigned(np.repeat(matrix, places, axis=1))
+        if len(costs) == requests:
+            break
+    return float(costs.sum())
+
+
+def _rectangular_cost(matrix: NDArray[np.float64]) -> float:
+    """As many requests as possible, at most one on each worker."""
+    return float(_assigned(matrix).sum())
+
+
+def _assigned(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The entries of the cheapest of all assignments that use the most finite entries."""
     # Imported here: it takes as long to load as a small cell takes to simulate.
     from scipy.optimize import linear_sum_assignment
 
+    finite = np.isfinite(matrix)
+    if not finite.all():
+        # Dearer than any exchange of finite entries, so that the solver avoids it where it can.
+        low, high = matrix[finite].min(), matrix[finite].max()
+        dearest = 1.0 + abs(high) + min(matrix.shape) * (high - low)
+        matrix = np.where(finite, matrix, dearest)
     rows, columns = linear_sum_assignment(matrix)
-    return float(matrix[rows, columns].sum())
+    used = finite[rows, columns]
+    found: NDArray[np.float64] = matrix[rows, columns][used]
+    return found
