@@ -175,13 +175,13 @@ def _list(_: argparse.Namespace) -> int:
 
     from anarchy.measure.measures import MEASURES
     from anarchy.plan import load_plan
-    from anarchy.serving.router import policy_names
+    from anarchy.serving.router import POLICIES
 
     plan = load_plan()
     rows = [("scenario", name, s.description) for name, s in plan.scenarios.items()]
     rows += [("experiment", name, e.title) for name, e in plan.experiments.items()]
     rows += [("study", name, s.title) for name, s in plan.studies.items()]
-    rows += [("router policy", name, "") for name in policy_names()]
+    rows += [("router policy", name, "") for name in sorted(POLICIES)]
     rows += [("measure", m.name, f"{m.label} [{m.unit}]") for m in MEASURES.values()]
     table = Table("kind", "name", "what it is", box=None)
     for row in rows:

@@ -41,7 +41,7 @@ from anarchy.measure.measures import get_measure
 from anarchy.serving.latency_table import LatencyTable, load_table
 from anarchy.serving.router import get_policy, plugins
 from anarchy.serving.twin_parameters import load_twin
-from anarchy.serving.workload import get_workload
+from anarchy.serving.workload import WORKLOADS
 
 CURVES = ("parallel-queues", "saturation", "plateau", "placement", "coupled")
 """Figures of the theory: no experiment or study may be called like one."""
@@ -151,7 +151,7 @@ class ScenarioChecks:
         if isinstance(workload, TwinTrace):
             load_twin(self._root / paths.TWINS, workload.twin)
         if isinstance(workload, Custom) and with_policy:
-            get_workload(workload.workload, f"{source}: workload.workload")
+            WORKLOADS.find(workload.workload, f"{source}: workload.workload")
         if not isinstance(workload, Trace):
             return None
         if workload.trace not in self._absent:

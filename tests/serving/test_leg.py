@@ -13,7 +13,7 @@ from anarchy.serving.decode import DecodeWorker
 from anarchy.serving.latency import Latency, load_latency
 from anarchy.serving.log import RequestLog
 from anarchy.serving.request import Request
-from anarchy.serving.router import policy_names
+from anarchy.serving.router import POLICIES
 from anarchy.traces import TraceData
 from tests.serving.conftest import changed
 
@@ -53,7 +53,7 @@ def equal(first: RequestLog, second: RequestLog) -> bool:
 
 
 @pytest.mark.parametrize("paged", [False, True])
-@pytest.mark.parametrize("name", policy_names())
+@pytest.mark.parametrize("name", sorted(POLICIES))
 def test_every_policy_serves_everybody(name: str, paged: bool) -> None:
     log = closed(changed(CLOSED, router__policy=name, engine__memory__paged=paged))
     assert len(log) >= 300

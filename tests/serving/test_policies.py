@@ -17,7 +17,7 @@ from anarchy.games.assignment import minimise, social_marginals
 from anarchy.games.queues import parallel_mm1
 from anarchy.serving.policies.overlap import mixed
 from anarchy.serving.policies.predictive import decode_seconds, marginal_cost, queue_seconds
-from anarchy.serving.router import BatchPolicy, Policy, View, get_policy, policy_names
+from anarchy.serving.router import POLICIES, BatchPolicy, Policy, View, get_policy
 from tests.serving.reference import Job, decode_by_tokens
 
 
@@ -89,7 +89,7 @@ def views(draw: st.DrawFn, leg: str) -> View:
 
 
 @pytest.mark.parametrize("leg", ["prefill", "decode"])
-@pytest.mark.parametrize("name", policy_names())
+@pytest.mark.parametrize("name", sorted(POLICIES))
 @settings(max_examples=30)
 @given(data=st.data())
 def test_renaming_workers_renames_costs(name: str, leg: str, data: st.DataObject) -> None:

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from anarchy.config import Router
 from anarchy.errors import InputError
 from anarchy.serving.router import (
+    POLICIES,
     KvRouter,
     KvRouter16,
     RoundRobin,
     View,
     get_policy,
     plugins,
-    policy_names,
     softmax_choice,
     softmax_weights,
 )
@@ -138,7 +138,7 @@ def test_round_robin_takes_turns() -> None:
 
 
 def test_unknown_policy_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(InputError, match=r"unknown router 'round-robbin'; did you mean"):
+    with pytest.raises(InputError, match=r"unknown router policy 'round-robbin'; did you mean"):
         get_policy("round-robbin")
 
 
@@ -167,9 +167,9 @@ def test_plugin_registers_a_policy_for_its_context(tmp_path: Path) -> None:
     plugin.write_text(PLUGIN)
     for _ in range(2):  # a second experiment may bring the same name
         with plugins([plugin]):
-            assert "last-worker-test" in policy_names()
+            assert "last-worker-test" in POLICIES
             assert get_policy("last-worker-test")(Router()).costs(view()) == [0.0, -1.0, -2.0]
-        assert "last-worker-test" not in policy_names()
+        assert "last-worker-test" not in POLICIES
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ CASES = [
     ),
     pytest.param(
         change("scenarios/70b-1p2d.yaml", {"router": {"policy": "kvv"}}),
-        ["router.policy", "unknown router 'kvv'", "did you mean 'kv'?"],
+        ["router.policy", "unknown router policy 'kvv'", "did you mean 'kv'?"],
         id="unknown-router",
     ),
     pytest.param(missing_trace, ["data/absent.jsonl"], id="missing-trace"),

@@ -65,8 +65,8 @@ class Leg:
 
     def _refuse(self, policy: Policy, costs: list[float]) -> None:
         raise InputError(
-            f"router policy '{policy.name}' gives {len(costs)} costs for {self._workers} "
-            f"{self._name} workers; one for each is wanted"
+            f"router policy '{policy.parameters.policy}' gives {len(costs)} costs for "
+            f"{self._workers} {self._name} workers; one for each is wanted"
         )
 
 

@@ -7,16 +7,17 @@ a registered name, found by that name in a configuration.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from anarchy.errors import InputError, suggest
+from anarchy.serving.registry import Registry
 from anarchy.traces import MOST_TOKENS
 
 Floats = NDArray[np.float64]
@@ -45,27 +46,13 @@ class Lengths(ABC):
         return self.quantiles(rng.random(size))
 
 
-L = TypeVar("L", bound=type[Lengths])
-_LAWS: dict[str, type[Lengths]] = {}
-
-
-def register(name: str) -> Callable[[L], L]:
-    """Make a law known under `name`; a name that is taken is refused."""
-
-    def add(law: L) -> L:
-        if name in _LAWS:
-            raise InputError(f"law of lengths '{name}' is registered already; choose another name")
-        _LAWS[name] = law
-        return law
-
-    return add
+LAWS: Registry[type[Lengths]] = Registry("law of lengths")
+register = LAWS.register
 
 
 def make_lengths(name: str, parameters: Mapping[str, Any], source: str = "lengths") -> Lengths:
     """The law registered under `name`; a fault is one InputError that begins with `source`."""
-    if name not in _LAWS:
-        raise InputError(f"{source}.kind: unknown law '{name}'; {suggest(name, _LAWS)}")
-    law = _LAWS[name]
+    law = LAWS.find(name, f"{source}.kind")
     wanted = law.__dataclass_fields__.keys()  # type: ignore[attr-defined]
     for key in parameters:
         if key not in wanted:
@@ -77,11 +64,6 @@ def make_lengths(name: str, parameters: Mapping[str, Any], source: str = "length
         return law(**parameters)
     except InputError as fault:
         raise InputError(f"{source}.{fault}") from None
-
-
-def law_names() -> list[str]:
-    """All registered names."""
-    return sorted(_LAWS)
 
 
 def _check(key: str, value: float, least: float, open_end: bool = False) -> None:

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import Literal
 
 from anarchy.config import Router as Parameters
-from anarchy.errors import InputError, suggest
+from anarchy.errors import InputError
 from anarchy.serving.latency import Latency
-from anarchy.serving.workload import restored
+from anarchy.serving.registry import Registry, restored
 
 
 @dataclass(slots=True)
@@ -64,8 +64,6 @@ def potential_blocks(view: View) -> list[float]:
 
 class Policy(ABC):
     """A routing policy. One instance serves one leg of one run, so it may keep state."""
-
-    name: ClassVar[str]
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
@@ -141,33 +139,13 @@ def softmax_choice(
     return len(weights) - 1
 
 
-P = TypeVar("P", bound=type[Policy])
-_POLICIES: dict[str, type[Policy]] = {}
-
-
-def register(name: str) -> Callable[[P], P]:
-    """Make a policy known under `name`; a name that is taken is refused."""
-
-    def add(policy: P) -> P:
-        if name in _POLICIES:
-            raise InputError(f"router policy '{name}' is registered already; choose another name")
-        policy.name = name
-        _POLICIES[name] = policy
-        return policy
-
-    return add
+POLICIES: Registry[type[Policy]] = Registry("router policy")
+register = POLICIES.register
 
 
 def get_policy(name: str, source: str = "router.policy") -> type[Policy]:
     """The policy registered under `name`."""
-    if name not in _POLICIES:
-        raise InputError(f"{source}: unknown router '{name}'; {suggest(name, _POLICIES)}")
-    return _POLICIES[name]
-
-
-def policy_names() -> list[str]:
-    """All registered names."""
-    return sorted(_POLICIES)
+    return POLICIES.find(name, source)
 
 
 @contextmanager
@@ -176,15 +154,10 @@ def plugins(paths: Iterable[Path]) -> Iterator[None]:
 
     So each experiment has its own, and none can lean on another's.
     """
-    before = dict(_POLICIES)
-    try:
-        with restored():
-            for path in paths:
-                _load_plugin(path)
-            yield
-    finally:
-        _POLICIES.clear()
-        _POLICIES.update(before)
+    with restored():
+        for path in paths:
+            _load_plugin(path)
+        yield
 
 
 def _load_plugin(path: Path) -> None:

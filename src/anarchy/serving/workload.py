@@ -7,17 +7,16 @@ dropped as warm-up and how many are measured; the cluster does the rest.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from anarchy.config import ClosedLoop, Custom, Mmpp, Phases, Poisson, Scenario, Trace, TwinTrace
-from anarchy.errors import InputError, suggest
+from anarchy.errors import InputError
 from anarchy.serving.arrivals import faster, mmpp, phases, poisson
 from anarchy.serving.clock import Clock
 from anarchy.serving.prompts import Prompting
+from anarchy.serving.registry import Registry
 from anarchy.serving.request import Request
 from anarchy.serving.streams import exponentials
 from anarchy.traces import TraceData
@@ -53,7 +52,6 @@ class Context:
 class Workload(ABC):
     """A source of requests on a clock."""
 
-    name: ClassVar[str]
     extent: Extent
     block_tokens: int
     largest: tuple[int, int]  # prompt and output tokens of the request that takes most memory
@@ -74,51 +72,15 @@ class Workload(ABC):
         self.submit(request)
 
 
-W = TypeVar("W", bound=type[Workload])
-_WORKLOADS: dict[str, type[Workload]] = {}
-
-
-def register(name: str) -> Callable[[W], W]:
-    """Make a workload known under `name`; a name that is taken is refused."""
-
-    def add(workload: W) -> W:
-        if name in _WORKLOADS:
-            raise InputError(f"workload '{name}' is registered already; choose another name")
-        workload.name = name
-        _WORKLOADS[name] = workload
-        return workload
-
-    return add
-
-
-def get_workload(name: str, source: str = "workload.workload") -> type[Workload]:
-    """The workload registered under `name`."""
-    if name not in _WORKLOADS:
-        raise InputError(f"{source}: unknown workload '{name}'; {suggest(name, _WORKLOADS)}")
-    return _WORKLOADS[name]
-
-
-def workload_names() -> list[str]:
-    """All registered names."""
-    return sorted(_WORKLOADS)
-
-
-@contextmanager
-def restored() -> Iterator[None]:
-    """Forget on leaving what was registered within."""
-    before = dict(_WORKLOADS)
-    try:
-        yield
-    finally:
-        _WORKLOADS.clear()
-        _WORKLOADS.update(before)
+WORKLOADS: Registry[type[Workload]] = Registry("workload")
+register = WORKLOADS.register
 
 
 def make_workload(context: Context) -> Workload:
     """The scenario's workload, found by its kind, or by the name that a plugin gave it."""
     workload = context.scenario.workload
     name = workload.workload if isinstance(workload, Custom) else workload.kind
-    return get_workload(name)(context)
+    return WORKLOADS.find(name, "workload.workload")(context)
 
 
 @register("closed-loop")
