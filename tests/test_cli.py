@@ -23,10 +23,28 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         assert command in text
 
 
-def test_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as done:
-        main(["chek"])
-    assert done.value.code == 2
+@pytest.mark.parametrize(
+    ("arguments", "named", "where"),
+    [
+        ([], "COMMAND", "anarchy --help"),
+        (["chek"], "invalid choice: 'chek'", "anarchy --help"),
+        (["solve"], "FILE", "anarchy solve --help"),
+        (["solve", "x.yaml", "--method", "magic"], "'magic'", "anarchy solve --help"),
+        (["simulate", "70b-1p2d", "--seed", "one"], "'one'", "anarchy simulate --help"),
+        (["list", "--loud"], "--loud", "anarchy --help"),
+        (["check", "--overlay"], "--overlay", "anarchy check --help"),
+    ],
+)
+def test_bad_usage_is_one_line_that_says_what_is_wrong(
+    arguments: list[str], named: str, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("anarchy: ")
+    assert named in captured.err
+    assert f"`{where}`" in captured.err
 
 
 def test_bad_input_is_one_line_and_code_two(

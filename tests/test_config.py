@@ -132,7 +132,9 @@ def test_unknown_scenario_suggests_a_name() -> None:
     [
         ("a: [1", ":1: not YAML"),
         ("- 1\n- 2\n", "expected keys with values, not list"),
-        ("a: 1\nb: 2\na: 3\n", ":3: not YAML: key 'a' is given twice"),
+        ("a: 1\nb: 2\na: 3\n", ":3: key 'a' is given twice"),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n", ":3: merges (<<) are not allowed; write the keys out"),
+        ("? [a]\n: 1\n? [a]\n: 2\n", "not YAML: found unhashable key"),
         ("a: 2024-13-45", "not YAML that can be read"),
         ("a: " + "9" * 5000, "not YAML that can be read"),
         ("a: !!python/object/apply:os.system ['true']", "not YAML: could not determine"),

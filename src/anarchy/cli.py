@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from anarchy.errors import InputError
 from anarchy.simulate_command import add_simulate
@@ -56,8 +56,8 @@ and "reason" says why.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         with _writable_output():
             code: int = options.run(options)
         return code
@@ -83,8 +83,16 @@ def _writable_output() -> Iterator[None]:
         raise SystemExit(0) from None
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser, and parsers of commands, for which bad usage is bad input like any other."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the usage and a line."""
+        raise InputError(f"{message}; `{self.prog} --help` says what is allowed")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="anarchy",
         description="What selfishness costs in disaggregated LLM inference, and the paper on it.",
         epilog="./reproduce builds everything; these commands look at or check single parts.",

@@ -9,7 +9,7 @@ import copy
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Self, TypeVar, Union, get_args, get_origin
@@ -845,15 +845,29 @@ SCHEMA_MODELS: dict[str, type[Model]] = {
 M = TypeVar("M", bound=Model)
 
 
+class _Refusal(yaml.MarkedYAMLError):
+    """YAML that this project does not take."""
+
+
 class _Loader(yaml.SafeLoader):
-    """The safe loader, which also refuses a key that is given twice."""
+    """The safe loader, which also refuses a key that is given twice, and merges.
+
+    Merges of merges can grow a short file without bound, and a scenario can extend another.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                mark = node.value[position][0].start_mark
-                raise yaml.MarkedYAMLError(problem=f"key '{key}' is given twice", problem_mark=mark)
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                problem = "merges (<<) are not allowed; write the keys out"
+                raise _Refusal(problem=problem, problem_mark=key_node.start_mark)
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # refused below
+            if key in seen:
+                problem = f"key '{key}' is given twice"
+                raise _Refusal(problem=problem, problem_mark=key_node.start_mark)
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
@@ -893,7 +907,8 @@ def parse_yaml(content: bytes, source: str, numbers_as_text: bool = False) -> An
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{source}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+        fault = "" if isinstance(error, _Refusal) else "not YAML: "
+        raise InputError(f"{source}{line}: {fault}{getattr(error, 'problem', error)}") from None
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{source}: not YAML that can be read: {error}") from None
 
