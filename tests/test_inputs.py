@@ -13,6 +13,7 @@ from anarchy import inputs, paths
 from anarchy.config import TraceSource, TraceSources, read_yaml, validate
 from anarchy.errors import InputError
 from anarchy.inputs import TraceUnavailable, available, check_trace, fetch_trace, find_trace
+from anarchy.traces import read_trace
 
 CONTENT = b"TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:17:03.9799600,4808,10"
 
@@ -130,8 +131,9 @@ def test_an_explicit_path_may_be_relative_to_the_root_or_absolute(tmp_path):
 
 
 def test_a_trace_at_hand_needs_no_network(tmp_path, server):
-    put(tmp_path / "data" / "traces")
-    check_trace("azure-code", sources(server.address + "/good"), tmp_path)
+    path = put(tmp_path / "data" / "traces")
+    requests = check_trace("azure-code", sources(server.address + "/good"), tmp_path)
+    assert requests == len(read_trace(path, "azure"))
     assert available(source(server.address + "/good"), tmp_path)
     assert server.asked == []
 
@@ -155,7 +157,7 @@ def test_a_broken_line_of_an_explicit_path_is_refused_before_any_job(tmp_path):
 
 
 def test_an_absent_trace_that_can_be_downloaded_is_accepted(tmp_path, server):
-    check_trace("azure-code", sources(server.address + "/good"), tmp_path)
+    assert check_trace("azure-code", sources(server.address + "/good"), tmp_path) is None
     assert available(source(server.address + "/good"), tmp_path)
     assert server.asked == ["/good"]  # asked once, remembered
     assert list(tmp_path.iterdir()) == []

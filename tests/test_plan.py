@@ -226,6 +226,21 @@ def test_an_explicit_trace_file_must_exist(root: Path) -> None:
         load_plan(root=root)
 
 
+@pytest.mark.parametrize(("rows", "accepted"), [(3, True), (4, False)])
+def test_no_more_rows_than_the_trace_has(root: Path, rows: int, accepted: bool) -> None:
+    row = '{"timestamp": 0, "input_length": 1, "output_length": 1, "hash_ids": [0]}\n'
+    (root / "mine.jsonl").write_text(row * 3)
+    scenario = read_yaml(root / paths.SCENARIOS / "mooncake-8p8d.yaml")
+    scenario["workload"] |= {"trace": "mine.jsonl", "rows": rows}
+    (root / paths.SCENARIOS / "own.yaml").write_text(yaml.safe_dump(scenario))
+    if accepted:
+        load_plan(root=root)
+        return
+    message = r"own\.yaml: workload\.rows: 4 rows asked for, the trace has 3$"
+    with pytest.raises(InputError, match=message):
+        load_plan(root=root)
+
+
 def test_the_examples_of_the_readme_are_accepted(root: Path) -> None:
     readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
     experiment = re.search(r"```yaml\n(title: .*?)```", readme, re.DOTALL)

@@ -16,6 +16,7 @@ from anarchy.paths import ROOT, TRACE_CACHE
 from anarchy.traces import (
     MOONCAKE_BLOCK,
     TraceData,
+    count_rows,
     describe_trace,
     load_trace,
     read_trace,
@@ -198,6 +199,19 @@ def test_an_azure_trace_without_rows_is_refused(tmp_path):
 
 
 # ------------------------------------------------------------------------- whole files
+
+
+@given(st.integers(1, 6), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_rows_are_counted_without_reading_them(tmp_path_factory, n, end, ended):
+    last = end if ended else ""
+    contents = {
+        "mooncake": end.join([json.dumps(row())] * n) + last,
+        "azure": end.join([HEADER.strip(), *["2023-11-16 18:17:04,1,2"] * n]) + last,
+    }
+    for format, text in contents.items():
+        path = tmp_path_factory.getbasetemp() / "counted"
+        path.write_bytes(text.encode())
+        assert count_rows(text.encode(), format) == len(read_trace(path, format)) == n
 
 
 def test_the_suffix_tells_the_format(tmp_path):

@@ -17,7 +17,7 @@ from anarchy.config import TraceSource, TraceSources
 from anarchy.errors import InputError, suggest
 from anarchy.files import atomic
 from anarchy.paths import TRACE_CACHE
-from anarchy.traces import load_trace, read_bytes
+from anarchy.traces import count_rows, load_trace, read_bytes
 
 PROBE_SECONDS = 3.0
 
@@ -48,24 +48,25 @@ def find_trace(trace: str, sources: TraceSources, root: Path = Path()) -> Path:
     return next((path for path in places if path.is_file()), places[-1])
 
 
-def check_trace(trace: str, sources: TraceSources, root: Path = Path()) -> None:
+def check_trace(trace: str, sources: TraceSources, root: Path = Path()) -> int | None:
     """Refuse a trace that a job would refuse: absent, altered or broken.
 
+    Returns the number of its requests, None if it has yet to be downloaded.
     Raises TraceUnavailable for a registered trace that is at none of its places while its server
     does not answer, and InputError for everything else. The server is asked once per process.
     """
     path = find_trace(trace, sources, root)
     if is_path(trace):
-        load_trace(path)
-        return
+        return len(load_trace(path))
     source = sources.traces[trace]
     if path.is_file():
-        read_bytes(path, source.sha256)
-    elif not available(source, root):
+        return count_rows(read_bytes(path, source.sha256), source.format)
+    if not available(source, root):
         places = " nor ".join(str(place.parent) for place in _places(source, root))
         raise TraceUnavailable(
             f"trace '{trace}': {source.file} is not in {places}, and its server cannot be reached"
         )
+    return None
 
 
 def available(source: TraceSource, root: Path = Path()) -> bool:

@@ -136,7 +136,8 @@ class ScenarioChecks:
         self._root = root
         self._traces = traces
         self._tables: dict[str, LatencyTable] = {}
-        self._absent: dict[str, bool] = {}
+        self._requests: dict[str, int | None] = {}  # of each trace; None: not at hand
+        self._absent: set[str] = set()
 
     def scenario(self, scenario: Scenario, source: str, with_policy: bool = True) -> str | None:
         """Refuse a scenario that cannot run; the name of a trace that cannot be had, if any.
@@ -154,9 +155,8 @@ class ScenarioChecks:
             WORKLOADS.find(workload.workload, f"{source}: workload.workload")
         if not isinstance(workload, Trace):
             return None
-        if workload.trace not in self._absent:
-            self._absent[workload.trace] = self._is_absent(workload.trace, source)
-        return workload.trace if self._absent[workload.trace] else None
+        self._check_trace(workload, source)
+        return workload.trace if workload.trace in self._absent else None
 
     def _check_table(self, scenario: Scenario, source: str) -> None:
         name = scenario.model.latency
@@ -177,14 +177,21 @@ class ScenarioChecks:
                 f"'{name}' are for {table.system}"
             )
 
-    def _is_absent(self, trace: str, source: str) -> bool:
-        try:
-            check_trace(trace, self._traces, self._root)
-        except TraceUnavailable:
-            return True
-        except InputError as fault:
-            raise InputError(f"{source}: workload.trace: {fault}") from None
-        return False
+    def _check_trace(self, workload: Trace, source: str) -> None:
+        trace, rows = workload.trace, workload.rows
+        if trace not in self._requests:
+            self._requests[trace] = None
+            try:
+                self._requests[trace] = check_trace(trace, self._traces, self._root)
+            except TraceUnavailable:
+                self._absent.add(trace)
+            except InputError as fault:
+                raise InputError(f"{source}: workload.trace: {fault}") from None
+        there = self._requests[trace]
+        if rows is not None and there is not None and rows > there:
+            raise InputError(
+                f"{source}: workload.rows: {rows} rows asked for, the trace has {there}"
+            )
 
 
 def _files(folder: Path) -> dict[str, Path]:
