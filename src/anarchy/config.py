@@ -26,6 +26,7 @@ FieldPath = Annotated[str, Field(pattern=r"^[a-z_0-9]+(\.[a-z_0-9]+)*$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=100_000_000)]
+Order = Annotated[int, Field(ge=0, le=5)]
 
 
 class Model(BaseModel):
@@ -512,12 +513,23 @@ class Planner(Model):
     )
     queue_down: NonNegative = Field(0.2, description="load: prefill shrinks below this many")
     itl: Positive = Field(0.02, description="sla: the promised inter-token latency, seconds")
-    forecast: Literal["constant", "moving-average", "kalman"] = Field(
+    correction: bool = Field(
+        True,
+        description="sla: whether service times are corrected by how far TTFT and ITL were from "
+        "what the table says",
+    )
+    forecast: Literal["constant", "moving-average", "kalman", "arima"] = Field(
         "constant", description="sla: how rate and lengths of the next interval are foretold"
     )
     forecast_intervals: Count = Field(5, description="moving-average: intervals averaged")
     forecast_ratio: Positive = Field(
         0.1, description="kalman: variance of the level's steps over that of the noise"
+    )
+    arima_order: tuple[Order, Order, Order] = Field(
+        (1, 1, 0), description="arima: how many lags, differences and moving averages"
+    )
+    arima_intervals: Count = Field(
+        50, description="arima: the last intervals, to which it is fitted"
     )
 
     @model_validator(mode="after")

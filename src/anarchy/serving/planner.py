@@ -95,7 +95,8 @@ class SlaRule(Rule):
         rate = self._rate.update(observed.arrived / observed.seconds)
         done = observed.done
         if done is not None:
-            self._correct(done, max(1, round(observed.batch)))
+            if self._scenario.planner.correction:
+                self._correct(done, max(1, round(observed.batch)))
             inputs = self._inputs.update(done.input_tokens)
             self._known = (inputs, self._outputs.update(done.output_tokens))
         if self._known is None:
