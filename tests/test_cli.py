@@ -69,6 +69,8 @@ def test_list_names_what_configs_can_use(capsys: pytest.CaptureFixture[str]) -> 
     text = capsys.readouterr().out
     for name in ("70b-1p2d", "concurrency", "round-robin", "ttft-p99", "knee-map"):
         assert name in text
+    for name in ("closed-loop", "log-normal", "goodput", "<measure>:<tenant>", "Mean TTFT [s]"):
+        assert name in text
 
 
 ROUTING = """kind: congestion

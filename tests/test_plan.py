@@ -113,6 +113,19 @@ def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
             "key 'knee' needs the measure 'prefill-load'",
             id="knee-without-load",
         ),
+        pytest.param(
+            {"measures": ["ttft-mean", "goodput"]},
+            "small.yaml: measure 'goodput': its requests were promised nothing of the kind",
+            id="goodput-without-promises",
+        ),
+        pytest.param(
+            {
+                "scenarios": ["70b-1p2d-tenants", "70b-1p2d"],
+                "measures": ["ttft-mean", "goodput:chat"],
+            },
+            "small.yaml: unknown measure 'goodput:chat'; did you mean 'goodput'",
+            id="tenant-of-one-scenario",
+        ),
         pytest.param({"plugins": ["mine.py"]}, "no such plugin file", id="missing-plugin"),
         pytest.param(
             {
@@ -133,6 +146,13 @@ def test_faults_of_an_experiment(root: Path, change: dict[str, Any], message: st
         load_plan(root=root)
     assert message in str(fault.value)
     assert "\n" not in str(fault.value)
+
+
+def test_an_experiment_may_ask_for_tenants_and_their_promises(root: Path) -> None:
+    measures = ["ttft-mean", "goodput", "slo-attainment:documents", "ttft-p99:chat"]
+    write(root, {"scenarios": ["70b-1p2d-tenants"], "measures": measures})
+    plan = load_plan(root=root)
+    assert cell_job(plan, plan.cells["small"][0]).measures == measures
 
 
 def test_an_overlay_is_blamed_for_its_own_faults(root: Path) -> None:

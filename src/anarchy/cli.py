@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser(
         "list",
-        help="what there is: scenarios, experiments, policies, measures",
+        help="what there is: scenarios, experiments, policies, workloads, measures",
         description="List the names that configuration files can use.",
     )
     listing.set_defaults(run=_list)
@@ -180,22 +180,36 @@ def _check(options: argparse.Namespace) -> int:
 def _list(_: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from anarchy.measure.measures import MEASURES
     from anarchy.plan import load_plan
+    from anarchy.serving.lengths import LAWS
     from anarchy.serving.router import POLICIES
+    from anarchy.serving.workload import WORKLOADS
 
     plan = load_plan()
     rows = [("scenario", name, s.description) for name, s in plan.scenarios.items()]
     rows += [("experiment", name, e.title) for name, e in plan.experiments.items()]
     rows += [("study", name, s.title) for name, s in plan.studies.items()]
-    rows += [("router policy", name, "") for name in sorted(POLICIES)]
+    for registry in (POLICIES, WORKLOADS, LAWS):
+        rows += [(registry.kind, name, _summary(registry[name])) for name in sorted(registry)]
     rows += [("measure", m.name, f"{m.label} [{m.unit}]") for m in MEASURES.values()]
+    rows.append(("measure", "poa-hat:<estimator>", "PoA-hat by an estimator of the experiment [1]"))
+    asked = ", ".join(m.name for m in MEASURES.values() if m.of_requests)
+    rows.append(
+        ("measure", "<measure>:<tenant>", f"the same of one tenant's requests, for {asked}")
+    )
     table = Table("kind", "name", "what it is", box=None)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # not markup: [s] is a unit
     Console().print(table)
     return 0
+
+
+def _summary(thing: type) -> str:
+    """The first line of a class's documentation."""
+    return (thing.__doc__ or "").partition("\n")[0]
 
 
 def _solve(options: argparse.Namespace) -> int:

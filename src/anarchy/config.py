@@ -591,6 +591,11 @@ class Scenario(Model):
         return self
 
     @property
+    def tenants(self) -> Sequence[Tenant]:
+        """The tenants of the workload, in the order of the log's numbers; none if it has none."""
+        return self.workload.tenants if isinstance(self.workload, Synthetic) else []
+
+    @property
     def pools_change(self) -> bool:
         """Whether workers come and go."""
         return self.planner.rule != "none" or bool(self.outages)

@@ -21,6 +21,7 @@ from anarchy.config import (
     Scenario,
     Settings,
     Study,
+    Tenant,
     Trace,
     TraceSources,
     TwinTrace,
@@ -283,7 +284,8 @@ def _check_experiment(experiment: Experiment, cells: Sequence[Cell], source: str
     """Everything that is shown must be measured and swept."""
     known = set(experiment.measures)
     for name in experiment.measures:
-        _measure(name, experiment.estimators, source)
+        for cell in cells:
+            _measure(name, experiment.estimators, source, cell.scenario.tenants)
     used = [*experiment.figure.y, *experiment.table.measures]
     used += experiment.compare.measures if experiment.compare else []
     used += experiment.spread.measures if experiment.spread else []
@@ -312,9 +314,14 @@ def _check_experiment(experiment: Experiment, cells: Sequence[Cell], source: str
             )
 
 
-def _measure(name: str, estimators: Mapping[str, Estimator], source: str) -> None:
+def _measure(
+    name: str,
+    estimators: Mapping[str, Estimator],
+    source: str,
+    tenants: Sequence[Tenant] = (),
+) -> None:
     try:
-        get_measure(name, estimators)
+        get_measure(name, estimators, tenants)
     except InputError as fault:
         raise InputError(f"{source}: {fault}") from None
 

@@ -18,9 +18,10 @@ def _make_run(n: int, workers: int = 2, **given: Any) -> Run:
     """
     arrival = np.arange(n, dtype=float)
     integers = {"prefill_worker", "decode_worker", "prompt", "input_tokens", "output_tokens"}
-    integers |= {"cached_tokens"}
+    integers |= {"cached_tokens", "tenant"}
     default: dict[str, Any] = {"done": arrival + 1, "prompt": np.arange(n), "prefill_worker": 0}
     default |= {"decode_worker": 0, "input_tokens": 100, "output_tokens": 1, "cached_tokens": 0}
+    default |= {"tenant": 0}
     default |= {"prefill_cost": np.zeros((n, 1))}
     default |= {"decode_cost": np.zeros((n, workers)), "decode_active": np.zeros((n, workers))}
     columns = {}

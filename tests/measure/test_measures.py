@@ -1,15 +1,19 @@
 import numpy as np
 import pytest
 
-from anarchy.config import Bootstrap, Estimator
+from anarchy.config import Bootstrap, Estimator, Slo, Tenant
 from anarchy.errors import InputError
 from anarchy.measure.estimator import poa_hat
-from anarchy.measure.measures import MEASURES, get_measure, request_statistic
+from anarchy.measure.measures import MEASURES, Deployment, get_measure, request_statistic
 from anarchy.measure.resampling import difference_interval, measure_interval
 
 
 def itl(batch, context):
     return 0.01 * batch
+
+
+USERS = Tenant(name="users", share=1, input_tokens=1, output_tokens=1, slo=Slo(ttft=3.0, itl=0.75))
+DEPLOYMENT = Deployment(itl, [USERS])
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,10 @@ EXPECTED = {
     "decode-imbalance": (3 / (4 / 3), "1"),
     "beyond-table": (2 / 4, "1"),
     "extrapolated": (3, "1"),
+    "slo-attainment": (1 / 4, "1"),
+    "ttft-attainment": (3 / 4, "1"),
+    "itl-attainment": (1 / 4, "1"),
+    "goodput": (1 / 8, "1/s"),
 }
 
 SHARES = {"prefill-busy", "prefill-load", "decode-busy", "busiest"}
@@ -67,9 +75,9 @@ def test_every_measure_has_an_expected_value():
 
 @pytest.mark.parametrize("name", sorted(MEASURES))
 def test_measure_of_a_run_worked_out_by_hand(run, name):
-    measure = get_measure(name, {})
+    measure = get_measure(name, {}, [USERS])
     value, unit = EXPECTED[name]
-    assert measure.compute(run, itl) == pytest.approx(value, rel=1e-12)
+    assert measure.compute(run, DEPLOYMENT) == pytest.approx(value, rel=1e-12)
     assert measure.unit == unit
     assert measure.name == name
     assert measure.label
@@ -82,8 +90,8 @@ def test_labels_are_distinct():
 def test_a_run_without_measured_requests_has_counts_but_no_means(make_run):
     empty = make_run(3, measured=np.zeros(3, dtype=bool))
     for name in MEASURES:
-        value = get_measure(name, {}).compute(empty, itl)
-        if name in {"requests", "throughput", "extrapolated", *SHARES}:
+        value = get_measure(name, {}, [USERS]).compute(empty, DEPLOYMENT)
+        if name in {"requests", "throughput", "goodput", "extrapolated", *SHARES}:
             assert value == 0
         else:
             assert value is None
@@ -91,8 +99,8 @@ def test_a_run_without_measured_requests_has_counts_but_no_means(make_run):
 
 def test_a_window_of_no_length_has_no_rates(make_run):
     flat = make_run(3, start=2.0, end=2.0)
-    for name in {"throughput", *SHARES}:
-        assert get_measure(name, {}).compute(flat, itl) is None
+    for name in {"throughput", "goodput", *SHARES}:
+        assert get_measure(name, {}, [USERS]).compute(flat, DEPLOYMENT) is None
 
 
 def test_an_estimator_is_a_measure(make_run):
@@ -100,7 +108,7 @@ def test_an_estimator_is_a_measure(make_run):
     options = Estimator(window=10, matching="rectangular")
     measure = get_measure("poa-hat:artefact", {"artefact": options})
     assert (measure.label, measure.unit) == ("PoA-hat (artefact)", "1")
-    assert measure.compute(run, itl) == poa_hat(run, options, itl) == pytest.approx(5)
+    assert measure.compute(run, DEPLOYMENT) == poa_hat(run, options, itl) == pytest.approx(5)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +151,7 @@ def test_measures_with_a_request_statistic():
 def test_the_statistic_of_all_rows_is_the_measure_and_repeats_rows(run, name):
     statistic = request_statistic(name)
     log = run.log.select(run.measured)
-    assert statistic(log, np.arange(4)) == MEASURES[name].compute(run, itl)
+    assert statistic(log, np.arange(4)) == MEASURES[name].compute(run, DEPLOYMENT)
     assert statistic(log, np.array([1, 1, 1, 1])) == statistic(log, np.array([1]))
 
 
@@ -157,7 +165,7 @@ def test_measure_interval_is_around_the_measure(make_run):
     run = _random_run(make_run, 0, measured=np.arange(400) >= 100)
     options = Bootstrap(resamples=200, block=10)
     interval = measure_interval(run, "ttft-mean", options, np.random.default_rng(1))
-    assert interval.value == MEASURES["ttft-mean"].compute(run, itl)
+    assert interval.value == MEASURES["ttft-mean"].compute(run, DEPLOYMENT)
     assert interval.lo < interval.value < interval.hi
     assert interval.n == 300
     # 300 independent exponentials: a standard error of about 1 / sqrt(300).

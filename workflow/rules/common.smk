@@ -53,7 +53,8 @@ PACKAGE_THEOREMS = get_sources(
 )
 # What one run is measured by, without what joins runs: a change there reruns no simulation.
 RUN_MEASURES = [
-    f"measure/{name}.py" for name in ("measures", "estimator", "resampling", "stats")
+    f"measure/{name}.py"
+    for name in ("measures", "estimator", "promises", "resampling", "stats")
 ]
 PACKAGE_CELL = get_sources(
     "serving", "serving/policies", "measure/cell.py", *RUN_MEASURES

@@ -12,7 +12,7 @@ import numpy as np
 
 from anarchy import paths
 from anarchy.config import Bootstrap, Compare, Estimator, Model, Scalar, Scenario, Trace, TwinTrace
-from anarchy.measure.measures import get_measure
+from anarchy.measure.measures import Deployment, get_measure
 from anarchy.measure.resampling import difference_interval, measure_interval
 from anarchy.measure.stats import Interval
 from anarchy.serving.cluster import simulate
@@ -51,12 +51,14 @@ def measure_cell(
     once, so it is run once: its per-request measures get a block-bootstrap interval over `n`
     requests, the others none.
     """
-    measures = [get_measure(name, job.estimators) for name in job.measures]
+    tenants = job.scenario.tenants
+    measures = [get_measure(name, job.estimators, tenants) for name in job.measures]
     recorded = isinstance(job.scenario.workload, Trace)
     replications = 1 if recorded else job.replications
     latency = load_latency(latency_folder, job.scenario.model.latency)
     workload = job.scenario.workload
     twin = load_twin(twin_folder, workload.twin) if isinstance(workload, TwinTrace) else None
+    deployment = Deployment(latency.itl, tenants)
     rows: list[dict[str, Any]] = []
     first: RequestLog | None = None
     for replication in range(replications):
@@ -74,7 +76,7 @@ def measure_cell(
             row: dict[str, Any] = dict(job.keys)
             row |= {"replication": replication, "id": measure.name}
             row |= {"label": measure.label, "unit": measure.unit}
-            row["value"] = measure.compute(run, latency.itl)
+            row["value"] = measure.compute(run, deployment)
             if recorded:
                 rng = bootstrap_rng(job.seed, measure.name)
                 interval = measure_interval(run, measure.name, job.bootstrap, rng)

@@ -16,7 +16,7 @@ from anarchy.config import ClosedLoop, Experiment, Fact, KneeMap, Scenario, get_
 from anarchy.errors import InputError
 from anarchy.games.knee import operational_knee
 from anarchy.measure.knee import find_knee, knee_interval
-from anarchy.measure.measures import get_measure
+from anarchy.measure.measures import Deployment, get_measure
 from anarchy.serving.cluster import simulate
 from anarchy.serving.latency import Latency
 
@@ -196,7 +196,8 @@ def _judged(
             requests=requests,
             warmup_cycles=warmup_cycles,
         )
-        value = get_measure(fact.measure, study.estimators).compute(run, latency.itl)
+        measure = get_measure(fact.measure, study.estimators)
+        value = measure.compute(run, Deployment(latency.itl))
         if value is None:
             return None
         values.append(value)

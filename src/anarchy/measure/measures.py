@@ -2,17 +2,23 @@
 
 Measures over requests use the measured ones (done within the window after warm-up); utilisations
 and rates use the window itself. A measure is None where the run does not define it.
+
+`<measure>:<tenant>` is a measure over requests, taken over those of one tenant of the workload.
+`poa-hat:<estimator>` is the index by an estimator of the experiment.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from anarchy.config import Estimator
+from anarchy.config import Estimator, Tenant
 from anarchy.errors import InputError, suggest
 from anarchy.measure.estimator import Itl, check_estimator, poa_hat
+from anarchy.measure.promises import PROMISES, Promise, attainment, goodput, is_promised
 from anarchy.serving.log import Floats, Ints, RequestLog, Run
+from anarchy.serving.registry import Registry
 
 ESTIMATOR_PREFIX = "poa-hat:"
 
@@ -22,39 +28,98 @@ RequestStatistic = Callable[[RequestLog, Rows], float]
 
 
 @dataclass(frozen=True)
+class Deployment:
+    """What measures know of the system beside its run: service times and promises."""
+
+    itl: Itl  # used by estimators
+    tenants: Sequence[Tenant] = ()
+
+
+@dataclass(frozen=True)
 class Measure:
     """A named number of one run: `label` for axes, `unit` one of "s", "1", "1/s".
 
-    `compute` takes the run and the deployment's inter-token latency, which only estimators use.
     `statistic` is set for means, percentiles and ratios of per-request columns: those have a
-    block bootstrap within one run.
+    block bootstrap within one run. `of_requests` says that the measure depends on the measured
+    requests and the window's length alone, so that it can be asked for one tenant. `promises`
+    are those of which it needs at least one to be given.
     """
 
     name: str
     label: str
     unit: str
-    compute: Callable[[Run, Itl], float | None]
+    compute: Callable[[Run, Deployment], float | None]
     statistic: RequestStatistic | None = None
+    of_requests: bool = False
+    promises: Sequence[Promise] = ()
 
 
-def get_measure(name: str, estimators: Mapping[str, Estimator]) -> Measure:
-    """The measure called `name`; `poa-hat:<x>` is the estimator `x` of the experiment.
+def get_measure(
+    name: str, estimators: Mapping[str, Estimator], tenants: Sequence[Tenant] = ()
+) -> Measure:
+    """The measure called `name`; `tenants` are the workload's.
 
-    Raises InputError for an unknown name, with the nearest allowed one, and for an estimator
-    whose options contradict each other.
+    Raises InputError for an unknown name, with the nearest allowed one, for an estimator whose
+    options contradict each other, and where nobody was promised what is measured.
     """
     if name in MEASURES:
-        return MEASURES[name]
-    estimator = name.removeprefix(ESTIMATOR_PREFIX)
-    if estimator == name or estimator not in estimators:
-        allowed = [*MEASURES, *(ESTIMATOR_PREFIX + e for e in estimators)]
-        raise InputError(f"unknown measure '{name}'; {suggest(name, allowed)}")
-    options = estimators[estimator]
+        return _with_promises(MEASURES[name], tenants)
+    parametrised: dict[str, Callable[[], Measure]] = {
+        ESTIMATOR_PREFIX + key: partial(_of_estimator, key, options)
+        for key, options in estimators.items()
+    }
+    parametrised |= {
+        f"{measure.name}:{tenant.name}": partial(_of_tenant, measure, tenants, position)
+        for measure in MEASURES.values()
+        if measure.of_requests
+        for position, tenant in enumerate(tenants)
+    }
+    if name not in parametrised:
+        hint = suggest(name, [*MEASURES, *parametrised])
+        raise InputError(f"unknown measure '{name}'; {hint}")
+    return parametrised[name]()
+
+
+def _with_promises(measure: Measure, tenants: Sequence[Tenant]) -> Measure:
+    if measure.promises and not is_promised(tenants, measure.promises):
+        keys = " or ".join(f"slo.{promise}" for promise in measure.promises)
+        raise InputError(
+            f"measure '{measure.name}': its requests were promised nothing of the kind; set {keys} "
+            "of a tenant in workload.tenants"
+        )
+    return measure
+
+
+def _of_estimator(name: str, options: Estimator) -> Measure:
+    """The index by the estimator that the experiment calls `name`."""
     try:
         check_estimator(options)
     except InputError as fault:
-        raise InputError(f"estimators.{estimator}: {fault}") from None
-    return Measure(name, f"PoA-hat ({estimator})", "1", lambda run, itl: poa_hat(run, options, itl))
+        raise InputError(f"estimators.{name}: {fault}") from None
+    return Measure(
+        ESTIMATOR_PREFIX + name,
+        f"PoA-hat ({name})",
+        "1",
+        lambda run, deployment: poa_hat(run, options, deployment.itl),
+    )
+
+
+def _of_tenant(measure: Measure, tenants: Sequence[Tenant], position: int) -> Measure:
+    """A measure over the requests of one tenant; recorded traces, which bootstrap, have none."""
+    tenant = tenants[position]
+
+    def compute(run: Run, deployment: Deployment) -> float | None:
+        theirs = run.measured & (run.log.tenant == position)
+        return measure.compute(replace(run, measured=theirs), deployment)
+
+    named = replace(
+        measure,
+        name=f"{measure.name}:{tenant.name}",
+        label=f"{measure.label}, {tenant.name}",
+        compute=compute,
+        statistic=None,
+    )
+    return _with_promises(named, [tenant])
 
 
 def request_statistic(name: str) -> RequestStatistic | None:
@@ -63,14 +128,27 @@ def request_statistic(name: str) -> RequestStatistic | None:
 
 
 def _of_requests(name: str, label: str, unit: str, statistic: RequestStatistic) -> Measure:
-    def compute(run: Run, itl: Itl) -> float | None:
+    def compute(run: Run, _: Deployment) -> float | None:
         return statistic(run.log.select(run.measured), slice(None)) if run.measured.any() else None
 
-    return Measure(name, label, unit, compute, statistic)
+    return Measure(name, label, unit, compute, statistic, of_requests=True)
 
 
-def _of_run(name: str, label: str, unit: str, compute: Callable[[Run], float | None]) -> Measure:
-    return Measure(name, label, unit, lambda run, itl: compute(run))
+def _of_run(
+    name: str,
+    label: str,
+    unit: str,
+    compute: Callable[[Run], float | None],
+    of_requests: bool = False,
+) -> Measure:
+    return Measure(name, label, unit, lambda run, _: compute(run), of_requests=of_requests)
+
+
+def _attainment(name: str, label: str, promises: Sequence[Promise]) -> Measure:
+    def compute(run: Run, deployment: Deployment) -> float | None:
+        return attainment(run, deployment.tenants, promises)
+
+    return Measure(name, label, "1", compute, of_requests=True, promises=promises)
 
 
 def _mean(column: Callable[[RequestLog], Floats]) -> RequestStatistic:
@@ -132,50 +210,78 @@ def _prefill_wait(log: RequestLog) -> Floats:
     return wait
 
 
-MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        _of_run("requests", "Measured requests", "1", lambda run: float(run.measured.sum())),
-        _of_run("throughput", "Throughput", "1/s", _throughput),
-        _of_requests("ttft-mean", "Mean TTFT", "s", _mean(_ttft)),
-        _of_requests("ttft-p50", "TTFT P50", "s", _percentile(_ttft, 50)),
-        _of_requests("ttft-p99", "TTFT P99", "s", _percentile(_ttft, 99)),
-        _of_requests("itl-mean", "Mean ITL", "s", _mean(_itl)),
-        _of_requests("e2e-mean", "Mean end-to-end latency", "s", _mean(_e2e)),
-        _of_requests("e2e-p99", "End-to-end latency P99", "s", _percentile(_e2e, 99)),
-        _of_requests("prefill-wait-mean", "Mean wait for prefill", "s", _mean(_prefill_wait)),
-        _of_requests("prefix-reuse", "Prefix reuse", "1", _prefix_reuse),
-        _of_run(
-            "prefill-busy",
-            "Utilisation of the busiest prefill worker",
-            "1",
-            _utilisation(lambda run: run.prefill_busy),
-        ),
-        _of_run(
-            "prefill-load",
-            "Load of the busiest prefill worker",
-            "1",
-            _utilisation(lambda run: run.prefill_work),
-        ),
-        _of_run(
-            "decode-busy",
-            "Utilisation of the busiest decode worker",
-            "1",
-            _utilisation(lambda run: run.decode_busy),
-        ),
-        _of_run(
-            "busiest",
-            "Utilisation of the busiest worker",
-            "1",
-            _utilisation(lambda run: np.concatenate([run.prefill_busy, run.decode_busy])),
-        ),
-        _of_run("decode-imbalance", "Decode imbalance (max/mean)", "1", _decode_imbalance),
-        _of_run("beyond-table", "Requests beyond the latency table", "1", _beyond_table),
-        _of_run(
-            "extrapolated",
-            "Look-ups beyond the latency table",
-            "1",
-            lambda run: float(run.extrapolated),
-        ),
-    )
-}
+MEASURES: Registry[Measure] = Registry("measure")
+for _measure in (
+    _of_run(
+        "requests",
+        "Measured requests",
+        "1",
+        lambda run: float(run.measured.sum()),
+        of_requests=True,
+    ),
+    _of_run("throughput", "Throughput", "1/s", _throughput, of_requests=True),
+    _of_requests("ttft-mean", "Mean TTFT", "s", _mean(_ttft)),
+    _of_requests("ttft-p50", "TTFT P50", "s", _percentile(_ttft, 50)),
+    _of_requests("ttft-p99", "TTFT P99", "s", _percentile(_ttft, 99)),
+    _of_requests("itl-mean", "Mean ITL", "s", _mean(_itl)),
+    _of_requests("e2e-mean", "Mean end-to-end latency", "s", _mean(_e2e)),
+    _of_requests("e2e-p99", "End-to-end latency P99", "s", _percentile(_e2e, 99)),
+    _of_requests("prefill-wait-mean", "Mean wait for prefill", "s", _mean(_prefill_wait)),
+    _of_requests("prefix-reuse", "Prefix reuse", "1", _prefix_reuse),
+    _of_run(
+        "prefill-busy",
+        "Utilisation of the busiest prefill worker",
+        "1",
+        _utilisation(lambda run: run.prefill_busy),
+    ),
+    _of_run(
+        "prefill-load",
+        "Load of the busiest prefill worker",
+        "1",
+        _utilisation(lambda run: run.prefill_work),
+    ),
+    _of_run(
+        "decode-busy",
+        "Utilisation of the busiest decode worker",
+        "1",
+        _utilisation(lambda run: run.decode_busy),
+    ),
+    _of_run(
+        "busiest",
+        "Utilisation of the busiest worker",
+        "1",
+        _utilisation(lambda run: np.concatenate([run.prefill_busy, run.decode_busy])),
+    ),
+    _of_run(
+        "decode-imbalance",
+        "Decode imbalance (max/mean)",
+        "1",
+        _decode_imbalance,
+        of_requests=True,
+    ),
+    _attainment("slo-attainment", "SLO attainment", PROMISES),
+    _attainment("ttft-attainment", "TTFT attainment", ["ttft"]),
+    _attainment("itl-attainment", "ITL attainment", ["itl"]),
+    Measure(
+        "goodput",
+        "Goodput",
+        "1/s",
+        lambda run, deployment: goodput(run, deployment.tenants),
+        of_requests=True,
+        promises=PROMISES,
+    ),
+    _of_run(
+        "beyond-table",
+        "Requests beyond the latency table",
+        "1",
+        _beyond_table,
+        of_requests=True,
+    ),
+    _of_run(
+        "extrapolated",
+        "Look-ups beyond the latency table",
+        "1",
+        lambda run: float(run.extrapolated),
+    ),
+):
+    MEASURES.register(_measure.name)(_measure)
