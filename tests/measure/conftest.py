@@ -24,8 +24,12 @@ def _make_run(n: int, workers: int = 2, **given: Any) -> Run:
     default |= {"tenant": 0}
     default |= {"prefill_cost": np.zeros((n, 1))}
     default |= {"decode_cost": np.zeros((n, workers)), "decode_active": np.zeros((n, workers))}
-    columns = {}
+    columns: dict[str, Any] = {}
+    if (by_tier := given.pop("cached_by_tier", None)) is not None:
+        columns["cached_by_tier"] = np.asarray(by_tier, dtype=np.int64)
     for field in fields(RequestLog):
+        if field.name == "cached_by_tier":
+            continue  # there with tiers only
         value = given.pop(field.name, default.get(field.name, arrival))
         kind = np.int64 if field.name in integers else np.float64
         value = np.asarray(value, dtype=kind)

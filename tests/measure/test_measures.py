@@ -30,6 +30,7 @@ def run(make_run):
         output_tokens=[1, 2, 4, 4, 1],
         input_tokens=[9, 100, 100, 200, 400],
         cached_tokens=[9, 0, 50, 150, 0],
+        cached_by_tier=[[9, 0, 0, 0], [0] * 4, [20, 30, 0, 0], [50, 0, 40, 60], [0] * 4],
         decode_worker=[2, 0, 0, 0, 1],
         measured=np.array([False, True, True, True, True]),
         start=2.0,
@@ -53,6 +54,10 @@ EXPECTED = {
     "e2e-p99": (5 + 0.97, "s"),
     "prefill-wait-mean": ((0 + 0.5 + 1 + 1.5) / 4, "s"),
     "prefix-reuse": (200 / 800, "1"),
+    "reuse:g1": (70 / 800, "1"),
+    "reuse:g2": (30 / 800, "1"),
+    "reuse:g3": (40 / 800, "1"),
+    "reuse:g4": (60 / 800, "1"),
     "prefill-busy": (6 / 8, "1"),
     "prefill-load": (2 / 8, "1"),
     "decode-busy": (7 / 8, "1"),
@@ -85,6 +90,13 @@ def test_measure_of_a_run_worked_out_by_hand(run, name):
 
 def test_labels_are_distinct():
     assert len({m.label for m in MEASURES.values()}) == len(MEASURES)
+
+
+def test_without_tiers_all_reuse_is_from_g1(make_run):
+    run = make_run(2, input_tokens=100, cached_tokens=[10, 40])
+    found = [MEASURES[f"reuse:g{n}"].compute(run, DEPLOYMENT) for n in (1, 2, 3, 4)]
+    assert found == [50 / 200, 0, 0, 0]
+    assert found[0] == MEASURES["prefix-reuse"].compute(run, DEPLOYMENT)
 
 
 def test_a_run_without_measured_requests_has_counts_but_no_means(make_run):
@@ -143,6 +155,10 @@ def test_measures_with_a_request_statistic():
         "e2e-p99",
         "prefill-wait-mean",
         "prefix-reuse",
+        "reuse:g1",
+        "reuse:g2",
+        "reuse:g3",
+        "reuse:g4",
     }
     assert request_statistic("poa-hat:x") is None
 

@@ -1,8 +1,10 @@
 """Tiered caches against a brute-force model, the laws of their policies, what fetching costs."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +24,8 @@ from anarchy.serving.eviction import (
 from anarchy.serving.kvcache import PrefixCaches
 from anarchy.serving.lagged_tiers import LaggedTiers, has_tiers, tiered_caches
 from anarchy.serving.latency import Latency, load_latency
+from anarchy.serving.local_prefill import LOCAL
+from anarchy.serving.log import read_log, write_log
 from anarchy.serving.prefill import PrefillWorker
 from anarchy.serving.request import Request
 from anarchy.serving.tiers import DEVICE, DISK, HOST, NETWORK, PRIVATE, TIERS, TieredCaches
@@ -487,6 +491,54 @@ def test_reuse_by_tier_adds_up_to_the_log(
     waiting = sum(found.reused_tokens) - log.cached_tokens.sum()
     assert waiting <= 8 * scenario.workload.input_tokens  # prompts that were not done at the end
     assert found.reused_tokens[NETWORK] > 0
+    assert log.cached_by_tier is not None
+    assert (log.cached_by_tier.sum(axis=1) == log.cached_tokens).all()
+    by_tier = [int(log.cached_in(tier).sum()) for tier in range(TIERS)]
+    assert all(done <= all_ for done, all_ in zip(by_tier, found.reused_tokens, strict=True))
+    assert by_tier[NETWORK] > 0
+
+
+def test_caches_without_tiers_are_in_hbm(published: Scenario, latency: Latency) -> None:
+    log = prepare(changed(published, workload__clients=8), latency, seed=1, requests=200).run().log
+    assert log.cached_by_tier is None
+    assert (log.cached_in(DEVICE) == log.cached_tokens).all()
+    assert log.cached_tokens.sum() > 0
+    for tier in (HOST, DISK, NETWORK):
+        assert not log.cached_in(tier).any()
+
+
+def test_what_decode_workers_had_cached_came_from_hbm(
+    published: Scenario, latency: Latency
+) -> None:
+    scenario = changed(
+        published,
+        workload__clients=8,
+        engine__cache__host__capacity_tokens=512,
+        engine__local_prefill_below=100,
+        router__decode_overlap=True,
+    )
+    log = prepare(scenario, latency, seed=1, requests=200).run().log
+    local = log.prefill_worker == LOCAL
+    assert 0 < local.sum() < len(log)
+    assert log.cached_tokens[local].sum() > 0
+    assert (log.cached_in(DEVICE)[local] == log.cached_tokens[local]).all()
+    assert log.cached_by_tier is not None
+    assert (log.cached_by_tier.sum(axis=1) == log.cached_tokens).all()
+
+
+@pytest.mark.parametrize("host", [0, 512])
+def test_a_log_is_read_as_it_was_written(
+    tmp_path: Path, published: Scenario, latency: Latency, host: int
+) -> None:
+    scenario = changed(published, engine__cache__host__capacity_tokens=host)
+    log = prepare(scenario, latency, seed=1, requests=50).run().log
+    write_log(tmp_path / "log.parquet", log)
+    again = read_log(tmp_path / "log.parquet")
+    assert again.columns().keys() == log.columns().keys()
+    assert ("cached_by_tier" in log.columns()) == bool(host)
+    for name, values in log.columns().items():
+        assert np.array_equal(again.columns()[name], values, equal_nan=True)
+        assert again.columns()[name].dtype == values.dtype
 
 
 def test_tiers_of_nothing_change_nothing(published: Scenario, latency: Latency) -> None:

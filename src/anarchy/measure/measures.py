@@ -164,6 +164,11 @@ def _prefix_reuse(log: RequestLog, rows: Rows) -> float:
     return float(log.cached_tokens[rows].sum() / log.input_tokens[rows].sum())
 
 
+def _reuse(tier: int) -> RequestStatistic:
+    """The share of all prompt tokens that prefill took from one tier, 0 being G1."""
+    return lambda log, rows: float(log.cached_in(tier)[rows].sum() / log.input_tokens[rows].sum())
+
+
 def _throughput(run: Run) -> float | None:
     length = run.end - run.start
     return float(run.measured.sum() / length) if length > 0 else None
@@ -228,6 +233,10 @@ for _measure in (
     _of_requests("e2e-p99", "End-to-end latency P99", "s", _percentile(_e2e, 99)),
     _of_requests("prefill-wait-mean", "Mean wait for prefill", "s", _mean(_prefill_wait)),
     _of_requests("prefix-reuse", "Prefix reuse", "1", _prefix_reuse),
+    _of_requests("reuse:g1", "Prefix reuse from G1 (HBM)", "1", _reuse(0)),
+    _of_requests("reuse:g2", "Prefix reuse from G2 (host memory)", "1", _reuse(1)),
+    _of_requests("reuse:g3", "Prefix reuse from G3 (disk)", "1", _reuse(2)),
+    _of_requests("reuse:g4", "Prefix reuse from G4 (network)", "1", _reuse(3)),
     _of_run(
         "prefill-busy",
         "Utilisation of the busiest prefill worker",

@@ -5,6 +5,7 @@ It is the only thing that leaves a simulation: every measure is computed from it
 
 import os
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -43,14 +44,28 @@ class RequestLog:
     prefill_cost: Floats
     decode_cost: Floats
     decode_active: Floats  # requests assigned and not done, without this one
+    cached_by_tier: Ints | None = None  # n x 4, cached_tokens by tier G1 to G4, if there are tiers
 
     def __len__(self) -> int:
         return len(self.arrival)
 
     def select(self, rows: NDArray[np.bool_]) -> "RequestLog":
         """The rows where the mask is true."""
-        columns = {f.name: getattr(self, f.name)[rows] for f in fields(self)}
-        return RequestLog(**columns)
+        return RequestLog(**{name: values[rows] for name, values in self.columns().items()})
+
+    def columns(self) -> dict[str, Any]:
+        """The columns that the log has, by name."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: values for name, values in columns.items() if values is not None}
+
+    def cached_in(self, tier: int) -> Ints:
+        """Prompt tokens that prefill took from one tier, 0 to 3 for G1 to G4.
+
+        Caches without tiers are in G1.
+        """
+        if self.cached_by_tier is not None:
+            return self.cached_by_tier[:, tier]
+        return np.zeros_like(self.cached_tokens) if tier else self.cached_tokens
 
     @property
     def ttft(self) -> Floats:
@@ -115,13 +130,12 @@ class Run:
 def write_log(path: str | os.PathLike[str], log: RequestLog) -> None:
     """Write the log as Parquet; per-worker columns become fixed-size lists."""
     columns = {}
-    for field in fields(log):
-        values = getattr(log, field.name)
+    for name, values in log.columns().items():
         if values.ndim == 1:
-            columns[field.name] = pa.array(values)
+            columns[name] = pa.array(values)
         else:
             flat = pa.array(values.reshape(-1))
-            columns[field.name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+            columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
     with atomic(path) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
 
@@ -130,12 +144,12 @@ def read_log(path: str | os.PathLike[str]) -> RequestLog:
     """Read what `write_log` wrote."""
     table = pq.read_table(path)
     columns = {}
-    for field in fields(RequestLog):
-        column = table[field.name].combine_chunks()
+    for name in table.column_names:
+        column = table[name].combine_chunks()
         if pa.types.is_fixed_size_list(column.type):
             width = column.type.list_size
             values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
         else:
             values = column.to_numpy(zero_copy_only=False)
-        columns[field.name] = values
+        columns[name] = values
     return RequestLog(**columns)

@@ -116,6 +116,7 @@ class PrefillWorker(Happening):
             if tiers is not None:
                 fetching += hit.seconds
                 tiers.used(hit)
+                request.cached_by_tier = hit.by_tier
             request.cached_tokens = cached
             request.prefill_start = now
             request.prefill_worker = self._index

@@ -10,16 +10,19 @@ from anarchy.serving.log import RequestLog
 from anarchy.serving.request import Request
 
 
-def request_log(requests: list[Request], first_token: str) -> RequestLog:
-    """The rows of requests that are done; their attribute `first_token` holds its time."""
+def request_log(requests: list[Request], first_token: str, has_tiers: bool = False) -> RequestLog:
+    """The rows of requests that are done; their attribute `first_token` holds its time.
+
+    `has_tiers` says whether the caches have tiers, so that requests know what came from each.
+    """
     count = len(requests)
 
     def column(name: str, kind: type) -> Any:
         return np.fromiter(map(attrgetter(name), requests), kind, count)
 
-    def matrix(name: str) -> Any:
+    def matrix(name: str, kind: type = np.float64) -> Any:
         values = chain.from_iterable(map(attrgetter(name), requests))
-        return np.fromiter(values, np.float64).reshape(count, -1)
+        return np.fromiter(values, kind).reshape(count, -1)
 
     floats, integers = np.float64, np.int64
     return RequestLog(
@@ -40,4 +43,5 @@ def request_log(requests: list[Request], first_token: str) -> RequestLog:
         prefill_cost=matrix("prefill_cost"),
         decode_cost=matrix("decode_cost"),
         decode_active=matrix("decode_active"),
+        cached_by_tier=matrix("cached_by_tier", integers) if has_tiers else None,
     )

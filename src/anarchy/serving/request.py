@@ -12,6 +12,7 @@ class Request(Happening):
     __slots__ = (
         "arrival",
         "blocks",
+        "cached_by_tier",
         "cached_tokens",
         "client",
         "completion",
@@ -43,6 +44,7 @@ class Request(Happening):
     )
 
     arrival: float
+    cached_by_tier: Sequence[int]  # cached_tokens by tier G1 to G4, if the caches have tiers
     computed: int  # tokens whose KV the worker has, while it computes or recomputes them
     decode_start: float
     decode_worker: int

@@ -30,6 +30,7 @@ from anarchy.serving.router import get_policy
 from anarchy.serving.router_state import RouterState
 from anarchy.serving.speed import Services
 from anarchy.serving.streams import streams, uniforms
+from anarchy.serving.tiers import NO_HIT, TieredCaches
 from anarchy.serving.workload import Context, make_workload
 from anarchy.traces import TraceData
 
@@ -236,6 +237,7 @@ class System:
             request.replica = len(self._arrived) % self._replicas
             self._arrived.append(request)
             request.prefill_worker = LOCAL
+            request.cached_by_tier = NO_HIT.by_tier
             request.prefill_cost = [math.nan] * len(self._prefill)
             self._route_decode(request)
             return
@@ -304,6 +306,7 @@ class System:
             if self._local_below and request.prefill_worker == LOCAL:
                 cached = caches.overlap(worker, request.blocks) * self._block_tokens
                 request.cached_tokens = min(cached, request.input_tokens - 1)
+                request.cached_by_tier = (request.cached_tokens, *NO_HIT.by_tier[1:])
             caches.insert(worker, request.blocks)
         self._decode[worker].submit(request)
 
@@ -339,7 +342,9 @@ class System:
         done = [request for request in self._arrived if request.completion]
         warmup = self._workload.extent.warmup
         return Run(
-            log=request_log(done, self._first_token_column()),
+            log=request_log(
+                done, self._first_token_column(), isinstance(self._prefill_caches, TieredCaches)
+            ),
             measured=np.array([request.completion > warmup for request in done], dtype=bool),
             start=begin.time,
             end=end.time,
