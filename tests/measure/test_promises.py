@@ -169,7 +169,7 @@ def test_two_tenants_of_a_scenario():
         assert value(f"{name}:chat") + value(f"{name}:documents") == pytest.approx(value(name))
     assert value("slo-attainment") * value("throughput") == pytest.approx(value("goodput"))
     assert value("requests:chat") / 1000 == pytest.approx(3 / 4, abs=5 * math.sqrt(3 / 16 / 1000))
-    assert 0 < value("slo-attainment:chat") < value("slo-attainment:documents") < 1
+    assert 0 < value("slo-attainment:chat") < value("slo-attainment:documents") <= 1
     theirs = run.log.tenant == 1
-    assert (run.log.input_tokens[theirs] == 8192).all()
+    assert (run.log.input_tokens[theirs] == 4096).all()
     assert (run.log.input_tokens[~theirs] == 128).all()
