@@ -1,0 +1,11 @@
+"""The words that those who measure and those who judge share."""
+
+from typing import Literal, get_args
+
+DYNAMO, OURS, DEFAULT = "dynamo", "ours", "dynamo-default"
+"""Sides: the replay, our simulator, and the replay with its default step times."""
+
+Residual = Literal["equal", "rounding", "step", "other"]
+"""Classes of requests, by how they differ; see `requests`."""
+
+CLASSES: tuple[Residual, ...] = get_args(Residual)
