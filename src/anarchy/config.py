@@ -57,7 +57,9 @@ class Hardware(Model):
 class Topology(Model):
     """xPyD: the number of prefill and of decode workers, and how fast each of them is.
 
-    Speeds divide the service times of the table. Routers predict with the table itself.
+    Speeds divide the service times of the table. Routers and the planner predict with the table
+    itself. A worker that the planner starts has the speed of its place: that of the worker that
+    was there before, and 1 where there was none.
     """
 
     prefill: Count
@@ -584,41 +586,10 @@ class Scenario(Model):
             )
         return self
 
-    @model_validator(mode="after")
-    def _paged_workers_are_alike(self) -> Self:
-        if self.engine.memory.paged and (self.topology.prefill_speed or self.topology.decode_speed):
-            raise ValueError("topology: speeds need 'engine.memory.paged': false")
-        return self
-
     @property
     def tenants(self) -> Sequence[Tenant]:
         """The tenants of the workload, in the order of the log's numbers; none if it has none."""
         return self.workload.tenants if isinstance(self.workload, Synthetic) else []
-
-    @property
-    def pools_change(self) -> bool:
-        """Whether workers come and go."""
-        return self.planner.rule != "none" or bool(self.outages)
-
-    @model_validator(mode="after")
-    def _pools_can_change(self) -> Self:
-        if not self.pools_change:
-            return self
-        key = "outages" if self.planner.rule == "none" else "planner.rule other than none"
-        cache = self.engine.cache
-        if self.engine.memory.paged:
-            raise ValueError(f"{key}: needs 'engine.memory.paged': false")
-        if self.router.tracking.cache_lag:
-            raise ValueError(f"{key}: needs 'router.tracking.cache_lag': 0")
-        if cache.eviction != "lru" or any(
-            tier.capacity_tokens for tier in (cache.host, cache.disk, cache.network)
-        ):
-            raise ValueError(f"{key}: needs a cache in HBM alone and 'engine.cache.eviction': lru")
-        if self.planner.rule != "none" and (
-            self.topology.prefill_speed or self.topology.decode_speed
-        ):
-            raise ValueError(f"{key}: needs workers of equal speed, so topology without speeds")
-        return self
 
     @model_validator(mode="after")
     def _outages_do_not_overlap(self) -> Self:

@@ -87,3 +87,18 @@ def test_a_larger_cache_holds_all_that_a_smaller_one_does(
         smaller.insert(0, blocks)
         larger.insert(0, blocks)
     assert all(smaller.overlap(0, [block]) <= larger.overlap(0, [block]) for block in range(13))
+
+
+def test_caches_of_one_worker_are_cleared_alone() -> None:
+    caches = PrefixCaches(2, 10)
+    for worker in (0, 1):
+        caches.insert(worker, (1, 2, 3))
+    caches.insert(0, (7, 8))
+    caches.clear(0)
+    assert caches.overlaps((1, 2, 3)) == [0, 3]
+    assert caches.sizes() == [0, 3]
+    caches.insert(0, (1, 2))
+    assert caches.overlaps((1, 2, 3)) == [2, 3]
+    caches.clear(0)
+    caches.clear(1)
+    assert caches.overlaps((1,)) == [0, 0]

@@ -11,7 +11,6 @@ from anarchy import paths
 from anarchy.config import Scenario, load_scenario
 from anarchy.errors import InputError
 from anarchy.serving.cluster import simulate
-from anarchy.serving.elastic import WorkerCaches
 from anarchy.serving.latency import load_latency
 from anarchy.serving.log import RequestLog, Run
 from tests.serving.conftest import changed
@@ -106,21 +105,6 @@ def test_a_worker_returns_with_an_empty_cache() -> None:
     cold = np.flatnonzero(log.cached_tokens == 0)
     assert len(cold) == 2, "the first prompt, and the first one after the return"
     assert log.prefill_start[cold[1]] >= 2.5
-
-
-def test_caches_of_one_worker_are_cleared_alone() -> None:
-    caches = WorkerCaches(2, 10)
-    for worker in (0, 1):
-        caches.insert(worker, (1, 2, 3))
-    caches.insert(0, (7, 8))
-    caches.clear(0)
-    assert caches.overlaps((1, 2, 3)) == [0, 3]
-    assert caches.sizes() == [0, 3]
-    caches.insert(0, (1, 2))
-    assert caches.overlaps((1, 2, 3)) == [2, 3]
-    caches.clear(0)
-    caches.clear(1)
-    assert caches.overlaps((1,)) == [0, 0]
 
 
 def test_a_transfer_from_a_failed_worker_is_lost() -> None:
@@ -256,18 +240,6 @@ def test_equal_seeds_equal_runs() -> None:
         (
             {"outages": [outage("decode", 0, 0.0, 5.0), outage("decode", 0, 4.0, 6.0)]},
             "decode worker 0 fails at 4.0 while it is down",
-        ),
-        (
-            {"outages": [outage("decode", 0, 0.0, 5.0)], "engine__memory__paged": True},
-            "outages: needs 'engine.memory.paged': false",
-        ),
-        (
-            {"outages": [outage("decode", 0, 0.0, 5.0)], "router__tracking__cache_lag": 1.0},
-            "outages: needs 'router.tracking.cache_lag': 0",
-        ),
-        (
-            {"outages": [outage("decode", 0, 0.0, 5.0)], "engine__cache__eviction": "frequency"},
-            "outages: needs a cache in HBM alone",
         ),
     ],
 )

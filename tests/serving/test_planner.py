@@ -375,14 +375,6 @@ def assert_only_workers_in_service_are_taken(found: Run, at_once: bool) -> None:
     ("values", "message"),
     [
         ({"planner": {"rule": "load", "kv_down": 0.95}}, "kv_down .0.95. must not be above kv_up"),
-        (
-            {"planner": {"rule": "load"}, "engine__memory__paged": True},
-            "planner.rule other than none: needs 'engine.memory.paged': false",
-        ),
-        (
-            {"planner": {"rule": "sla"}, "topology__prefill_speed": [0.5]},
-            "needs workers of equal speed",
-        ),
         ({"planner": {"rule": "magic"}}, "planner.rule: input should be 'none', 'load' or 'sla'"),
     ],
 )

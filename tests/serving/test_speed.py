@@ -92,10 +92,6 @@ def test_look_ups_beyond_the_table_are_counted_for_every_speed(published: Scenar
             "decode_speed has 1 entries, topology.decode is 2: one for each worker is wanted",
         ),
         ({"topology__prefill_speed": [0.0]}, "prefill_speed.0: input should be greater than 0"),
-        (
-            {"topology__prefill_speed": [1.0], "engine__memory__paged": True},
-            "topology: speeds need 'engine.memory.paged': false",
-        ),
     ],
 )
 def test_bad_speeds_are_refused(

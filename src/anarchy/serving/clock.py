@@ -35,6 +35,11 @@ class Clock(simpy.Environment):
         """Schedule `event` at the absolute `time` (not before now)."""
         heappush(self._queue, (time, priority, next(self._eid), event))  # type: ignore[misc]
 
+    @property
+    def pending(self) -> int:
+        """Events that are still to come, those included that nobody listens to any more."""
+        return len(self._queue)
+
     def stop(self) -> None:
         """End the run from within a callback."""
         raise StopSimulation(None)

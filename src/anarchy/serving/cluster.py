@@ -9,6 +9,7 @@ from anarchy.serving.elastic import ElasticSystem
 from anarchy.serving.latency import Latency
 from anarchy.serving.log import Run
 from anarchy.serving.paged import PagedSystem
+from anarchy.serving.paged_elastic import PagedElasticSystem, PagedPlannedSystem
 from anarchy.serving.planned import PlannedSystem
 from anarchy.serving.system import System
 from anarchy.traces import TraceData
@@ -56,8 +57,9 @@ def prepare(
 
 
 def _system(scenario: Scenario) -> type[System]:
-    if scenario.engine.memory.paged:
-        return PagedSystem
+    paged = scenario.engine.memory.paged
     if scenario.planner.rule != "none":
-        return PlannedSystem
-    return ElasticSystem if scenario.outages else System
+        return PagedPlannedSystem if paged else PlannedSystem
+    if scenario.outages:
+        return PagedElasticSystem if paged else ElasticSystem
+    return PagedSystem if paged else System

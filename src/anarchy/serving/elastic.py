@@ -1,24 +1,27 @@
 """The serving system whose workers come and go, here because they fail.
 
 Routers know the workers in service only, and hold requests while a pool has none. A failed worker
-loses all requests whose KV it holds, on the way to decode too, and these begin anew; it returns
-empty.
+loses all requests whose KV it holds, on the way to decode too, and these begin anew. What comes to
+its place later has nothing cached, in HBM, host memory or on disk; the store that the pool shares
+stays. Routers hear of that as late as of any other change of a cache. A place keeps its speed,
+whatever worker it holds.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import Any, Literal
 
 import numpy as np
+from simpy.events import NORMAL
 
 from anarchy.config import Outage, Scenario
 from anarchy.serving.clock import Clock, Happening
-from anarchy.serving.kvcache import BlockCaches, PrefixCaches, PrefixIndex
+from anarchy.serving.kvcache import PrefixIndex
 from anarchy.serving.latency import Latency
 from anarchy.serving.leg import Leg, Place
 from anarchy.serving.link import Links
-from anarchy.serving.local_prefill import LOCAL
 from anarchy.serving.log import PoolHistory, Run
 from anarchy.serving.pool import Pool, PoolLeg, PoolState, Status
 from anarchy.serving.request import Request
@@ -27,6 +30,8 @@ from anarchy.serving.system import System
 
 Name = Literal["prefill", "decode"]
 POOLS: tuple[Name, Name] = ("prefill", "decode")
+NOWHERE = -1
+"""The decode worker of a request that has none yet."""
 
 
 class Alarm(Happening):
@@ -34,29 +39,20 @@ class Alarm(Happening):
 
     __slots__ = ("_action",)
 
-    def __init__(self, clock: Clock, time: float, action: Callable[[], None]) -> None:
+    def __init__(
+        self, clock: Clock, time: float, action: Callable[[], None], priority: int
+    ) -> None:
         """The action is called at the absolute `time`, seconds."""
         self._action = action
         self.callbacks = (self._ring,)
-        clock.at(time, self)
+        clock.at(time, self, priority)
+
+    def cancel(self) -> None:
+        """Do nothing when the time comes."""
+        self.callbacks = ()
 
     def _ring(self, _: Happening) -> None:
         self._action()
-
-
-class WorkerCaches(PrefixCaches):
-    """Caches of workers that may lose them."""
-
-    def clear(self, worker: int) -> None:
-        """The worker holds nothing any more."""
-        bit = 1 << worker
-        for block in self._recency[worker]:
-            rest = self._holders[block] & ~bit
-            if rest:
-                self._holders[block] = rest
-            else:
-                del self._holders[block]
-        self._recency[worker].clear()
 
 
 class ElasticSystem(System):
@@ -64,6 +60,7 @@ class ElasticSystem(System):
 
     _state_type = PoolState
     _leg_type = PoolLeg
+    _alarm_priority = int(NORMAL)  # among the events of one instant
 
     def __init__(self, scenario: Scenario, latency: Latency, *arguments: Any) -> None:
         """Arguments as those of `System`."""
@@ -84,12 +81,14 @@ class ElasticSystem(System):
         return {"prefill": scenario.topology.prefill, "decode": scenario.topology.decode}
 
     def _make_links(self) -> Links:
-        return self._new_links()
-
-    def _make_caches(self, workers: int, device_only: bool) -> tuple[BlockCaches, PrefixIndex]:
-        cache = self._scenario.engine.cache
-        caches = WorkerCaches(workers, cache.capacity_tokens // self._block_tokens)
-        return caches, caches
+        """Links even where transfers never meet, because they may have to be given up."""
+        return Links(
+            self._scenario.topology.prefill,
+            self.clock,
+            self._scenario.engine.handoff,
+            self._scenario.model.kv_bytes_per_token,
+            self._delivered,
+        )
 
     def _make_leg(
         self, leg: Name, workers: int, index: PrefixIndex | None, service: Latency, place: Place
@@ -107,7 +106,7 @@ class ElasticSystem(System):
         return super().run()
 
     def _alarm(self, time: float, action: Callable[..., None], *arguments: Any) -> None:
-        Alarm(self.clock, time, lambda: action(*arguments))
+        Alarm(self.clock, time, partial(action, *arguments), self._alarm_priority)
 
     # The way of a request, with a record of where it is.
 
@@ -115,13 +114,13 @@ class ElasticSystem(System):
         self, request: Request, worker: int, overlap: int, costs: list[float]
     ) -> None:
         self._pools["prefill"].requests[worker][request] = None
-        request.prefill_start = inf  # until it begins
+        request.prefill_start = request.prefill_end = inf  # until it begins and ends
+        request.decode_worker = NOWHERE  # until there is one
         super()._place_prefill(request, worker, overlap, costs)
 
-    def _route_decode(self, request: Request) -> None:
-        if request.prefill_worker != LOCAL:
-            self._leave("prefill", request.prefill_worker, request)
-        super()._route_decode(request)
+    def _delivered(self, request: Request) -> None:
+        self._leave("prefill", request.prefill_worker, request)
+        self._route_decode(request)
 
     def _place_decode(
         self, request: Request, worker: int, overlap: int, costs: list[float]
@@ -168,46 +167,55 @@ class ElasticSystem(System):
             self._lose_prefill(place, lost)
         else:
             self._lose_decode(place, lost)
-        self._forget(name, place)
         if status is Status.SERVING:
+            self._renew(name, place)
             self._change(name, place, Status.DOWN)
             self._alarm(outage.until, self._change, name, place, Status.SERVING)
         else:
             self._vacate(name, place)
         self._restarts += len(lost)
         for request in lost:
-            self._arrive(request)
-            self._arrived.pop()  # the log has it where it arrived first
-
-    def _vacate(self, name: Name, place: int) -> None:
-        """A worker that was to leave has gone."""
-        self._change(name, place, Status.ABSENT)
+            self._begin_anew(request)
 
     def _lose_prefill(self, place: int, lost: list[Request]) -> None:
+        """Clear up behind requests of a prefill worker, which itself is replaced afterwards."""
         assert self._links is not None
         travelling = set(self._links.abort(place))
         for request in lost:
             if request not in travelling:
                 self._prefill_state.ended(request, place)
-        old, new = self._prefill[place], self._prefill_worker(place)
-        now = self.clock.now
-        new.busy, new.work = old.busy_until(now), old.work_until(now)
-        old.callbacks = ()
-        self._prefill[place] = new
 
     def _lose_decode(self, place: int, lost: list[Request]) -> None:
+        """The same for a decode worker."""
         for request in lost:
             self._decode_state.ended(request, place)
-        old, new = self._decode[place], self._decode_worker(place)
-        new.busy, new.extrapolated = old.busy_until(self.clock.now), old.extrapolated
-        old.halt()
-        self._decode[place] = new
 
-    def _forget(self, name: Name, place: int) -> None:
-        """What the worker had cached is gone."""
-        caches = self._prefill_caches if name == "prefill" else self._decode_caches
-        if isinstance(caches, WorkerCaches):
-            caches.clear(place)
+    def _begin_anew(self, request: Request) -> None:
+        super()._arrive(request)
+        self._arrived.pop()  # the log has it where it arrived first
+
+    def _vacate(self, name: Name, place: int) -> None:
+        """A worker that was to leave has gone."""
+        self._renew(name, place)
+        self._change(name, place, Status.ABSENT)
+
+    def _renew(self, name: Name, place: int) -> None:
+        """The next worker at a place is another one, with nothing cached."""
+        now = self.clock.now
+        new: Any
+        if name == "prefill":
+            workers, new = self._prefill, self._prefill_worker(place)
+            new.work = workers[place].work_until(now)
+            cached = self._prefill_caches or self._prefill_index
+        else:
+            workers, new = self._decode, self._decode_worker(place)
+            new.extrapolated = workers[place].extrapolated
+            cached = self._decode_caches or self._decode_index
+        new.busy = workers[place].busy_until(now)
+        workers[place].halt()
+        workers[place] = new
+        if cached is not None:
+            cached.clear(place)
 
     def _decided(self) -> list[tuple[float, int, int]]:
         """When which sizes were wanted."""

@@ -42,6 +42,12 @@ class PrefixIndex:
             del self._holders[block]
         self._sizes[worker] -= 1
 
+    def clear(self, worker: int) -> None:
+        """A worker no longer has any block."""
+        bit = 1 << worker
+        for block in [block for block, holders in self._holders.items() if holders & bit]:
+            PrefixIndex.remove(self, worker, block)  # at once, even if single blocks go late
+
     def overlaps(self, blocks: Sequence[int]) -> list[int]:
         """The number of leading blocks of the prompt that each worker holds."""
         depths = [0] * self.workers
@@ -99,6 +105,17 @@ class PrefixCaches(BlockCaches):
             if block not in held:
                 return depth
         return len(blocks)
+
+    def clear(self, worker: int) -> None:
+        """Hold nothing any more."""
+        bit = 1 << worker
+        for block in self._recency[worker]:
+            rest = self._holders[block] & ~bit
+            if rest:
+                self._holders[block] = rest
+            else:
+                del self._holders[block]
+        self._recency[worker].clear()
 
     def insert(self, worker: int, blocks: Sequence[int]) -> None:
         """Hold the blocks as the most recently used, evicting what no longer fits.

@@ -44,6 +44,9 @@ class LaggedIndex(PrefixIndex):
     def remove(self, worker: int, block: int) -> None:
         self._news.tell(partial(super().remove, worker, block))
 
+    def clear(self, worker: int) -> None:
+        self._news.tell(partial(super().clear, worker))
+
     def overlaps(self, blocks: Sequence[int]) -> list[int]:
         self._news.take_in()
         return super().overlaps(blocks)
@@ -54,7 +57,7 @@ class LaggedIndex(PrefixIndex):
 
 
 class LaggedCaches(PrefixCaches):
-    """Caches that show prompts inserted `lag` seconds late."""
+    """Caches that show prompts inserted, and workers cleared, `lag` seconds late."""
 
     def __init__(self, workers: int, capacity: int, clock: Clock, lag: float) -> None:
         super().__init__(workers, capacity)
@@ -62,6 +65,9 @@ class LaggedCaches(PrefixCaches):
 
     def insert(self, worker: int, blocks: Sequence[int]) -> None:
         self._news.tell(partial(super().insert, worker, blocks))
+
+    def clear(self, worker: int) -> None:
+        self._news.tell(partial(super().clear, worker))
 
     def overlaps(self, blocks: Sequence[int]) -> list[int]:
         self._news.take_in()
@@ -86,3 +92,7 @@ class ReportedCaches(PrefixCaches):
     def insert(self, worker: int, blocks: Sequence[int]) -> None:
         super().insert(worker, blocks)
         self.seen.insert(worker, blocks)
+
+    def clear(self, worker: int) -> None:
+        super().clear(worker)
+        self.seen.clear(worker)

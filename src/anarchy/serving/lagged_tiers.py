@@ -10,7 +10,7 @@ from anarchy.serving.tiers import TieredCaches
 
 
 class LaggedTiers(TieredCaches):
-    """Tiered caches that show prompts inserted `lag` seconds late.
+    """Tiered caches that show prompts inserted, and workers cleared, `lag` seconds late.
 
     Frequencies decay with the time of insertion, so that the contents are those of the truth.
     """
@@ -34,6 +34,9 @@ class LaggedTiers(TieredCaches):
 
     def insert(self, worker: int, blocks: Sequence[int]) -> None:
         self._news.tell(partial(self._insert_as_of, self._clock.now, worker, blocks))
+
+    def clear(self, worker: int) -> None:
+        self._news.tell(partial(super().clear, worker))
 
     def _insert_as_of(self, time: float, worker: int, blocks: Sequence[int]) -> None:
         self._inserted = time
@@ -75,6 +78,10 @@ class ReportedTiers(TieredCaches):
     def insert(self, worker: int, blocks: Sequence[int]) -> None:
         super().insert(worker, blocks)
         self.seen.insert(worker, blocks)
+
+    def clear(self, worker: int) -> None:
+        super().clear(worker)
+        self.seen.clear(worker)
 
 
 def has_tiers(cache: PrefixCache, device_only: bool) -> bool:

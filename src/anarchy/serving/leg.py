@@ -107,6 +107,10 @@ class Window(Happening):
         if self._held and self._clock.now == self._due:
             self._release()
 
+    def drop(self, request: Request) -> None:
+        """Do without a held request."""
+        self._held.remove(request)
+
     def _release(self) -> None:
         held, self._held = self._held, []
         self._assign(self._policy, held)

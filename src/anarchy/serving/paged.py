@@ -8,6 +8,7 @@ the prefill worker.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from anarchy.errors import InputError
 from anarchy.serving.blockpool import BlockNames, BlockPool
@@ -39,6 +40,7 @@ class PagedSystem(System):
         blocks = engine.cache.capacity_tokens // size
         self._check_room(blocks)
         self._block_tokens = size
+        self._blocks = blocks
         self._names = BlockNames(source, size)
         self._instant = Instant(self.clock)
         self._transferred = (self._transfer_ended,)
@@ -46,46 +48,45 @@ class PagedSystem(System):
         seen_by_decode = routed and scenario.router.decode_overlap
         self._prefill_index = self._index(topology.prefill) if routed else None
         self._decode_index = self._index(topology.decode) if seen_by_decode else None
-        self._prefill = []
-        for index in range(topology.prefill):
-            pool, step_ended = _watched(blocks, index, self._prefill_index)
-            self._prefill.append(
-                PagedPrefillWorker(
-                    index,
-                    self.clock,
-                    engine.prefill,
-                    engine.memory,
-                    self._latency,
-                    pool,
-                    size,
-                    engine.cache.enabled,
-                    partial(self._instant.ready, PREFILL, index),
-                    partial(self._instant.later, self._prefilled),
-                    step_ended,
-                    step_end(PREFILL, index),
-                )
-            )
-        self._decode = []
-        for index in range(topology.decode):
-            pool, step_ended = _watched(blocks, index, self._decode_index)
-            self._decode.append(
-                PagedDecodeWorker(
-                    self.clock,
-                    engine,
-                    self._latency,
-                    pool,
-                    self._names,
-                    size,
-                    self._done,
-                    partial(self._instant.ready, DECODE, index),
-                    partial(self._instant.later, self._transfer),
-                    partial(self._instant.later, self._release),
-                    step_ended,
-                    step_end(DECODE, index),
-                )
-            )
+        self._prefill = [self._prefill_worker(i) for i in range(topology.prefill)]
+        self._decode = [self._decode_worker(i) for i in range(topology.decode)]
         self._instant.add_pool(self._prefill)
         self._instant.add_pool(self._decode)
+
+    def _prefill_worker(self, index: int) -> Any:
+        engine = self._scenario.engine
+        pool, step_ended = _watched(self._blocks, index, self._prefill_index)
+        return PagedPrefillWorker(
+            index,
+            self.clock,
+            engine.prefill,
+            engine.memory,
+            self._services.prefill[index],
+            pool,
+            self._block_tokens,
+            engine.cache.enabled,
+            partial(self._instant.ready, PREFILL, index),
+            partial(self._instant.later, self._prefilled),
+            step_ended,
+            step_end(PREFILL, index),
+        )
+
+    def _decode_worker(self, index: int) -> PagedDecodeWorker:
+        pool, step_ended = _watched(self._blocks, index, self._decode_index)
+        return PagedDecodeWorker(
+            self.clock,
+            self._scenario.engine,
+            self._services.decode[index],
+            pool,
+            self._names,
+            self._block_tokens,
+            self._done,
+            partial(self._instant.ready, DECODE, index),
+            partial(self._instant.later, self._transfer),
+            partial(self._instant.later, self._release),
+            step_ended,
+            step_end(DECODE, index),
+        )
 
     def _index(self, workers: int) -> PrefixIndex:
         """What routers know of a pool's caches."""
@@ -115,7 +116,7 @@ class PagedSystem(System):
         self._route_prefill(request)
 
     def _prefilled(self, request: Request) -> None:
-        if len(self._prefill) > 1:
+        if not self._one_prefill:
             self._prefill_state.ended(request, request.prefill_worker)
         self._route_decode(request)
 
@@ -125,10 +126,13 @@ class PagedSystem(System):
     def _transfer(self, request: Request) -> None:
         delay = self._handoff_time(request.input_tokens)
         if delay > 0:
-            request.callbacks = self._transferred
-            self.clock.at(on_grid(self.clock.now + delay), request, TRANSFER_END)
+            self._travel(request, on_grid(self.clock.now + delay))
         else:
             self._activate(request)
+
+    def _travel(self, request: Request, end: float) -> None:
+        request.callbacks = self._transferred
+        self.clock.at(end, request, TRANSFER_END)
 
     def _transfer_ended(self, request: Request) -> None:
         self._instant.later(self._activate, request)

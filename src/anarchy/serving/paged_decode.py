@@ -11,7 +11,7 @@ traces models it.
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
 from anarchy.config import Engine
@@ -150,6 +150,23 @@ class PagedDecodeWorker(DecodeWorker):
     def _whole(self, request: Request) -> int:
         """Blocks of the prompt and all its output."""
         return -(-(request.input_tokens + request.output_tokens) // self._tokens)
+
+    def abandon(self, requests: Iterable[Request]) -> None:
+        """Forget requests that the worker has not taken over: their KV will not come."""
+        for request in requests:
+            if request in self._pending:
+                self._pending.remove(request)
+                continue
+            if request in self._arrived:
+                self._arrived.remove(request)
+            self.pool.release(request.held)
+            self._promised -= self._whole(request)
+        self._changes += 1
+        if self._batch and self._pending:
+            self._meet_boundary()
+        if not self._batch:
+            self._try_reservation()
+            self._ready()
 
     # Steps.
 

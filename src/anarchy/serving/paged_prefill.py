@@ -98,6 +98,21 @@ class PagedPrefillWorker(Happening):
         if self._waiting or self._running:
             self._ready()
 
+    def abandon(self, request: Request) -> None:
+        """Let go of a finished prompt's blocks at once: nobody will fetch them."""
+        if request in self._releases:
+            self._releases.remove(request)
+        self.pool.release(request.source)
+        request.source = []
+        if not self.stepping and (self._waiting or self._running):
+            self._ready()
+
+    def halt(self) -> None:
+        """Stop for ever: what is under way is lost, and so is what prompts hold."""
+        self.callbacks = ()
+        for request in self._releases:
+            request.source = []
+
     def begin(self) -> bool:
         """Begin a step if there is work that has room."""
         if self.stepping:

@@ -4,6 +4,7 @@ A worker that is to leave gets no new requests and finishes its own, KV transfer
 its GPUs are free, and a worker of either pool may start on them with an empty cache.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from anarchy.config import Scenario
@@ -43,6 +44,10 @@ class PlannedSystem(ElasticSystem):
         self._watch.arrived()
         super()._arrive(request)
 
+    def _begin_anew(self, request: Request) -> None:
+        self._watch.arrived()  # once more, because it has to be served once more
+        super()._begin_anew(request)
+
     def _done(self, request: Request) -> None:
         self._watch.done(request)
         super()._done(request)
@@ -59,7 +64,6 @@ class PlannedSystem(ElasticSystem):
     def _vacate(self, name: Name, place: int) -> None:
         if not self._pools[name].drained(place):
             return  # it has failed in the meantime
-        self._forget(name, place)
         super()._vacate(name, place)
         for pool in POOLS:
             if self._due[pool]:
@@ -84,7 +88,7 @@ class PlannedSystem(ElasticSystem):
         workers = max(1, len(outputs))
         assert isinstance(self._prefill_leg, PoolLeg)
         waiting = len(self._prefill_leg.held) + sum(
-            request.prefill_start > now for held in prefill.requests for request in held
+            not 0.0 <= request.prefill_start <= now for held in prefill.requests for request in held
         )
         return Look(
             kv_load=tokens / (workers * self._scenario.engine.cache.capacity_tokens),
@@ -94,7 +98,7 @@ class PlannedSystem(ElasticSystem):
 
     def _sample(self) -> None:
         self._watch.sample()
-        self._alarm(self.clock.now + self._planner.sampling, self._sample)
+        self._again(self._planner.sampling, self._sample)
 
     def _plan(self) -> None:
         now = self.clock.now
@@ -113,7 +117,12 @@ class PlannedSystem(ElasticSystem):
         for name in POOLS:
             for _ in range(changes[name]):
                 self._grow(name)
-        self._alarm(now + self._planner.interval, self._plan)
+        self._again(self._planner.interval, self._plan)
+
+    def _again(self, seconds: float, action: Callable[[], None]) -> None:
+        """Repeat an action, unless nothing but the planner goes on: all wait for memory."""
+        if self.clock.pending > 1:  # one is the planner's other action
+            self._alarm(self.clock.now + seconds, action)
 
     def _size(self, name: Name) -> int:
         """Workers in service or soon to be."""

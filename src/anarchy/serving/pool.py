@@ -65,6 +65,10 @@ class PoolState(RouterState):
             everywhere = view.outputs()
             return [everywhere[place] for place in serving]
 
+        def pick_by_tier(blocks: Sequence[int]) -> list[list[int]]:
+            assert view.by_tier is not None
+            return [pick(overlaps) for overlaps in view.by_tier(blocks)]
+
         sizes = view.cache_sizes
         return replace(
             view,
@@ -75,6 +79,7 @@ class PoolState(RouterState):
             cache_sizes=None if sizes is None else lambda: pick(sizes()),
             added_blocks=None if view.added_blocks is None else pick(view.added_blocks),
             outputs=lengths if view.leg == "decode" else view.outputs,
+            by_tier=None if view.by_tier is None else pick_by_tier,
         )
 
 
@@ -112,6 +117,13 @@ class PoolLeg(Leg):
         held, self.held = self.held, deque()
         for request in held:
             self.route(request)
+
+    def withdraw(self, request: Request) -> None:
+        """Do without a request that waits for a worker or for the end of its window."""
+        if request in self.held:
+            self.held.remove(request)
+        else:
+            self._windows[request.replica].drop(request)
 
     def _assign(self, policy: BatchPolicy, requests: list[Request]) -> None:
         self._workers = len(self.pool.serving)

@@ -92,6 +92,10 @@ class PrefillWorker(Happening):
         if not self._running:
             self._start_step()
 
+    def halt(self) -> None:
+        """Stop for ever: what is under way is lost."""
+        self.callbacks = ()
+
     def _start_step(self) -> None:
         queue, batch = self._queue, self._batch
         now = self._clock.now

@@ -17,17 +17,24 @@ def scaled(table: LatencyTable, speed: float) -> LatencyTable:
 
 
 class Services:
-    """The look-up of each worker; workers of one speed share theirs, those of speed 1 `nominal`."""
+    """The look-up of each worker; workers of one speed share theirs, those of speed 1 `nominal`.
+
+    A pool may have more workers than speeds: further ones have speed 1.
+    """
 
     def __init__(self, topology: Topology, nominal: Latency) -> None:
         speeds = {*topology.prefill_speed, *topology.decode_speed} - {1.0}
         known = {speed: Latency(scaled(nominal.table, speed)) for speed in sorted(speeds)}
         known[1.0] = nominal
         self._known = known
-        self.prefill = [known[s] for s in topology.prefill_speed or [1.0] * topology.prefill]
-        self.decode = [known[s] for s in topology.decode_speed or [1.0] * topology.decode]
+        self.prefill = [known[s] for s in _padded(topology.prefill_speed, topology.prefill)]
+        self.decode = [known[s] for s in _padded(topology.decode_speed, topology.decode)]
 
     @property
     def extrapolated(self) -> int:
         """Look-ups beyond the table so far, of all workers."""
         return sum(latency.extrapolated for latency in self._known.values())
+
+
+def _padded(speeds: list[float], workers: int) -> list[float]:
+    return [*speeds, *[1.0] * (workers - len(speeds))]

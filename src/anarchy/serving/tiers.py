@@ -42,7 +42,7 @@ NO_HIT = Hit(0, 0.0, (0,) * TIERS)
 
 
 class TieredCaches(BlockCaches):
-    """The caches of `workers` workers; all changes happen in `insert`.
+    """The caches of `workers` workers; all changes happen in `insert` and `clear`.
 
     `entered` and `left` count blocks by tier: those that came to it, and those that moved on or
     were dropped. The difference is what it holds. `reused_tokens` counts by tier the prompt tokens
@@ -193,6 +193,12 @@ class TieredCaches(BlockCaches):
             device.put(block, expiry)
         while len(device) > device.capacity:
             self._make_room(worker)
+
+    def clear(self, worker: int) -> None:
+        """Drop all that G1 to G3 of a worker hold; G4 keeps what it has."""
+        for block, tier in list(self._places[worker].items()):
+            self._private[worker][tier].take(block)
+            self._leave(tier, worker, block)
 
     def _make_room(self, worker: int) -> None:
         """Move one block out of G1, and out of every tier that this fills beyond its capacity."""
