@@ -2,9 +2,10 @@
 
 import pytest
 
-from anarchy.config import Router, Tracking
+from anarchy.config import PrefixCache, Router, Tracking
 from anarchy.serving.clock import Clock
 from anarchy.serving.kvcache import PrefixCaches
+from anarchy.serving.lagged_tiers import tiered_caches
 from anarchy.serving.latency import Latency
 from anarchy.serving.pool import Pool, PoolState, Status
 from anarchy.serving.request import Request
@@ -63,3 +64,20 @@ def test_views_show_the_workers_in_service_alone(latency: Latency, blocks: str) 
         assert list(view.added_blocks) == [3, 1]
     else:
         assert view.added_blocks is None
+
+
+def test_views_show_the_tiers_of_the_workers_in_service(latency: Latency) -> None:
+    sizes = {name: {"capacity_tokens": 64 * 10} for name in ("host", "network")}
+    cache = PrefixCache.model_validate({"capacity_tokens": 64, **sizes})
+    caches, seen = tiered_caches(3, cache, 64, 1, Clock(), 0.0, False)
+    for worker, blocks in enumerate([(0,), (0, 1, 2, 3), (0, 1)]):
+        caches.insert(worker, blocks)
+    state = PoolState(Clock(), "prefill", 3, 64, Router(), latency, 8, seen, list)
+    state.pool = Pool(3, 3)
+    everyone = state.view(request(9, 4)).by_tier
+    assert everyone is not None
+    assert everyone((0, 1, 2, 3)) == [[1, 1, 1], [0, 3, 1], [0, 0, 0], [0, 0, 0]]
+    state.pool.change(1, Status.DOWN)
+    serving = state.view(request(9, 4)).by_tier
+    assert serving is not None
+    assert serving((0, 1, 2, 3)) == [[1, 1], [0, 1], [0, 0], [0, 0]]
