@@ -3,7 +3,6 @@
 Round-robin routing has no randomness, so nothing is left to tolerances but the last bits of sums.
 """
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from anarchy.measure.validation.dynamo.requests import (
     CASES,
     TRANSFER,
     Case,
+    bursts,
     classify,
     compare_case,
     pair_fates,
@@ -21,22 +21,6 @@ from anarchy.measure.validation.dynamo.requests import (
 from anarchy.serving.log import RequestLog
 
 DECODE_STEP = 0.008
-
-
-def synthetic(seed: int, count: int = 200, longest: int = 20) -> list[Request]:
-    """Bursts of prompts that share long prefixes; ties of arrivals and step ends are frequent."""
-    draw = random.Random(seed)
-    shared = [[draw.randrange(10**6) for _ in range(longest)] for _ in range(6)]
-    requests: list[Request] = []
-    time = 0
-    for _ in range(count):
-        time += draw.choice([0, 0, 100, draw.randrange(200)])
-        ids = draw.choice(shared)[: draw.randrange(1, longest)] if draw.random() < 0.7 else []
-        own = draw.randrange(0 if ids else 1, longest)
-        ids = ids + [draw.randrange(10**9) for _ in range(own)]
-        prompt = (len(ids) - 1) * 512 + draw.choice([64, 128, 512, draw.randrange(1, 513)])
-        requests.append((time, prompt, draw.choice([1, 2, draw.randrange(1, 300)]), ids))
-    return requests
 
 
 def assert_equal(
@@ -120,7 +104,7 @@ def test_other_pools(topology: tuple[int, int], recorded: list[Request]) -> None
 @pytest.mark.parametrize("seed", range(4))
 def test_small_memories_evict_and_preempt_alike(seed: int, blocks: int) -> None:
     """A longest prompt takes 310 blocks."""
-    requests = synthetic(seed)
+    requests = bursts(seed)
     assert_equal(requests, replay(requests, blocks=blocks), ours(requests, blocks=blocks))
 
 
@@ -139,7 +123,7 @@ SWITCHES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("switch", SWITCHES)
 def test_each_switch_means_the_same(switch: str, seed: int) -> None:
     theirs, mine = SWITCHES[switch]
-    requests = synthetic(seed)
+    requests = bursts(seed)
     result = replay(requests, blocks=500, prefill=theirs, decode=theirs)
     assert_equal(requests, result, ours(requests, blocks=500, fields=mine))
 
@@ -147,7 +131,7 @@ def test_each_switch_means_the_same(switch: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(8, 11))
 def test_transfers_between_steps(seed: int) -> None:
     """With slow transfers, reservations are granted one by one at the ends of decode steps."""
-    requests = synthetic(seed)
+    requests = bursts(seed)
     slow = {**TRANSFER, "kv_transfer_bandwidth": 3.0}
     result = replay(requests, blocks=2000, prefill=slow, topology=(3, 3))
     fields = {"engine.handoff.bandwidth": 3e9}

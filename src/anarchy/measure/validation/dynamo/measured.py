@@ -7,7 +7,13 @@ from anarchy.files import Row
 from anarchy.measure.validation.dynamo.choices import measure_choices, our_choices, their_choices
 from anarchy.measure.validation.dynamo.names import DEFAULT, DYNAMO, OURS
 from anarchy.measure.validation.dynamo.replay import recorded_requests
-from anarchy.measure.validation.dynamo.requests import CASES, compare_case
+from anarchy.measure.validation.dynamo.requests import (
+    CASES,
+    KNOWN,
+    KNOWN_SEED,
+    bursts,
+    compare_case,
+)
 from anarchy.measure.validation.dynamo.runs import (
     measure_trend,
     measure_windows,
@@ -37,6 +43,7 @@ def measure(effort: Effort, say: Callable[[str], None]) -> list[Row]:
     requests = recorded_requests()
     say("requests, one by one")
     rows = [compare_case(case, requests[:COMPARED]) for case in CASES]
+    rows.append(compare_case(KNOWN, bursts(KNOWN_SEED)))
     say("overlaps and cheapest workers")
     rows += [compare_overlaps(), compare_cheapest()]
     for side, choose, trials in (

@@ -2,8 +2,8 @@
 
 Runs of one trace form a stratum. If both simulators are the same, their labels within it are
 exchangeable, whatever the law of a run: the test is exact for any number of runs and any tails. A t
-test over six runs a side is neither, because its error is estimated from the same six runs: four
-such errors are exceeded about once in a hundred comparisons, not once in sixteen thousand.
+statistic of six runs a side, held against a normal law, is not: its error is estimated from the
+same six runs, and four such errors are exceeded once in 100 to 400 comparisons, not once in 16,000.
 """
 
 from collections.abc import Sequence

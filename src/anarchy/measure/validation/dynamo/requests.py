@@ -11,6 +11,7 @@ differs belongs to one class of residuals:
   memory holds hardly more than one prompt; the order of those who wait is not known fully.
 """
 
+import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from anarchy.measure.validation.dynamo.replay import (
     BLOCKS,
     MS,
     STEP_TIMES,
+    TRACE_BLOCK,
     Request,
     Times,
     ours,
@@ -124,11 +126,10 @@ def classify(theirs: Fate, mine: Fate, step: float) -> Residual:
 
 @dataclass(frozen=True)
 class Case:
-    """A deployment for both: `prefill` and `decode` are fields of their engines, `fields` ours."""
+    """A deployment for both: `prefill` are fields of their engine, `fields` those of ours."""
 
     name: str
     text: str
-    judged: bool = True
     blocks: int = BLOCKS
     times: Times = STEP_TIMES
     prefill: Mapping[str, Any] = field(default_factory=dict)
@@ -140,30 +141,51 @@ CASES = (
     Case(
         "handoff",
         "hand-off at 50 GB/s",
-        True,
-        BLOCKS,
-        STEP_TIMES,
-        TRANSFER,
-        {
-            "engine.handoff.bandwidth": 5e10,
-        },
+        prefill=TRANSFER,
+        fields={"engine.handoff.bandwidth": 5e10},
     ),
     Case(
         "chunks",
         "prefill budget 2,048",
-        True,
-        BLOCKS,
-        STEP_TIMES,
-        {
-            "max_num_batched_tokens": 2048,
-        },
-        {"engine.prefill.batch_tokens": 2048},
+        prefill={"max_num_batched_tokens": 2048},
+        fields={"engine.prefill.batch_tokens": 2048},
     ),
-    Case("memory", "memory of one long prompt", True, 2000),
-    Case("decimals", "steps of 33.3 and 7.7 ms", True, BLOCKS, (33.3, 7.7)),
-    Case("off-grid", "steps of 101.3 and 23/3 ms", True, BLOCKS, (101.3, 23 / 3)),
+    Case("memory", "memory of 2,000 blocks", blocks=2000),
+    Case("decimals", "steps of 33.3 and 7.7 ms", times=(33.3, 7.7)),
+    Case("off-grid", "steps of 101.3 and 23/3 ms", times=(101.3, 23 / 3)),
 )
-"""On the first rows of the recorded trace."""
+"""On the first requests of the recorded trace."""
+
+KNOWN = Case(
+    "preemption",
+    "bursts, 600 blocks, 3 GB/s",
+    blocks=600,
+    prefill={**TRANSFER, "kv_transfer_bandwidth": 3.0},
+    fields={"engine.handoff.bandwidth": 3e9},
+)
+"""The known cause of `other`, on `bursts`: shown, and not judged."""
+
+KNOWN_SEED = 2
+"""Of the bursts on which it shows; on most others every request is equal."""
+
+
+def bursts(seed: int, count: int = 200, longest: int = 20) -> list[Request]:
+    """Bursts of prompts that share long prefixes; ties of arrivals and step ends are frequent.
+
+    The longest prompt takes 310 engine blocks.
+    """
+    draw = random.Random(seed)
+    shared = [[draw.randrange(10**6) for _ in range(longest)] for _ in range(6)]
+    requests: list[Request] = []
+    time = 0
+    for _ in range(count):
+        time += draw.choice([0, 0, 100, draw.randrange(200)])
+        ids = draw.choice(shared)[: draw.randrange(1, longest)] if draw.random() < 0.7 else []
+        own = draw.randrange(0 if ids else 1, longest)
+        ids = ids + [draw.randrange(10**9) for _ in range(own)]
+        prompt = (len(ids) - 1) * TRACE_BLOCK + draw.choice([64, 128, 512, draw.randrange(1, 513)])
+        requests.append((time, prompt, draw.choice([1, 2, draw.randrange(1, 300)]), ids))
+    return requests
 
 
 def compare_case(case: Case, requests: Sequence[Request]) -> Row:
@@ -188,6 +210,7 @@ def compare_case(case: Case, requests: Sequence[Request]) -> Row:
         "id": f"requests-{case.name}",
         "group": "requests",
         "system": case.text,
+        "judged": case is not KNOWN,
         "n": len(pairs),
         **{name: classes.count(name) for name in CLASSES},
         "within": int((gap <= one_block).sum()),

@@ -3,7 +3,8 @@
 **The rule, fixed before the measurement that is kept.**
 
 * Requests of one case agree if TTFT and cached tokens differ by at most `ERROR` on average and
-  `SHARE` of the requests have TTFTs at most the time of one block apart.
+  `SHARE` of the requests have TTFTs at most the time of one block apart. A case with a known
+  difference is shown and not judged.
 * Parts of the router agree if they gave the same answer every time.
 * The times that a router took a worker are held against the known probability by the exact
   binomial test, theirs and ours each on their own; where the probability is 0 or 1 they must be
@@ -68,7 +69,8 @@ def _judged(name: str, group: str, system: str, quantity: str, **fields: Any) ->
 
 def judge_requests(row: Row) -> Judged:
     """One case: mean TTFT of both, and how many requests are in each class of residuals."""
-    holds = row["ttft_error"] <= ERROR and row["reuse_error"] <= ERROR
+    close = row["ttft_error"] <= ERROR and row["reuse_error"] <= ERROR
+    holds = close and row["within"] >= SHARE * row["n"]
     kept = ("n", *CLASSES, "ttft_error", "reuse_error")
     return _judged(
         row["id"],
@@ -78,7 +80,7 @@ def judge_requests(row: Row) -> Judged:
         unit="s",
         expected=row["ttft_dynamo"],
         value=row["ttft_ours"],
-        holds=holds and row["within"] >= SHARE * row["n"],
+        holds=holds if row["judged"] else None,
         **{name: row[name] for name in kept},
     )
 
@@ -196,7 +198,7 @@ def _summary(rows: Sequence[Judged], tested: Sequence[Judged]) -> list[Judged]:
         within = sum(value <= STANDARD_ERRORS for value in z)
         found.append(_counted(f"choices-{side}", "within three standard errors", within, len(z)))
         found[-1]["largest"] = max(z)
-    requests = [row for row in rows if row["group"] == "requests"]
+    requests = [row for row in rows if row["group"] == "requests" and row["holds"] is not None]
     for name in CLASSES:
         count = sum(row[name] for row in requests)
         found.append(
