@@ -141,6 +141,14 @@ def test_what_a_preempted_request_had_made_is_forgotten() -> None:
     assert sorted(steps.tolist()) == [100, 135], "one of them is preempted once more"
 
 
+def test_a_planner_keeps_no_run_alive_whose_requests_wait_for_each_other() -> None:
+    rows = [(0, 192, 4, ids(8, 192))]
+    rows += [(50, 448, 146, ids(9, 448)), (50, 384, 100, ids(5, 384)), (50, 576, 4, ids(8, 576))]
+    for values in ({}, {"planner": {"rule": "load", "interval": 0.2}}):
+        with pytest.raises(InputError, match="after 2 of 4 requests all others wait for memory"):
+            (run if values else undisturbed)(*rows, blocks=14, hardware__gpus=2, **values)
+
+
 # What holds whatever fails when.
 
 ROWS = st.lists(
