@@ -483,7 +483,7 @@ def test_reuse_by_tier_adds_up_to_the_log(
         router__decode_overlap=decode_overlap,
         router__tracking__cache_lag=lag,
     )
-    system = prepare(scenario, latency, seed=1, requests=300)
+    system = prepare(scenario, latency, seed=1, requests=300, simulator="simpy")
     log = system.run().log
     found = system._prefill_caches
     assert isinstance(found, TieredCaches)

@@ -2,10 +2,17 @@
 
 Arrival -> prefill router -> prefill worker -> KV hand-off -> decode router -> decode worker ->
 done. Each leg has its own policy instance and its own random streams.
+
+Two simulators return the same log: the SimPy system, which is the reference and has every
+mechanism, and the compiled kernel, which is fast. The kernel is taken for what it covers.
 """
 
+from typing import Literal, Protocol, TypedDict, Unpack
+
 from anarchy.config import Scenario
+from anarchy.errors import InputError
 from anarchy.serving.elastic import ElasticSystem
+from anarchy.serving.kernel.coverage import lacking
 from anarchy.serving.latency import Latency
 from anarchy.serving.log import Run
 from anarchy.serving.paged import PagedSystem
@@ -14,32 +21,40 @@ from anarchy.serving.planned import PlannedSystem
 from anarchy.serving.system import System
 from anarchy.traces import TraceData
 
+Simulator = Literal["auto", "compiled", "simpy"]
+"""Which simulator runs: the kernel where it can, or one of the two."""
 
-def simulate(
-    scenario: Scenario,
-    latency: Latency,
-    *,
-    seed: int,
-    replication: int = 0,
-    requests: int = 4000,
-    warmup_cycles: float = 3.0,
-    trace: TraceData | None = None,
-) -> Run:
+
+class Runnable(Protocol):
+    """A run that has not begun; `progress` may be read from another thread."""
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Requests done, and how many have to be."""
+
+    def run(self) -> Run:
+        """Simulate."""
+
+
+class Options(TypedDict, total=False):
+    """What a run has beside its scenario, service times and seed."""
+
+    replication: int  # default 0
+    requests: int  # default 4000
+    warmup_cycles: float  # default 3
+    trace: TraceData | None
+    simulator: Simulator  # default auto
+
+
+def simulate(scenario: Scenario, latency: Latency, *, seed: int, **options: Unpack[Options]) -> Run:
     """Simulate one run.
 
     `requests` completions are measured after a warm-up of `warmup_cycles` completions per client
     (closed loop) or a tenth of `requests` (Poisson); a trace is measured whole. Equal arguments
-    give equal runs; runs that differ in the router only see the same requests.
+    give equal runs, whichever simulator; runs that differ in the router only see the same
+    requests.
     """
-    return prepare(
-        scenario,
-        latency,
-        seed=seed,
-        replication=replication,
-        requests=requests,
-        warmup_cycles=warmup_cycles,
-        trace=trace,
-    ).run()
+    return prepare(scenario, latency, seed=seed, **options).run()
 
 
 def prepare(
@@ -51,9 +66,24 @@ def prepare(
     requests: int = 4000,
     warmup_cycles: float = 3.0,
     trace: TraceData | None = None,
-) -> System:
-    """What `simulate` runs, before it runs: its `progress` may be read from another thread."""
-    return _system(scenario)(scenario, latency, seed, replication, requests, warmup_cycles, trace)
+    simulator: Simulator = "auto",
+) -> Runnable:
+    """What `simulate` runs, before it runs."""
+    arguments = (scenario, latency, seed, replication, requests, warmup_cycles, trace)
+    if takes_kernel(scenario, simulator):
+        # Only now, because numba takes a while to import.
+        from anarchy.serving.kernel.system import CompiledSystem
+
+        return CompiledSystem(*arguments)
+    return _system(scenario)(*arguments)
+
+
+def takes_kernel(scenario: Scenario, simulator: Simulator) -> bool:
+    """Whether the kernel runs a scenario; one that must and cannot is refused."""
+    field = lacking(scenario)
+    if simulator == "compiled" and field is not None:
+        raise InputError(f"{field}: the compiled simulator does not have this; simpy does")
+    return simulator != "simpy" and field is None
 
 
 def _system(scenario: Scenario) -> type[System]:

@@ -21,7 +21,7 @@ class Prompting:
 
     def __init__(self, workload: Synthetic, block_tokens: int, generators: Generators) -> None:
         parts: list[Prompts] = [*workload.tenants] or [workload]
-        streams = _split(generators, len(parts))
+        streams = split_streams(generators, len(parts))
         first_block = _Blocks()
         self._parts = [
             _Templates(index, part, block_tokens, stream, first_block)
@@ -114,8 +114,8 @@ def _draws(lengths: Lengths, rng: np.random.Generator) -> Iterator[int]:
         yield from lengths.sample(rng, CHUNK).tolist()
 
 
-def _split(generators: Generators, parts: int) -> list[Generators]:
-    """Streams of their own for each tenant; a single one has the run's own."""
+def split_streams(generators: Generators, parts: int) -> list[Generators]:
+    """Streams of their own for each of so many tenants; a single one has the run's own."""
     if parts == 1:
         return [generators]
     names = ("prompts", "input-lengths", "output-lengths")

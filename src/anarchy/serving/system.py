@@ -23,6 +23,7 @@ from anarchy.serving.leg import Leg, Place
 from anarchy.serving.link import Links
 from anarchy.serving.local_prefill import LOCAL, PrefillingDecodeWorker
 from anarchy.serving.log import Floats, Run
+from anarchy.serving.planner import handoff_seconds
 from anarchy.serving.prefill import PrefillWorker
 from anarchy.serving.record import request_log
 from anarchy.serving.request import Request
@@ -36,6 +37,12 @@ from anarchy.traces import TraceData
 
 NO_CHOICE = [0.0]
 """The cost vector of a pool of one worker."""
+
+
+def unloaded_seconds(scenario: Scenario, latency: Latency, prompt: int, output: int) -> float:
+    """Seconds of a request that is alone in the system."""
+    prefill = latency.prefill(prompt) + handoff_seconds(scenario, prompt)
+    return prefill + output * latency.itl_line(1)[1]
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ class System:
                 requests,
                 warmup_cycles,
                 trace,
-                self._unloaded,
+                lambda prompt, output: unloaded_seconds(scenario, latency, prompt, output),
             )
         )
         self._arrived: list[Request] = []  # in order of arrival, the order of the log
@@ -157,11 +164,6 @@ class System:
             return caches, caches
         reported = ReportedCaches(workers, capacity, self.clock, lag)
         return reported, reported.seen
-
-    def _unloaded(self, prompt: int, output: int) -> float:
-        """Seconds of a request that is alone in the system."""
-        prefill = self._latency.prefill(prompt) + self._handoff_time(prompt)
-        return prefill + output * self._latency.itl_line(1)[1]
 
     def _make_routers(self) -> None:
         # Predictions must not count as look-ups beyond the table.

@@ -100,12 +100,12 @@ class ClosedLoopWorkload(Workload):
         self.largest = self._prompting.largest
         self.extent = Extent(round(context.warmup_cycles * workload.clients), context.requests)
         cycle = context.unloaded(*self._prompting.typical)
-        self._starts = generators["starts"].uniform(0.0, cycle, workload.clients)
+        self.starts = generators["starts"].uniform(0.0, cycle, workload.clients)
         self._thinks = exponentials(generators["think"], workload.think_time)
         self._handlers = (self._arrive,)
 
     def start(self) -> None:
-        for client, start in enumerate(self._starts.tolist()):
+        for client, start in enumerate(self.starts.tolist()):
             self._send(client, start)
 
     def completed(self, request: Request) -> None:
@@ -129,7 +129,7 @@ class OpenWorkload(Workload):
         self.block_tokens = cache.block_tokens
         self.largest = self._prompting.largest
         self.extent = Extent(round(OPEN_WARMUP * context.requests), context.requests)
-        self._times = self.times(context.scenario, context.generators["arrivals"])
+        self.arrivals = self.times(context.scenario, context.generators["arrivals"])
         self._handlers = (self._next,)
 
     @abstractmethod
@@ -146,7 +146,7 @@ class OpenWorkload(Workload):
     def _send(self) -> None:
         request = self._prompting.request(-1)
         request.callbacks = self._handlers
-        self.clock.at(next(self._times), request)
+        self.clock.at(next(self.arrivals), request)
 
 
 @register("poisson")
@@ -200,7 +200,7 @@ class TraceWorkload(Workload):
             )
         self.block_tokens = trace.block_tokens or scenario.engine.cache.block_tokens
         self.extent = Extent(0, rows)
-        self._times = (trace.arrival[:rows] / workload.speed).tolist()
+        self.arrivals = iter((trace.arrival[:rows] / workload.speed).tolist())
         self._inputs = trace.input_tokens[:rows].tolist()
         self._outputs = trace.output_tokens[:rows].tolist()
         self._blocks: Sequence[tuple[int, ...]] = trace.blocks
@@ -212,7 +212,7 @@ class TraceWorkload(Workload):
         self._send()
 
     def _next(self, request: Request) -> None:
-        if self._row < len(self._times):
+        if self._row < self.extent.measured:
             self._send()
         self._arrive(request)
 
@@ -227,4 +227,4 @@ class TraceWorkload(Workload):
             math.ceil(self._inputs[row] / self.block_tokens),
         )
         request.callbacks = self._handlers
-        self.clock.at(self._times[row], request)
+        self.clock.at(next(self.arrivals), request)

@@ -1,0 +1,70 @@
+"""The two arrays of a run's state, and how parts of it are laid into them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from anarchy.serving.kernel.layout import HEADER, REALS, Floats, Ints
+
+
+class Arena:
+    """Two arrays that grow at their ends; a part that has moved leaves its old place empty."""
+
+    def __init__(self) -> None:
+        self.ints: Ints = np.zeros(HEADER, np.int64)
+        self.reals: Floats = np.zeros(REALS)
+        self._used = [HEADER, REALS]
+
+    def integers(self, values: ArrayLike) -> int:
+        """Lay out integers; their address."""
+        flat = np.asarray(values, np.int64).reshape(-1)
+        address, end = self._used[0], self._used[0] + len(flat)
+        if end > len(self.ints):
+            self.ints = _longer(self.ints, end)
+        self.ints[address:end] = flat
+        self._used[0] = end
+        return address
+
+    def floats(self, values: ArrayLike) -> int:
+        """Lay out reals; their address."""
+        flat = np.asarray(values, np.float64).reshape(-1)
+        address, end = self._used[1], self._used[1] + len(flat)
+        if end > len(self.reals):
+            self.reals = _longer(self.reals, end)
+        self.reals[address:end] = flat
+        self._used[1] = end
+        return address
+
+    def view(self, field: int, *shape: int) -> Ints:
+        """The integers whose address is in `ints[field]`."""
+        address = int(self.ints[field])
+        return self.ints[address : address + int(np.prod(shape))].reshape(shape)
+
+    def real_view(self, field: int, *shape: int) -> Floats:
+        """The reals whose address is in `ints[field]`."""
+        address = int(self.ints[field])
+        return self.reals[address : address + int(np.prod(shape))].reshape(shape)
+
+    def move(self, field: int, values: ArrayLike) -> None:
+        """Lay out the integers of a field anew."""
+        address = self.integers(values)  # may replace the array
+        self.ints[field] = address
+
+    def move_reals(self, field: int, values: ArrayLike) -> None:
+        """Lay out the reals of a field anew."""
+        address = self.floats(values)
+        self.ints[field] = address
+
+
+def _longer(values: np.ndarray, length: int) -> np.ndarray:
+    """Room for `length` entries and for as many to come."""
+    grown = np.zeros(max(length, 2 * len(values)), values.dtype)
+    grown[: len(values)] = values
+    return grown
+
+
+def put(ints: Ints, record: int, fields: Sequence[tuple[int, float]]) -> None:
+    """Set fields of a record."""
+    for field, value in fields:
+        ints[record + field] = value

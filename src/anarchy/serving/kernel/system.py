@@ -1,0 +1,323 @@
+"""A run on the compiled kernel: it lays out the state, supplies what runs short, takes rows out."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from anarchy.config import ClosedLoop, Scenario, Synthetic
+from anarchy.serving.clock import Clock
+from anarchy.serving.kernel import layout
+from anarchy.serving.kernel.accounts import room_for_news
+from anarchy.serving.kernel.arena import Arena
+from anarchy.serving.kernel.caches import more_runs
+from anarchy.serving.kernel.cards import Supply, SyntheticSupply, TraceSupply, take
+from anarchy.serving.kernel.heap import ORDERS
+from anarchy.serving.kernel.layout import CARD, COMPLETION, ROW, TIMES, Floats, Ints
+from anarchy.serving.kernel.loop import advance, begin, read_meters
+from anarchy.serving.kernel.sinks import Memory, Sink
+from anarchy.serving.kernel.state import lay_rows, lay_state
+from anarchy.serving.latency import Latency
+from anarchy.serving.log import RequestLog, Run
+from anarchy.serving.streams import streams
+from anarchy.serving.system import unloaded_seconds
+from anarchy.serving.workload import Context, make_workload
+from anarchy.traces import TraceData
+
+CHUNK = 1 << 14
+"""Requests, and half as many draws of each stream, that are supplied at a time."""
+
+SPARE_EVENTS = 2**26
+"""A run is refused when fewer events than this can still be counted."""
+
+
+class CompiledSystem:
+    """One run of a scenario that the kernel covers (see `coverage`)."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        latency: Latency,
+        seed: int,
+        replication: int,
+        requests: int,
+        warmup_cycles: float,
+        trace: TraceData | None,
+        costs: bool = True,
+    ) -> None:
+        """Arguments as those of `serving.system.System`; without `costs` the log has no columns of
+        what the routers saw."""
+        self._scenario = scenario
+        self._table = latency.table
+        self._costs = costs
+        self._generators = streams(seed, replication)
+        # The reference's own workload knows how much is measured, and when requests come.
+        self._workload: Any = make_workload(
+            Context(
+                Clock(),
+                _nothing,
+                scenario,
+                streams(seed, replication),
+                requests,
+                warmup_cycles,
+                trace,
+                lambda prompt, output: unloaded_seconds(scenario, latency, prompt, output),
+            )
+        )
+        self._supply = self._make_supply(trace)
+        workload = scenario.workload
+        self._closed = isinstance(workload, ClosedLoop)
+        self._think_time = workload.think_time if isinstance(workload, ClosedLoop) else 0.0
+        self._chunk = CHUNK
+        self._room: dict[int, int] = {}  # of the buffers that are filled up, by their field
+        self._arena = lay_state(scenario, latency.table, self._supply, self._workload.extent, costs)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Requests done, and how many have to be."""
+        extent = self._workload.extent
+        return int(self._arena.ints[layout.COMPLETIONS]), extent.warmup + extent.measured
+
+    def run(self) -> Run:
+        """All of it, the log in memory."""
+        memory = Memory()
+        measures = self.stream(memory)
+        measured = memory.completions() > self._workload.extent.warmup
+        return Run(log=memory.log(), measured=measured, **measures)
+
+    def stream(self, sink: Sink) -> dict[str, Any]:
+        """Run and give the rows to `sink` as they come out; the other fields of `log.Run`."""
+        arena = self._arena
+        self._refill()
+        starts = self._workload.starts if self._closed else np.empty(0)
+        begin(arena.ints, arena.reals, starts)
+        while (short := advance(arena.ints, arena.reals)) != layout.FINISHED:
+            self._supply_more(short, sink)
+        return self._finish(sink)
+
+    # What runs short.
+
+    def _supply_more(self, short: int, sink: Sink) -> None:
+        arena, ints = self._arena, self._arena.ints
+        if short == layout.REFILL:
+            self._refill()
+        elif short == layout.MORE_ROWS:
+            self._make_room(sink)
+        elif short == layout.MORE_EVENTS:
+            _double_events(arena)
+        elif short == layout.MORE_ENDS:
+            _double_ends(arena)
+        elif short == layout.MORE_NEWS:
+            for leg in (int(ints[layout.TO_PREFILL]), int(ints[layout.TO_DECODE])):
+                room_for_news(arena, leg, self._chunk)
+        elif short == layout.MORE_RUNS:
+            for cache in _caches(ints):
+                more_runs(arena, cache)
+        else:
+            raise RuntimeError("the run stops although requests are to come")
+
+    def _refill(self) -> None:
+        """Supply requests, times and draws for `chunk` further moves of a request."""
+        ints = self._arena.ints
+        if ints[layout.EVENTS_EVER] > ORDERS - SPARE_EVENTS:
+            raise RuntimeError("the run has more events than the kernel can count")
+        if ints[layout.FUEL] > self._chunk // 2:  # one event needs more than that
+            self._chunk *= 4
+        self._refill_cards()
+        if self._closed:
+            self._refill_reals(layout.THINKS, layout.THINK_READ, self._chunk, self._next_thinks)
+        else:
+            # One more than cards, as the end of all arrivals is read too.
+            self._refill_reals(layout.DUES, layout.DUE_READ, self._chunk + 1, self._next_dues)
+        for stream, name in enumerate(layout.STREAMS):
+            record = int(self._arena.ints[layout.DRAWS]) + stream * layout.DRAW
+            at, read = record + layout.DRAW_AT, record + layout.DRAW_READ
+            self._refill_reals(at, read, 2 * self._chunk, self._generators[name].random)
+        self._arena.ints[layout.FUEL] = self._chunk
+
+    def _next_thinks(self, count: int) -> Floats:
+        return self._generators["think"].exponential(self._think_time, count)
+
+    def _next_dues(self, count: int) -> Floats:
+        return take(self._workload.arrivals, count)
+
+    def _refill_cards(self) -> None:
+        """Fill the buffer of cards up, from where it was read."""
+        arena, room = self._arena, self._room.get(layout.CARDS, 0)
+        read = int(arena.ints[layout.CARD_READ])
+        if room < self._chunk:
+            cards = np.zeros((self._chunk, CARD), np.int64)
+            cards[: room - read] = arena.view(layout.CARDS, room, CARD)[read:]
+            arena.move(layout.CARDS, cards)
+            read, room = self._chunk - room + read, self._chunk
+            self._room[layout.CARDS] = room
+        else:
+            cards = arena.view(layout.CARDS, room, CARD)
+            cards[: room - read] = cards[read:].copy()
+        new = self._supply.cards(read)
+        arena.view(layout.CARDS, room, CARD)[room - read : room - read + len(new)] = new
+        arena.ints[layout.CARD_READ] = 0
+
+    def _refill_reals(
+        self, at: int, read_at: int, size: int, draw: Callable[[int], Floats]
+    ) -> None:
+        """Fill a buffer of reals up, from where it was read."""
+        arena, room = self._arena, self._room.get(at, 0)
+        read = int(arena.ints[read_at])
+        left = arena.real_view(at, room)[read:].copy()
+        if room < size:
+            arena.move_reals(at, np.zeros(size))
+            self._room[at] = size
+        buffer = arena.real_view(at, self._room[at])
+        buffer[: len(left)] = left
+        buffer[len(left) :] = draw(len(buffer) - len(left))
+        arena.ints[read_at] = 0
+
+    # What comes out.
+
+    def _make_room(self, sink: Sink) -> None:
+        """Let finished rows go; if few are, make the ring larger."""
+        arena = self._arena
+        first = int(arena.ints[layout.FIRST_ROW])
+        self._emit(sink, self._first_open())
+        size = int(arena.ints[layout.ROW_MASK]) + 1
+        if arena.ints[layout.FIRST_ROW] - first >= size // 2:
+            return
+        numbers = np.arange(arena.ints[layout.FIRST_ROW], arena.ints[layout.ARRIVED])
+        lay_rows(arena, *(_in_ring(part, numbers, 2 * size) for part in self._rows()))
+
+    def _rows(self) -> tuple[Ints, Floats, Floats]:
+        """The ring of rows: integers, times, and what the routers saw."""
+        arena, topology = self._arena, self._scenario.topology
+        size = int(arena.ints[layout.ROW_MASK]) + 1
+        width = topology.prefill + 2 * topology.decode if self._costs else 0
+        return (
+            arena.view(layout.ROWS, size, ROW),
+            arena.real_view(layout.ROW_TIMES, size, TIMES),
+            arena.real_view(layout.ROW_COSTS, size, width),
+        )
+
+    def _first_open(self) -> int:
+        """The number of the first request that is not done."""
+        ints = self._rows()[0]
+        first, arrived = self._arena.ints[layout.FIRST_ROW], self._arena.ints[layout.ARRIVED]
+        numbers = np.arange(first, arrived)
+        waiting = np.flatnonzero(ints[numbers & (len(ints) - 1), COMPLETION] == 0)
+        return int(numbers[waiting[0]] if len(waiting) else arrived)
+
+    def _emit(self, sink: Sink, upto: int) -> None:
+        """Hand over the rows before number `upto` that are done."""
+        rows = self._rows()
+        numbers = np.arange(self._arena.ints[layout.FIRST_ROW], upto)
+        self._arena.ints[layout.FIRST_ROW] = upto
+        places = numbers & (len(rows[0]) - 1)
+        places = places[rows[0][places, COMPLETION] > 0]
+        if len(places):
+            ints, times, costs = (part[places] for part in rows)
+            sink.take(self._log(ints, times, costs), ints[:, COMPLETION].copy())
+
+    def _log(self, ints: Ints, times: Floats, costs: Floats) -> RequestLog:
+        topology = self._scenario.topology
+        prefill, decode = (topology.prefill, topology.decode) if self._costs else (0, 0)
+        column = {
+            "prefill": layout.PREFILL_END,
+            "handoff": layout.ROUTED,
+            "decode-step": layout.FIRST_TOKEN,
+        }
+        first_token = column[self._scenario.engine.first_token]
+        ints, times = ints.T.copy(), times.T.copy()
+        return RequestLog(
+            arrival=times[layout.ARRIVAL],
+            prefill_start=times[layout.PREFILL_START],
+            prefill_end=times[layout.PREFILL_END],
+            routed=times[layout.ROUTED],
+            first_token=times[first_token],
+            decode_start=times[layout.DECODE_START],
+            done=times[layout.DONE],
+            prefill_worker=ints[layout.PREFILL_WORKER],
+            decode_worker=ints[layout.DECODE_WORKER],
+            prompt=ints[layout.PROMPT],
+            tenant=ints[layout.TENANT],
+            input_tokens=ints[layout.INPUT],
+            output_tokens=ints[layout.OUTPUT],
+            cached_tokens=ints[layout.CACHED],
+            prefill_cost=costs[:, :prefill],
+            decode_cost=costs[:, prefill : prefill + decode],
+            decode_active=costs[:, prefill + decode :],
+            cached_by_tier=_by_tier(ints) if self._arena.ints[layout.TIERED] else None,
+        )
+
+    def _finish(self, sink: Sink) -> dict[str, Any]:
+        arena = self._arena
+        before = self._meters()
+        read_meters(arena.ints, arena.reals)
+        after = self._meters()
+        self._emit(sink, int(arena.ints[layout.ARRIVED]))
+        totals = {name: after[name] - before[name] for name in before if name != "time"}
+        return {
+            "start": before["time"],
+            "end": after["time"],
+            **totals,
+            "table_context": self._table.itl.context[-1],
+        }
+
+    def _meters(self) -> dict[str, Any]:
+        """The last reading of the running totals."""
+        arena, topology = self._arena, self._scenario.topology
+        meters = arena.real_view(layout.METERS, 2 * topology.prefill + topology.decode).copy()
+        busy, work, decode = np.split(meters, [topology.prefill, 2 * topology.prefill])
+        return {
+            "time": float(arena.reals[layout.METERS_TIME]),
+            "prefill_busy": busy,
+            "prefill_work": work,
+            "decode_busy": decode,
+            "extrapolated": int(arena.ints[layout.METERS_BEYOND]),
+        }
+
+    def _make_supply(self, trace: TraceData | None) -> Supply:
+        workload, tokens = self._scenario.workload, self._workload.block_tokens
+        if isinstance(workload, Synthetic):
+            return SyntheticSupply(workload, tokens, self._generators)
+        assert trace is not None  # the workload has refused it otherwise
+        return TraceSupply(trace, self._workload.extent.measured, tokens)
+
+
+def _nothing(_: Any) -> None:
+    """The compiled system has no use for single requests."""
+
+
+def _caches(ints: Ints) -> set[int]:
+    """The addresses of all caches."""
+    real = {int(ints[field]) for field in (layout.PREFILL_CACHE, layout.DECODE_CACHE)}
+    legs = (layout.TO_PREFILL, layout.TO_DECODE)
+    return real | {int(ints[ints[leg] + layout.SEEN]) for leg in legs}
+
+
+def _by_tier(rows: Ints) -> Ints:
+    """Cached tokens in G1 to G4, of which the kernel has the first two; n x 4."""
+    fetched = rows[layout.FETCHED]
+    nothing = np.zeros_like(fetched)
+    return np.stack([rows[layout.CACHED] - fetched, fetched, nothing, nothing], axis=1)
+
+
+def _in_ring(values: Any, numbers: Ints, size: int) -> Any:
+    """The rows of some requests in a larger ring."""
+    grown = np.zeros((size, values.shape[1]), values.dtype)
+    grown[numbers & (size - 1)] = values[numbers & (len(values) - 1)]
+    return grown
+
+
+def _double_events(arena: Arena) -> None:
+    room = int(arena.ints[layout.EVENTS_ROOM])
+    keys = arena.view(layout.EVENT_KEYS, 2 * room)
+    times = arena.real_view(layout.EVENT_TIMES, room)
+    arena.move(layout.EVENT_KEYS, np.append(keys, np.zeros(2 * room, np.int64)))
+    arena.move_reals(layout.EVENT_TIMES, np.append(times, np.zeros(room)))
+    arena.ints[layout.EVENTS_ROOM] = 2 * room
+
+
+def _double_ends(arena: Arena) -> None:
+    workers, room = int(arena.ints[layout.DECODE_COUNT]), int(arena.ints[layout.ENDS_ROOM])
+    ends = arena.view(layout.ENDS, workers, room, layout.END)
+    arena.move(layout.ENDS, np.concatenate([ends, np.zeros_like(ends)], axis=1))
+    arena.ints[layout.ENDS_ROOM] = 2 * room

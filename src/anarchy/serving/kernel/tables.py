@@ -1,0 +1,100 @@
+"""Service times: the look-ups of `serving.latency`, step for step the same arithmetic."""
+
+from collections.abc import Sequence
+
+from anarchy.serving.kernel.arena import Arena
+from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.layout import (
+    BATCHES,
+    BATCHES_SIZE,
+    KNOWN_LINES,
+    LAST_CONTEXT,
+    LINES,
+    PARABOLA,
+    SECONDS,
+    TOKENS,
+    TOKENS_SIZE,
+    Floats,
+    Ints,
+)
+from anarchy.serving.latency import Latency
+from anarchy.serving.latency_table import LatencyTable, parabola
+
+LINES_SIZE = 1024
+"""Batches whose ITL is tabulated whole."""
+
+
+def lay_tables(arena: Arena, tables: Sequence[LatencyTable]) -> None:
+    """Lay out tables of equal axes, for workers of unequal speed; number 0 is the nominal one."""
+    prefill, itl = tables[0].prefill, tables[0].itl
+    look_ups = [Latency(table) for table in tables]
+    parabolas = [parabola(table.prefill.tokens, table.prefill.seconds) for table in tables]
+    arena.ints[TOKENS_SIZE] = len(prefill.tokens)
+    arena.ints[BATCHES_SIZE] = len(itl.batch)
+    arena.ints[LAST_CONTEXT] = itl.context[-1]
+    arena.move(TOKENS, prefill.tokens)
+    arena.move(BATCHES, itl.batch)
+    arena.move_reals(SECONDS, [table.prefill.seconds for table in tables])
+    arena.move_reals(PARABOLA, parabolas)
+    arena.move_reals(KNOWN_LINES, [[it.itl_line(b) for b in itl.batch] for it in look_ups])
+    arena.move_reals(LINES, [[it.itl_line(b) for b in range(LINES_SIZE)] for it in look_ups])
+
+
+@inlined
+def after(ints: Ints, axis: int, size: int, value: int) -> int:
+    """The first place of an axis whose entry is above `value`."""
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) >> 1
+        if value < ints[axis + middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@compiled
+def prefill_seconds(ints: Ints, reals: Floats, table: int, tokens: int) -> float:
+    """Seconds of a prefill step of `tokens` tokens."""
+    axis, size = ints[TOKENS], ints[TOKENS_SIZE]
+    seconds = ints[SECONDS] + table * size
+    if tokens <= ints[axis]:
+        return float(reals[seconds])
+    last = axis + size - 1
+    if tokens >= ints[last]:
+        fit = ints[PARABOLA] + 2 * table
+        beyond = reals[fit] + reals[fit + 1] * (tokens - ints[last - 1])
+        return float(reals[seconds + size - 1] + (tokens - ints[last]) * beyond)
+    i = after(ints, axis, size, tokens)
+    share = (tokens - ints[axis + i - 1]) / (ints[axis + i] - ints[axis + i - 1])
+    before = reals[seconds + i - 1]
+    return float(before + (reals[seconds + i] - before) * share)
+
+
+@compiled
+def itl_line(ints: Ints, reals: Floats, table: int, batch: int) -> tuple[float, float, float]:
+    """(c0, v, s) with ITL = v + s * max(0, context - c0)."""
+    if batch < LINES_SIZE:
+        line = ints[LINES] + 3 * (table * LINES_SIZE + batch)
+        return reals[line], reals[line + 1], reals[line + 2]
+    axis, size = ints[BATCHES], ints[BATCHES_SIZE]
+    i = min(after(ints, axis, size, batch), size - 1)
+    line = ints[KNOWN_LINES] + 3 * (table * size + i)
+    if batch <= ints[axis]:
+        line = ints[KNOWN_LINES] + 3 * table * size
+    elif batch != ints[axis + i]:
+        share = (batch - ints[axis + i - 1]) / (ints[axis + i] - ints[axis + i - 1])
+        value, slope = reals[line - 2], reals[line - 1]
+        return (
+            reals[line - 3],
+            value + (reals[line + 1] - value) * share,
+            slope + (reals[line + 2] - slope) * share,
+        )
+    return reals[line], reals[line + 1], reals[line + 2]
+
+
+@compiled
+def itl(ints: Ints, reals: Floats, table: int, batch: int, context: float) -> float:
+    """Seconds of a decode step of `batch` sequences with a mean context of `context` tokens."""
+    start, value, slope = itl_line(ints, reals, table, batch)
+    return value + slope * max(0.0, context - start)
