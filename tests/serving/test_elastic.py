@@ -23,7 +23,7 @@ from anarchy.traces import TraceData
 from tests.serving.audit import audited
 from tests.serving.conftest import changed
 from tests.serving.test_outages import outage
-from tests.serving.test_paged_elastic import FAILURES, schedule
+from tests.serving.test_paged_elastic import FAILURES, TRACKING, schedule
 
 PUBLISHED = load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d")
 LATENCY = load_latency(paths.ROOT / paths.LATENCY, "llama31-70b-fp8-tp4-b200-trtllm")
@@ -186,6 +186,7 @@ PLANNER = {"rule": "load", "interval": 0.3, "sampling": 0.05, "startup": 0.1, "q
     decode=st.integers(1, 3),
     cache=st.sampled_from(sorted(CACHES)),
     lag=st.sampled_from([0.0, 0.05, 0.7]),
+    tracking=st.sampled_from(TRACKING),
     policy=st.sampled_from(["kv", "kv-1.6", "batch-assignment", "round-robin"]),
     link=st.sampled_from(["none", "fifo", "fair"]),
     local=st.sampled_from([0, 700]),
@@ -199,6 +200,7 @@ def test_all_accounts_agree(
     decode: int,
     cache: str,
     lag: float,
+    tracking: dict[str, object],
     policy: str,
     link: str,
     local: int,
@@ -219,7 +221,7 @@ def test_all_accounts_agree(
         engine__local_prefill_below=local,
         router__policy=policy,
         router__decode_overlap=True,
-        router__tracking={"cache_lag": lag},
+        router__tracking={"cache_lag": lag, **tracking},
         planner=planner,
         outages=outages or [outage("decode", 0, 1e6, 2e6)],
     )

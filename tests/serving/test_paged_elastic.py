@@ -176,6 +176,20 @@ FAILURES = st.lists(
 )
 
 
+# A router that is told at once, and two replicas that hear late and count in another way.
+TRACKING: list[dict[str, object]] = [
+    {},
+    {
+        "replicas": 2,
+        "event_lag": 0.02,
+        "replica_lag": 0.01,
+        "active_blocks": "distinct",
+        "generated_blocks": True,
+        "unregistered_penalty": True,
+    },
+]
+
+
 def schedule(
     drawn: list[tuple[str, int, float, float]], sizes: dict[str, int]
 ) -> list[dict[str, object]]:
@@ -209,6 +223,7 @@ def served(drawn: list[tuple[int, int, int, int]]) -> list[Row]:
     bandwidth=st.sampled_from([None, 1e9]),
     preempt=st.sampled_from(["never", "last", "first"]),
     lag=st.sampled_from([0.0, 0.05]),
+    tracking=st.sampled_from(TRACKING),
     speeds=st.booleans(),
     chunked=st.booleans(),
     planner=st.booleans(),
@@ -223,6 +238,7 @@ def test_conservation(
     bandwidth: float | None,
     preempt: str,
     lag: float,
+    tracking: dict[str, object],
     speeds: bool,
     chunked: bool,
     planner: bool,
@@ -232,7 +248,7 @@ def test_conservation(
         "hardware__gpus": 8,
         "topology": {"prefill": prefill, "decode": decode},
         "router__policy": policy,
-        "router__tracking__cache_lag": lag,
+        "router__tracking": {"cache_lag": lag, **tracking},
         "router__decode_overlap": True,
         "engine__handoff__bandwidth": bandwidth,
         "engine__memory__preempt": preempt,
@@ -247,6 +263,7 @@ def test_conservation(
             "interval": 0.2,
             "sampling": 0.05,
             "startup": 0.1,
+            "drain": 0.03,
             "queue_up": 0.5,
             "kv_down": 0.2,
         }
