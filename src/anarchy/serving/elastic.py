@@ -82,13 +82,7 @@ class ElasticSystem(System):
 
     def _make_links(self) -> Links:
         """Links even where transfers never meet, because they may have to be given up."""
-        return Links(
-            self._scenario.topology.prefill,
-            self.clock,
-            self._scenario.engine.handoff,
-            self._scenario.model.kv_bytes_per_token,
-            self._delivered,
-        )
+        return self._new_links()
 
     def _make_leg(
         self, leg: Name, workers: int, index: PrefixIndex | None, service: Latency, place: Place
@@ -120,7 +114,7 @@ class ElasticSystem(System):
 
     def _delivered(self, request: Request) -> None:
         self._leave("prefill", request.prefill_worker, request)
-        self._route_decode(request)
+        super()._delivered(request)
 
     def _place_decode(
         self, request: Request, worker: int, overlap: int, costs: list[float]

@@ -148,7 +148,7 @@ class System:
             self.clock,
             self._scenario.engine.handoff,
             self._scenario.model.kv_bytes_per_token,
-            self._route_decode,
+            self._delivered,
         )
 
     def _make_caches(self, workers: int, device_only: bool) -> tuple[BlockCaches, PrefixIndex]:
@@ -281,6 +281,10 @@ class System:
             self.clock.at(self.clock.now + delay, request)
         else:
             self._route_decode(request)
+
+    def _delivered(self, request: Request) -> None:
+        """A link has carried the prompt's KV."""
+        self._route_decode(request)
 
     def _handoff_time(self, tokens: int) -> float:
         handoff = self._scenario.engine.handoff
