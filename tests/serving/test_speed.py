@@ -11,6 +11,8 @@ from anarchy.serving.latency import Latency, load_latency
 from anarchy.serving.log import RequestLog
 from anarchy.serving.speed import Services
 from tests.serving.conftest import changed
+from tests.serving.test_paged import ids, ms
+from tests.serving.test_paged import run as paged
 
 TABLE = "llama31-70b-fp8-tp4-b200-trtllm"
 
@@ -18,6 +20,14 @@ TABLE = "llama31-70b-fp8-tp4-b200-trtllm"
 def logged(scenario: Scenario, requests: int = 60) -> RequestLog:
     latency = load_latency(paths.ROOT / paths.LATENCY, TABLE)
     return simulate(scenario, latency, seed=3, requests=requests).log
+
+
+def test_speeds_divide_the_steps_of_paged_workers_too() -> None:
+    """Steps of 100 and 8 ms at half and at a quarter of the speed."""
+    speeds = {"prefill": 1, "decode": 1, "prefill_speed": [0.5], "decode_speed": [0.25]}
+    log = paged((0, 64, 3, ids(1, 64)), topology=speeds)
+    assert ms(log.prefill_end) == [200]
+    assert ms(log.done) == [200 + 3 * 32]
 
 
 @pytest.mark.parametrize("tokens", [1, 100, 5000, 10**6])
