@@ -40,7 +40,7 @@ class Observed:
     seconds: float
     arrived: int  # requests
     done: Means | None  # None if nothing was done
-    kv_load: float  # tokens held on decode workers over their capacity
+    kv_load: float  # tokens of the decode workers' requests over their capacity
     batch: float  # requests on a decode worker
     queue: float  # requests that wait for prefill, per prefill worker
 
