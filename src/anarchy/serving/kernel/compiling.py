@@ -40,6 +40,6 @@ def compiled(function: F) -> F:
 
 def inlined(function: F) -> F:
     """As `compiled`, and merged into its callers: for what is small or called in one place."""
-    compiler: Any = numba.njit(nogil=True, error_model="numpy", forceinline=True)
+    compiler: Any = numba.njit(nogil=True, error_model="numpy", inline="always")
     result: F = compiler(function)
     return result

@@ -163,7 +163,7 @@ def _move_end(ints: Ints, target: int, source: int) -> None:
 
 
 @inlined
-def _add_end(ints: Ints, ends: int, size: int, last: int, turn: int, request: int) -> None:
+def add_end(ints: Ints, ends: int, size: int, last: int, turn: int, request: int) -> None:
     """Insert in a heap of `size` entries ordered by last step, then order of admission."""
     place = size
     while place > 0:
@@ -181,7 +181,7 @@ def _add_end(ints: Ints, ends: int, size: int, last: int, turn: int, request: in
 
 
 @inlined
-def _drop_first_end(ints: Ints, ends: int, size: int) -> None:
+def drop_first_end(ints: Ints, ends: int, size: int) -> None:
     """Remove the first of `size` entries."""
     moved = ends + (size - 1) * END
     last, turn, request = ints[moved + LAST], ints[moved + TURN], ints[moved + WHO]
@@ -208,7 +208,7 @@ def _drop_first_end(ints: Ints, ends: int, size: int) -> None:
 
 
 @inlined
-def _count_beyond(ints: Ints, worker: int, steps: int) -> None:
+def count_beyond(ints: Ints, worker: int, steps: int) -> None:
     """Count the steps that lie above the latency table."""
     batch = ints[worker + BATCH]
     if batch <= ints[LARGEST_BATCH]:
@@ -216,6 +216,19 @@ def _count_beyond(ints: Ints, worker: int, steps: int) -> None:
         within = math.floor(ints[LAST_CONTEXT] - context) + 1
         steps -= min(steps, max(0, within))
     ints[worker + STEPS_BEYOND] += steps
+
+
+@inlined
+def set_line(ints: Ints, reals: Floats, w: int, steps: int) -> None:
+    """Set the ITL of a worker's batch over its next steps."""
+    worker, clock = worker_at(ints, w), clock_at(ints, w)
+    batch = ints[worker + BATCH]
+    start, value, slope = itl_line(ints, reals, ints[worker + DECODE_TABLE], batch)
+    if slope and ints[worker + CONTEXT] + batch * steps <= batch * start:
+        slope = 0.0
+    reals[clock + LINE_START] = start
+    reals[clock + LINE_VALUE] = value
+    reals[clock + LINE_SLOPE] = slope
 
 
 @inlined
@@ -230,7 +243,7 @@ def change_batch(ints: Ints, reals: Floats, w: int) -> int:
         steps = ints[worker + DUE_STEPS]
         reals[clock + DECODE_BUSY] += now - reals[clock + BOUNDARY]
         if reals[clock + LINE_SLOPE] or batch > ints[LARGEST_BATCH]:
-            _count_beyond(ints, worker, steps)
+            count_beyond(ints, worker, steps)
         ints[worker + STEPS] += steps
         ints[worker + CONTEXT] += batch * steps
     reals[clock + BOUNDARY] = now
@@ -238,7 +251,7 @@ def change_batch(ints: Ints, reals: Floats, w: int) -> int:
     first_done, last_done = NOBODY, NOBODY
     while batch and ints[ends + LAST] == made:
         request = ints[ends + WHO]
-        _drop_first_end(ints, ends, batch)
+        drop_first_end(ints, ends, batch)
         batch -= 1
         row = row_of(ints, request)
         reals[times_of(ints, request) + DONE] = now
@@ -258,19 +271,14 @@ def change_batch(ints: Ints, reals: Floats, w: int) -> int:
         ints[worker + ORDER] += 1
         ints[worker + CONTEXT] += ints[row + INPUT]
         reals[times_of(ints, request) + DECODE_START] = now
-        _add_end(ints, ends, batch, made + ints[row + OUTPUT], ints[worker + ORDER], request)
+        add_end(ints, ends, batch, made + ints[row + OUTPUT], ints[worker + ORDER], request)
         batch += 1
     ints[worker + BATCH] = batch
     if not batch:
         reals[clock + DUE] = math.inf
         return first_done
     steps = ints[ends + LAST] - made
-    start, value, slope = itl_line(ints, reals, ints[worker + DECODE_TABLE], batch)
-    if slope and ints[worker + CONTEXT] + batch * steps <= batch * start:
-        slope = 0.0
-    reals[clock + LINE_START] = start
-    reals[clock + LINE_VALUE] = value
-    reals[clock + LINE_SLOPE] = slope
+    set_line(ints, reals, w, steps)
     _schedule(ints, reals, w, now + duration(ints, reals, w, steps), steps)
     if ints[STEP_IS_FIRST_TOKEN]:
         first_token = now + duration(ints, reals, w, 1)

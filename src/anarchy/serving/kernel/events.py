@@ -5,7 +5,7 @@ The number is that of a client, a prefill worker, a request and a decode worker.
 
 from simpy.events import NORMAL
 
-ARRIVE, STEP_ENDS, HANDED_OVER, BATCH_CHANGES = range(4)
+ARRIVE, STEP_ENDS, HANDED_OVER, BATCH_CHANGES, SETTLES = range(5)
 KINDS = 8
 
 PRIORITY = int(NORMAL)

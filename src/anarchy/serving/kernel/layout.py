@@ -18,7 +18,7 @@ NOBODY = -1
 
 # The header: what there is one of. It begins at address 0 of the integers.
 (
-    FUEL,  # moves of a request until something may run short
+    FUEL,  # moves of a request that there are cards, times and draws for
     COMPLETIONS,
     WARMUP,  # completions that are not measured
     WANTED,  # completions that are
@@ -89,8 +89,9 @@ NOBODY = -1
     # Totals when warm-up ended.
     METERS,  # reals: prefill busy, prefill work, decode busy
     METERS_BEYOND,
+    PAGED,  # address of what a system with paged memory has beside all this (see `paged.layout`)
     HEADER,
-) = range(64)
+) = range(65)
 
 # The header of the reals.
 NOW, HANDOFF_OVERHEAD, HANDOFF_BANDWIDTH, FETCH_LATENCY, FETCH_SECONDS, METERS_TIME, REALS = range(
@@ -227,3 +228,4 @@ TIERS = 2
 
 # Why the loop returns.
 FINISHED, DRAINED, REFILL, MORE_ROWS, MORE_EVENTS, MORE_ENDS, MORE_NEWS, MORE_RUNS = range(8)
+MORE_LISTS, MORE_CHANGES = 8, 9

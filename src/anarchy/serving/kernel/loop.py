@@ -151,6 +151,7 @@ def _costs_of(ints: Ints, request: int) -> int:
 def _arrive(ints: Ints, reals: Floats, client: int) -> None:
     request = ints[ARRIVED]
     ints[ARRIVED] = request + 1
+    ints[FUEL] -= 1
     row, pending = row_of(ints, request), ints[PENDING] + client * CARD
     for field in range(CARD):
         ints[row + field] = ints[pending + field]
@@ -214,6 +215,7 @@ def _end_step(ints: Ints, reals: Floats, w: int) -> None:
 def _route_decode(ints: Ints, reals: Floats, request: int) -> None:
     row, leg = row_of(ints, request), ints[TO_DECODE]
     reals[times_of(ints, request) + ROUTED] = reals[NOW]
+    ints[FUEL] -= 1
     w = decide(ints, reals, leg, row)
     if ints[LOG_COSTS]:
         workers = ints[DECODE_COUNT]
@@ -239,6 +241,7 @@ def _complete(ints: Ints, reals: Floats, row: int, w: int) -> bool:
     ended(ints, reals, leg, row, w, grown)
     done = ints[COMPLETIONS] + 1
     ints[COMPLETIONS] = done
+    ints[FUEL] -= 1
     ints[row + COMPLETION] = done
     if done == ints[WARMUP]:
         read_meters(ints, reals)
@@ -281,7 +284,7 @@ def read_meters(ints: Ints, reals: Floats) -> None:
 def _short(ints: Ints, burst: int) -> int:
     """What the driver has to supply before the next event, or FINISHED if nothing.
 
-    At most `burst` requests move on at one event.
+    At most `burst` moves of a request, each an arrival, a hand-over or a completion, come of it.
     """
     if ints[FUEL] < burst:
         return REFILL
@@ -321,7 +324,6 @@ def advance(ints: Ints, reals: Floats) -> int:
         if short != FINISHED:
             return short
         reals[NOW] = time
-        ints[FUEL] -= burst
         drop_first(ints, reals)
         if kind == BATCH_CHANGES:
             request = change_batch(ints, reals, number)

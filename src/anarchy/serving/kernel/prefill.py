@@ -1,5 +1,7 @@
 """Prefill workers: the mirror of `serving.prefill`, step by step."""
 
+import numpy as np
+
 from anarchy.serving.kernel.caches import find_overlap, node_of
 from anarchy.serving.kernel.compiling import compiled, inlined
 from anarchy.serving.kernel.events import KINDS, PRIORITY, STEP_ENDS
@@ -77,11 +79,22 @@ def enqueue(ints: Ints, w: int, request: int) -> None:
 
 
 @inlined
-def _counted_seconds(ints: Ints, reals: Floats, table: int, tokens: int) -> float:
+def counted_seconds(ints: Ints, reals: Floats, table: int, tokens: int) -> float:
     """Seconds of a step; look-ups beyond the table are counted."""
     if tokens > ints[ints[TOKENS] + ints[TOKENS_SIZE] - 1]:
         ints[BEYOND] += 1
     return prefill_seconds(ints, reals, table, tokens)
+
+
+@inlined
+def full_step_work(
+    ints: Ints, reals: Floats, table: int, tokens: int, prompts: int, seconds: float
+) -> float:
+    """Seconds that a step's tokens would have taken as a part of a full step."""
+    full = min(ints[BATCH_REQUESTS], ints[BATCH_TOKENS] * prompts // tokens)
+    if prompts < full:
+        return prompts / full * counted_seconds(ints, reals, table, tokens * full // prompts)
+    return seconds
 
 
 @inlined
@@ -132,7 +145,8 @@ def start_step(ints: Ints, reals: Floats, w: int) -> None:
     now, table = reals[NOW], ints[worker + PREFILL_TABLE]
     requests, budget = ints[BATCH_REQUESTS], ints[BATCH_TOKENS]
     ints[worker + BATCH_HEAD] = ints[worker + QUEUE_HEAD]
-    total, count, fetching = 0, 0, 0.0
+    total, fetching = np.int64(0), 0.0
+    count = 0
     last = NOBODY
     while ints[worker + QUEUE_HEAD] != NOBODY and count < requests:
         request = ints[worker + QUEUE_HEAD]
@@ -158,11 +172,8 @@ def start_step(ints: Ints, reals: Floats, w: int) -> None:
     ints[row_of(ints, last) + NEXT] = NOBODY
     ints[worker + BATCH_SIZE] = count
     ints[worker + RUNNING] = 1
-    seconds = _counted_seconds(ints, reals, table, total)
-    work = seconds
-    full = min(requests, budget * count // total)
-    if count < full:
-        work = count / full * _counted_seconds(ints, reals, table, total * full // count)
+    seconds = counted_seconds(ints, reals, table, total)
+    work = full_step_work(ints, reals, table, total, count, seconds)
     if fetching:
         whole = _step_seconds(ints, fetching, seconds)
         work += whole - seconds
