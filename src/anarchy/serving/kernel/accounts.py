@@ -22,6 +22,7 @@ from anarchy.serving.kernel.layout import (
     FIRST_NAME,
     FOOTPRINT,
     IS_PREFILL,
+    KEY,
     KNOWN,
     KNOWN_ACTIVE,
     KNOWN_BLOCKS,
@@ -51,10 +52,12 @@ from anarchy.serving.kernel.layout import (
     SHARED,
     SIMPLE,
     START,
+    TREE,
     WORKERS,
     Floats,
     Ints,
 )
+from anarchy.serving.kernel.tournament import set_key
 
 
 def lay_rings(arena: Arena, leg: int, room: int) -> None:
@@ -206,6 +209,8 @@ def _change(ints: Ints, leg: int, row: int, worker: int, sign: int) -> None:
     ints[account + KNOWN_BLOCKS] += sign * ints[row + FOOTPRINT]
     if ints[leg + IS_PREFILL]:
         ints[account + KNOWN_QUEUED] += sign * ints[row + PROMISED]
+    if ints[leg + TREE]:
+        set_key(ints, leg, worker, ints[account + ints[leg + KEY]])
 
 
 @compiled

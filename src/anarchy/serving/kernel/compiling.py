@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 def digest() -> str:
     """Names the code of the kernel as it is now."""
     code = hashlib.sha256()
-    for path in sorted(FOLDER.glob("*.py")):
+    for path in sorted(FOLDER.rglob("*.py")):
         code.update(path.read_bytes())
     return code.hexdigest()[:16]
 

@@ -208,7 +208,7 @@ def drop_first_end(ints: Ints, ends: int, size: int) -> None:
 
 
 @inlined
-def count_beyond(ints: Ints, worker: int, steps: int) -> None:
+def _count_beyond(ints: Ints, worker: int, steps: int) -> None:
     """Count the steps that lie above the latency table."""
     batch = ints[worker + BATCH]
     if batch <= ints[LARGEST_BATCH]:
@@ -216,6 +216,18 @@ def count_beyond(ints: Ints, worker: int, steps: int) -> None:
         within = math.floor(ints[LAST_CONTEXT] - context) + 1
         steps -= min(steps, max(0, within))
     ints[worker + STEPS_BEYOND] += steps
+
+
+@inlined
+def make_steps(ints: Ints, reals: Floats, w: int) -> None:
+    """Make the steps up to the boundary that is due now."""
+    worker, clock = worker_at(ints, w), clock_at(ints, w)
+    batch, steps = ints[worker + BATCH], ints[worker + DUE_STEPS]
+    reals[clock + DECODE_BUSY] += reals[NOW] - reals[clock + BOUNDARY]
+    if reals[clock + LINE_SLOPE] or batch > ints[LARGEST_BATCH]:
+        _count_beyond(ints, worker, steps)
+    ints[worker + STEPS] += steps
+    ints[worker + CONTEXT] += batch * steps
 
 
 @inlined
@@ -240,12 +252,7 @@ def change_batch(ints: Ints, reals: Floats, w: int) -> int:
     worker, clock, ends = worker_at(ints, w), clock_at(ints, w), ends_at(ints, w)
     now, batch = reals[NOW], ints[worker + BATCH]
     if batch:
-        steps = ints[worker + DUE_STEPS]
-        reals[clock + DECODE_BUSY] += now - reals[clock + BOUNDARY]
-        if reals[clock + LINE_SLOPE] or batch > ints[LARGEST_BATCH]:
-            count_beyond(ints, worker, steps)
-        ints[worker + STEPS] += steps
-        ints[worker + CONTEXT] += batch * steps
+        make_steps(ints, reals, w)
     reals[clock + BOUNDARY] = now
     made = ints[worker + STEPS]
     first_done, last_done = NOBODY, NOBODY

@@ -170,8 +170,16 @@ END = 3
     NAMES,  # 0 if distinct blocks are not counted
     RING,  # address of RINGS rings of news
     ENTRY,  # scratch space for one piece of news
+    # Decisions that do not price every worker; see `routing`.
+    QUICK,
+    TREE,  # address of a tournament of all workers, 0 if there is none
+    LEAVES,
+    KEY,  # the field of an account that the workers are compared by
     LEG,
-) = range(31)
+) = range(35)
+
+# Kinds of quick decisions.
+PRICE_ALL, LOOK_AT_NONE, LOOK_AT_TWO, LOOK_AT_LEAST = range(4)
 
 # The rule's parameters, reals; see `config.Router`.
 (

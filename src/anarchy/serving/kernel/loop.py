@@ -148,7 +148,8 @@ def _costs_of(ints: Ints, request: int) -> int:
 
 
 @inlined
-def _arrive(ints: Ints, reals: Floats, client: int) -> None:
+def take_in(ints: Ints, reals: Floats, client: int) -> int:
+    """A request arrives: its number."""
     request = ints[ARRIVED]
     ints[ARRIVED] = request + 1
     ints[FUEL] -= 1
@@ -161,7 +162,13 @@ def _arrive(ints: Ints, reals: Floats, client: int) -> None:
     reals[times_of(ints, request) + ARRIVAL] = reals[NOW]
     if not ints[CLIENTS]:
         _send_at_due(ints, reals)
-    workers = ints[PREFILL_COUNT]
+    return request
+
+
+@inlined
+def choose_prefill(ints: Ints, reals: Floats, request: int) -> int:
+    """Route a request to a prefill worker."""
+    row, workers = row_of(ints, request), ints[PREFILL_COUNT]
     w = 0
     if workers > 1:
         leg = ints[TO_PREFILL]
@@ -173,9 +180,23 @@ def _arrive(ints: Ints, reals: Floats, client: int) -> None:
             seen = _costs_of(ints, request)
             for worker in range(workers):
                 reals[seen + worker] = reals[ints[leg + COSTS] + worker]
+    return w
+
+
+@inlined
+def _arrive(ints: Ints, reals: Floats, client: int) -> None:
+    request = take_in(ints, reals, client)
+    w = choose_prefill(ints, reals, request)
     enqueue(ints, w, request)
     if not ints[prefill_at(ints, w) + RUNNING]:
         start_step(ints, reals, w)
+
+
+@inlined
+def handoff_seconds(ints: Ints, reals: Floats, row: int) -> float:
+    """Seconds that a prompt's KV is on its way to decode."""
+    transfer = ints[row + INPUT] * ints[BYTES_PER_TOKEN] / reals[HANDOFF_BANDWIDTH]
+    return reals[HANDOFF_OVERHEAD] + transfer
 
 
 @inlined
@@ -202,8 +223,7 @@ def _end_step(ints: Ints, reals: Floats, w: int) -> None:
         following = ints[row + NEXT]
         if ints[PREFILL_COUNT] > 1:
             ended(ints, reals, leg, row, w, 0)
-        transfer = ints[row + INPUT] * ints[BYTES_PER_TOKEN] / reals[HANDOFF_BANDWIDTH]
-        delay = reals[HANDOFF_OVERHEAD] + transfer
+        delay = handoff_seconds(ints, reals, row)
         if delay > 0:
             push(ints, reals, now + delay, PRIORITY, HANDED_OVER + KINDS * request)
         else:
@@ -211,8 +231,9 @@ def _end_step(ints: Ints, reals: Floats, w: int) -> None:
         request = following
 
 
-@compiled
-def _route_decode(ints: Ints, reals: Floats, request: int) -> None:
+@inlined
+def choose_decode(ints: Ints, reals: Floats, request: int) -> int:
+    """Route a request to a decode worker."""
     row, leg = row_of(ints, request), ints[TO_DECODE]
     reals[times_of(ints, request) + ROUTED] = reals[NOW]
     ints[FUEL] -= 1
@@ -225,13 +246,20 @@ def _route_decode(ints: Ints, reals: Floats, request: int) -> None:
             reals[seen + workers + worker] = ints[ints[leg + ACTIVE] + worker]
     ints[row + DECODE_WORKER] = w
     placed(ints, reals, leg, row, w)
+    return w
+
+
+@compiled
+def _route_decode(ints: Ints, reals: Floats, request: int) -> None:
+    row, leg = row_of(ints, request), ints[TO_DECODE]
+    w = choose_decode(ints, reals, request)
     if ints[leg + INDEXED]:
         cache_prompt(ints, reals, leg, ints[DECODE_CACHE], row, w)
     submit(ints, reals, w, request)
 
 
 @inlined
-def _complete(ints: Ints, reals: Floats, row: int, w: int) -> bool:
+def complete(ints: Ints, reals: Floats, row: int, w: int) -> bool:
     """A request is done; whether it is the last one of the run."""
     leg = ints[TO_DECODE]
     grown = 0
@@ -330,7 +358,7 @@ def advance(ints: Ints, reals: Floats) -> int:
             while request != NOBODY:
                 row = row_of(ints, request)
                 request = ints[row + NEXT]
-                if _complete(ints, reals, row, number):
+                if complete(ints, reals, row, number):
                     return FINISHED
         elif kind == HANDED_OVER:
             _route_decode(ints, reals, number)

@@ -38,10 +38,14 @@ from anarchy.serving.kernel.layout import (
     INPUT,
     IS_PREFILL,
     KNOWN_ACTIVE,
+    KNOWN_BLOCKS,
     KNOWN_QUEUED,
     LIST,
     LISTS,
     LOAD_WEIGHT,
+    LOOK_AT_LEAST,
+    LOOK_AT_NONE,
+    LOOK_AT_TWO,
     NOBODY,
     NORMALISE,
     ON_HOST,
@@ -50,6 +54,7 @@ from anarchy.serving.kernel.layout import (
     OVERLAPS,
     POLICY,
     PREFILL_BLOCKS,
+    PRICE_ALL,
     REPLICA,
     REPLICA_LAG,
     REQUEST_WEIGHT,
@@ -73,6 +78,7 @@ from anarchy.serving.kernel.layout import (
 )
 from anarchy.serving.kernel.names import COMPILED_POLICIES
 from anarchy.serving.kernel.tables import itl, prefill_seconds
+from anarchy.serving.kernel.tournament import least_at, tied_for_least
 
 (
     ROUND_ROBIN,
@@ -374,20 +380,68 @@ def _cheapest(ints: Ints, reals: Floats, leg: int, costs: int) -> int:
 
 
 @compiled
-def _choose_of_two(ints: Ints, reals: Floats, leg: int, prompt: int) -> int:
+def _cheaper_of(ints: Ints, reals: Floats, leg: int, one: int, other: int) -> int:
+    """The argmin of two workers whose costs stand first in `ALLOWED`, by the rule of ties."""
+    costs, rule = ints[leg + ALLOWED], ints[leg + TIE_RULE]
+    if reals[costs] != reals[costs + 1]:
+        return one if reals[costs] < reals[costs + 1] else other
+    low, high = min(one, other), max(one, other)
+    if rule == FIRST_OF_TIES:
+        return low
+    drawn = draw(ints, reals, ints[leg + TIES])  # even where the caches decide
+    if rule == SMALLEST_CACHE and ints[leg + INDEXED]:
+        more = _cache_size(ints, leg, high) - _cache_size(ints, leg, low)
+        if more:
+            return low if more > 0 else high
+    return high if int(drawn * 2) else low
+
+
+@compiled
+def choose_of_two(ints: Ints, reals: Floats, leg: int, prompt: int) -> int:
     """The choice of the policies that look at two workers only."""
-    costs, allowed, workers = ints[leg + COSTS], ints[leg + ALLOWED], ints[leg + WORKERS]
+    known, few = account_of(ints, leg, ints[prompt + REPLICA], 0), ints[leg + ALLOWED]
     first, second = _candidates(ints, reals, leg, prompt)
-    if reals[ints[leg + RULE] + TEMPERATURE] > 0:
-        reals[allowed] = reals[costs + first]
-        if second == NOBODY:
-            _softmax(ints, reals, leg, allowed, 1)
-            return first
-        reals[allowed + 1] = reals[costs + second]
-        return second if _softmax(ints, reals, leg, allowed, 2) else first
-    for w in range(workers):
-        reals[allowed + w] = reals[costs + w] if w in (first, second) else math.inf
-    return _cheapest(ints, reals, leg, allowed)
+    soft = reals[ints[leg + RULE] + TEMPERATURE] > 0
+    reals[few] = ints[known + first * ACCOUNT + KNOWN_ACTIVE]
+    if second == NOBODY:
+        if soft:
+            draw(ints, reals, ints[leg + SOFTMAX])  # a choice of one takes its draw too
+        return first
+    reals[few + 1] = ints[known + second * ACCOUNT + KNOWN_ACTIVE]
+    if soft:
+        return second if _softmax(ints, reals, leg, few, 2) else first
+    return _cheaper_of(ints, reals, leg, first, second)
+
+
+@compiled
+def choose_least(ints: Ints, reals: Floats, leg: int) -> int:
+    """The worker of least key in the leg's tournament, by the rule of ties but smallest-cache."""
+    tied = tied_for_least(ints, leg)
+    if tied == 1 or ints[leg + TIE_RULE] == FIRST_OF_TIES:
+        return least_at(ints, leg, 0)
+    return least_at(ints, leg, int(draw(ints, reals, ints[leg + TIES]) * tied))
+
+
+def quick_kind(router: Router, prefill: bool, indexed: bool) -> int:
+    """How a leg can decide without the costs of all workers; PRICE_ALL if it cannot."""
+    policy = COMPILED_POLICIES.index(router.policy)
+    if policy in (ROUND_ROBIN, RANDOM):
+        return LOOK_AT_NONE
+    if policy in (POWER_OF_TWO, TWO_CHOICE):
+        return LOOK_AT_TWO
+    blind = not (indexed and router.ties == "smallest-cache") and router.temperature == 0
+    return LOOK_AT_LEAST if blind and key_of(router, prefill) is not None else PRICE_ALL
+
+
+def key_of(router: Router, prefill: bool) -> int | None:
+    """The field of an account that costs are equal to but for a constant, if there is one."""
+    policy = COMPILED_POLICIES.index(router.policy)
+    if policy == SHORTEST_QUEUE:
+        return KNOWN_ACTIVE
+    plain = not prefill and not router.decode_overlap and router.request_weight == 0
+    if policy == LEAST_KV or (policy in (KV, KV_16, DECAYING) and plain):
+        return KNOWN_BLOCKS
+    return KNOWN_BLOCKS if policy == LMETRIC and not prefill else None
 
 
 @inlined
@@ -402,7 +456,7 @@ def choose(ints: Ints, reals: Floats, leg: int, prompt: int) -> int:
     if policy == RANDOM:
         return int(draw(ints, reals, ints[leg + TIES]) * workers)
     if policy in (POWER_OF_TWO, TWO_CHOICE):
-        return _choose_of_two(ints, reals, leg, prompt)
+        return choose_of_two(ints, reals, leg, prompt)
     if reals[ints[leg + RULE] + TEMPERATURE] > 0:
         return _softmax(ints, reals, leg, ints[leg + COSTS], workers)
     return _cheapest(ints, reals, leg, ints[leg + COSTS])

@@ -1,7 +1,7 @@
 """A router's decision: what it sees, and whom it sends a request to; see `serving.leg`."""
 
 from anarchy.serving.kernel.accounts import account_of, hear, holds_of, next_news, tell
-from anarchy.serving.kernel.caches import find_overlaps, insert, node_of
+from anarchy.serving.kernel.caches import find_overlap, find_overlaps, insert, node_of
 from anarchy.serving.kernel.compiling import compiled, inlined
 from anarchy.serving.kernel.decode import ends_at, steps_done
 from anarchy.serving.kernel.decode import worker_at as decode_at
@@ -24,12 +24,16 @@ from anarchy.serving.kernel.layout import (
     INPUT,
     KNOWN_BLOCKS,
     LAST,
+    LOOK_AT_LEAST,
+    LOOK_AT_TWO,
     NAMES,
     NOW,
     ON_HOST,
     OUTPUT,
     OVERLAPS,
+    PAGED,
     PENALTY,
+    QUICK,
     REGISTERED,
     REPLICA,
     RULE,
@@ -44,7 +48,8 @@ from anarchy.serving.kernel.layout import (
     Floats,
     Ints,
 )
-from anarchy.serving.kernel.policies import choose, price
+from anarchy.serving.kernel.paged.decode import output_blocks
+from anarchy.serving.kernel.policies import choose, choose_least, choose_of_two, price
 from anarchy.serving.kernel.rows import row_of
 
 
@@ -61,15 +66,20 @@ def cache_prompt(ints: Ints, reals: Floats, leg: int, cache: int, row: int, w: i
 
 
 @compiled
-def _look_at_caches(ints: Ints, reals: Floats, leg: int, row: int) -> None:
-    """See what each worker has of the prompt, as far as the router has heard."""
-    cache, workers = ints[leg + SEEN], ints[leg + WORKERS]
+def _hear_of_caches(ints: Ints, reals: Floats, leg: int) -> None:
+    """Take in the prompts that the router hears by now are cached."""
     if reals[ints[leg + RULE] + CACHE_LAG] > 0:
         while True:
             news = next_news(ints, reals, leg, CACHED_NEWS)
             if not news:
                 break
-            insert(ints, cache, news + 1, ints[news])
+            insert(ints, ints[leg + SEEN], news + 1, ints[news])
+
+
+@compiled
+def _look_at_caches(ints: Ints, leg: int, row: int) -> None:
+    """See what each worker has of the prompt, as far as the router has heard."""
+    cache, workers = ints[leg + SEEN], ints[leg + WORKERS]
     blocks, depths = ints[DENSE] + ints[row + START], ints[leg + OVERLAPS]
     find_overlaps(ints, cache, blocks, ints[row + SHARED], depths)
     if not ints[cache + CAPACITY_HOST]:
@@ -85,6 +95,8 @@ def _look_at_caches(ints: Ints, reals: Floats, leg: int, row: int) -> None:
 @inlined
 def _generated(ints: Ints, reals: Floats, w: int, replica: int) -> int:
     """Blocks of output on a decode worker, of the requests that a replica has placed there."""
+    if ints[PAGED]:
+        return output_blocks(ints, reals, w, replica)
     worker, end = decode_at(ints, w), ends_at(ints, w)
     made = ints[worker + STEPS] + steps_done(ints, reals, w, reals[NOW])
     total = 0
@@ -115,12 +127,32 @@ def _miscount(ints: Ints, reals: Floats, leg: int, row: int) -> None:
 
 
 @compiled
+def _decide_quickly(ints: Ints, reals: Floats, leg: int, row: int) -> int:
+    """The choice of a policy that need not price every worker."""
+    if ints[leg + QUICK] == LOOK_AT_LEAST:
+        w = choose_least(ints, reals, leg)
+    elif ints[leg + QUICK] == LOOK_AT_TWO:
+        w = choose_of_two(ints, reals, leg, row)
+    else:
+        w = choose(ints, reals, leg, row)
+    if ints[leg + INDEXED]:
+        blocks = ints[DENSE] + ints[row + START]
+        held = find_overlap(ints, ints[leg + SEEN], blocks, ints[row + SHARED], w)
+        ints[ints[leg + OVERLAPS] + w] = held
+    return w
+
+
+@compiled
 def decide(ints: Ints, reals: Floats, leg: int, row: int) -> int:
     """The worker that a request is sent to; the leg's scratch space tells why."""
     if ints[leg + INDEXED]:
-        _look_at_caches(ints, reals, leg, row)
+        _hear_of_caches(ints, reals, leg)
     if not ints[leg + SIMPLE]:
         hear(ints, reals, leg)
+    if ints[leg + QUICK]:
+        return _decide_quickly(ints, reals, leg, row)
+    if ints[leg + INDEXED]:
+        _look_at_caches(ints, leg, row)
     account = account_of(ints, leg, ints[row + REPLICA], 0)
     blocks, added = ints[leg + ACTIVE_BLOCKS], ints[leg + ADDED]
     for w in range(ints[leg + WORKERS]):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from anarchy.config import ClosedLoop, Scenario
+from anarchy.config import ClosedLoop, Router, Scenario
 from anarchy.serving.kernel.accounts import lay_rings
 from anarchy.serving.kernel.arena import Arena, put
 from anarchy.serving.kernel.caches import lay_cache
@@ -53,10 +53,12 @@ from anarchy.serving.kernel.layout import (
     HANDOFF_OVERHEAD,
     INDEXED,
     IS_PREFILL,
+    KEY,
     KNOWN,
     LARGEST_BATCH,
     LEG,
     LOG_COSTS,
+    LOOK_AT_LEAST,
     METERS,
     NAMES,
     NOBODY,
@@ -74,6 +76,7 @@ from anarchy.serving.kernel.layout import (
     PREFILL_TIMES,
     PREFILLS,
     QUEUE_HEAD,
+    QUICK,
     RECOMPUTE,
     REPLICAS,
     ROW,
@@ -100,11 +103,15 @@ from anarchy.serving.kernel.layout import (
     WARMUP,
     WORKERS,
 )
-from anarchy.serving.kernel.policies import lay_rule
+from anarchy.serving.kernel.policies import key_of, lay_rule, quick_kind
 from anarchy.serving.kernel.tables import lay_tables
+from anarchy.serving.kernel.tournament import lay_tree
 from anarchy.serving.latency_table import LatencyTable
 from anarchy.serving.speed import scaled
 from anarchy.serving.workload import Extent
+
+FEW = 16
+"""Workers that are compared faster one by one than in a tournament."""
 
 ROOM = 1 << 12
 """Rows, events and pieces of news that there is room for at first; a power of two."""
@@ -223,6 +230,8 @@ def _lay_routers(arena: Arena, scenario: Scenario, supply: Supply) -> None:
         leg = _lay_leg(arena, scenario, prefill, workers, len(supply.value))
         arena.ints[leg + INDEXED] = used
         arena.ints[leg + SEEN] = seen
+        if not arena.ints[LOG_COSTS]:
+            _lay_quick_decisions(arena, leg, scenario.router)
         arena.ints[TO_PREFILL if prefill else TO_DECODE] = leg
 
 
@@ -259,6 +268,18 @@ def _lay_leg(arena: Arena, scenario: Scenario, prefill: bool, workers: int, bloc
     arena.move(leg + DISTINCT, np.zeros(tracking.replicas * workers * names))
     lay_rings(arena, leg, ROOM if not simple or tracking.cache_lag else 64)
     return leg
+
+
+def _lay_quick_decisions(arena: Arena, leg: int, router: Router) -> None:
+    """Let a leg decide without the costs of all workers if its policy allows it."""
+    prefill = bool(arena.ints[leg + IS_PREFILL])
+    kind = quick_kind(router, prefill, bool(arena.ints[leg + INDEXED]))
+    if kind == LOOK_AT_LEAST:
+        if not arena.ints[leg + SIMPLE] or arena.ints[leg + WORKERS] < FEW:
+            return
+        arena.ints[leg + KEY] = key_of(router, prefill)
+        lay_tree(arena, leg)
+    arena.ints[leg + QUICK] = kind
 
 
 def _tables(speeds: list[float], given: list[float], workers: int) -> list[int]:

@@ -142,35 +142,36 @@ class CompiledSystem:
         return take(self._workload.arrivals, count)
 
     def _refill_cards(self) -> None:
-        """Fill the buffer of cards up, from where it was read."""
+        """Fill the buffer of cards up, if fewer than a chunk are left."""
         arena, room = self._arena, self._room.get(layout.CARDS, 0)
         read = int(arena.ints[layout.CARD_READ])
-        if room < self._chunk:
-            cards = np.zeros((self._chunk, CARD), np.int64)
-            cards[: room - read] = arena.view(layout.CARDS, room, CARD)[read:]
-            arena.move(layout.CARDS, cards)
-            read, room = self._chunk - room + read, self._chunk
-            self._room[layout.CARDS] = room
-        else:
-            cards = arena.view(layout.CARDS, room, CARD)
-            cards[: room - read] = cards[read:].copy()
-        new = self._supply.cards(read)
-        arena.view(layout.CARDS, room, CARD)[room - read : room - read + len(new)] = new
+        if room - read >= self._chunk:
+            return
+        left = arena.view(layout.CARDS, room, CARD)[read:].copy()
+        if room < 2 * self._chunk:
+            room = self._room[layout.CARDS] = 2 * self._chunk
+            arena.move(layout.CARDS, np.zeros((room, CARD), np.int64))
+        cards = arena.view(layout.CARDS, room, CARD)
+        cards[: len(left)] = left
+        new = self._supply.cards(room - len(left))  # fewer where a trace ends
+        cards[len(left) : len(left) + len(new)] = new
         arena.ints[layout.CARD_READ] = 0
 
     def _refill_reals(
-        self, at: int, read_at: int, size: int, draw: Callable[[int], Floats]
+        self, at: int, read_at: int, least: int, draw: Callable[[int], Floats]
     ) -> None:
-        """Fill a buffer of reals up, from where it was read."""
+        """Fill a buffer of reals up, if fewer than `least` are left."""
         arena, room = self._arena, self._room.get(at, 0)
         read = int(arena.ints[read_at])
+        if room - read >= least:
+            return
         left = arena.real_view(at, room)[read:].copy()
-        if room < size:
-            arena.move_reals(at, np.zeros(size))
-            self._room[at] = size
-        buffer = arena.real_view(at, self._room[at])
+        if room < 2 * least:
+            room = self._room[at] = 2 * least
+            arena.move_reals(at, np.zeros(room))
+        buffer = arena.real_view(at, room)
         buffer[: len(left)] = left
-        buffer[len(left) :] = draw(len(buffer) - len(left))
+        buffer[len(left) :] = draw(room - len(left))
         arena.ints[read_at] = 0
 
     # What comes out.
@@ -201,20 +202,27 @@ class CompiledSystem:
         """The number of the first request that is not done."""
         ints = self._rows()[0]
         first, arrived = self._arena.ints[layout.FIRST_ROW], self._arena.ints[layout.ARRIVED]
-        numbers = np.arange(first, arrived)
-        waiting = np.flatnonzero(ints[numbers & (len(ints) - 1), COMPLETION] == 0)
-        return int(numbers[waiting[0]] if len(waiting) else arrived)
+        done = np.concatenate([ints[part, COMPLETION] for part in self._parts(arrived)]) > 0
+        return int(arrived if done.all() else first + np.argmin(done))
+
+    def _parts(self, upto: int) -> list[slice]:
+        """Where the rows before number `upto` lie in the ring."""
+        first, mask = self._arena.ints[layout.FIRST_ROW], self._arena.ints[layout.ROW_MASK]
+        start, count = int(first & mask), int(upto - first)
+        end = min(start + count, int(mask) + 1)
+        return [slice(start, end), slice(0, count - (end - start))]
 
     def _emit(self, sink: Sink, upto: int) -> None:
         """Hand over the rows before number `upto` that are done."""
-        rows = self._rows()
-        numbers = np.arange(self._arena.ints[layout.FIRST_ROW], upto)
+        parts = self._parts(upto)
         self._arena.ints[layout.FIRST_ROW] = upto
-        places = numbers & (len(rows[0]) - 1)
-        places = places[rows[0][places, COMPLETION] > 0]
-        if len(places):
-            ints, times, costs = (part[places] for part in rows)
-            sink.take(self._log(ints, times, costs), ints[:, COMPLETION].copy())
+        for part in parts:
+            ints, times, costs = (values[part] for values in self._rows())
+            done = ints[:, COMPLETION] > 0
+            if not done.all():
+                ints, times, costs = ints[done], times[done], costs[done]
+            if len(ints):
+                sink.take(self._log(ints, times, costs), ints[:, COMPLETION].copy())
 
     def _log(self, ints: Ints, times: Floats, costs: Floats) -> RequestLog:
         topology = self._scenario.topology
@@ -241,9 +249,9 @@ class CompiledSystem:
             input_tokens=ints[layout.INPUT],
             output_tokens=ints[layout.OUTPUT],
             cached_tokens=ints[layout.CACHED],
-            prefill_cost=costs[:, :prefill],
-            decode_cost=costs[:, prefill : prefill + decode],
-            decode_active=costs[:, prefill + decode :],
+            prefill_cost=costs[:, :prefill].copy(),
+            decode_cost=costs[:, prefill : prefill + decode].copy(),
+            decode_active=costs[:, prefill + decode :].copy(),
             cached_by_tier=_by_tier(ints) if self._arena.ints[layout.TIERED] else None,
         )
 
