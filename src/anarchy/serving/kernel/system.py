@@ -217,7 +217,8 @@ class CompiledSystem:
         parts = self._parts(upto)
         self._arena.ints[layout.FIRST_ROW] = upto
         for part in parts:
-            ints, times, costs = (values[part] for values in self._rows())
+            rows = self._rows()
+            ints, times, costs = rows[0][part], rows[1][part], rows[2][part]
             done = ints[:, COMPLETION] > 0
             if not done.all():
                 ints, times, costs = ints[done], times[done], costs[done]
