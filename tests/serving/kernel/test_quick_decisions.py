@@ -5,13 +5,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anarchy.config import Scenario
+from anarchy.serving.kernel import tournament
 from anarchy.serving.kernel.arena import Arena
+from anarchy.serving.kernel.compiling import compiled
 from anarchy.serving.kernel.layout import LEG, WORKERS
 from anarchy.serving.kernel.system import CompiledSystem
-from anarchy.serving.kernel.tournament import lay_tree, least_at, set_key, tied_for_least
 from anarchy.serving.latency import Latency
 from anarchy.serving.latency_table import LatencyTable
 from tests.serving.kernel.scenarios import scenarios, tables
+
+# As Python can call them.
+set_key, least_at, tied_for_least = (
+    compiled(inner.py_func)  # type: ignore[attr-defined]
+    for inner in (tournament.set_key, tournament.least_at, tournament.tied_for_least)
+)
 
 
 @given(
@@ -24,7 +31,7 @@ def test_the_tournament_knows_the_least_and_the_tied(
     arena = Arena()
     leg = arena.integers(np.zeros(LEG))
     arena.ints[leg + WORKERS] = workers
-    lay_tree(arena, leg)
+    tournament.lay_tree(arena, leg)
     keys = [0] * workers
     for w, key in changes:
         keys[w % workers] = key

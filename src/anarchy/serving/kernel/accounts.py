@@ -8,7 +8,7 @@ what workers have cached.
 import numpy as np
 
 from anarchy.serving.kernel.arena import Arena
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner
 from anarchy.serving.kernel.layout import (
     ACCOUNT,
     ACTIVE,
@@ -138,7 +138,7 @@ def holds_of(ints: Ints, leg: int, replica: int, worker: int) -> int:
     return ints[leg + DISTINCT] + (replica * ints[leg + WORKERS] + worker) * ints[leg + NAMES]
 
 
-@compiled
+@inner
 def _add(ints: Ints, leg: int, replica: int, news: int) -> None:
     """Account for a request."""
     account = account_of(ints, leg, replica, ints[news + ON])
@@ -154,7 +154,7 @@ def _add(ints: Ints, leg: int, replica: int, news: int) -> None:
             ints[held + ints[place]] += 1
 
 
-@compiled
+@inner
 def _remove(ints: Ints, leg: int, replica: int, news: int) -> None:
     """Undo `_add`."""
     account = account_of(ints, leg, replica, ints[news + ON])
@@ -169,7 +169,7 @@ def _remove(ints: Ints, leg: int, replica: int, news: int) -> None:
             ints[account + KNOWN_BLOCKS] += ints[held + ints[place]] > 0
 
 
-@compiled
+@inner
 def hear(ints: Ints, reals: Floats, leg: int) -> None:
     """Account for all news that has come in by now."""
     for ring in (PLACED, ENDED, ENDED_ELSEWHERE):
@@ -213,7 +213,7 @@ def _change(ints: Ints, leg: int, row: int, worker: int, sign: int) -> None:
         set_key(ints, leg, worker, ints[account + ints[leg + KEY]])
 
 
-@compiled
+@inner
 def placed(ints: Ints, reals: Floats, leg: int, row: int, worker: int) -> None:
     """The request's replica sends it to a worker."""
     if ints[leg + SIMPLE]:
@@ -227,7 +227,7 @@ def placed(ints: Ints, reals: Floats, leg: int, row: int, worker: int) -> None:
         _describe(ints, leg, row, worker, tell(ints, reals, leg, PLACED, due))
 
 
-@compiled
+@inner
 def ended(ints: Ints, reals: Floats, leg: int, row: int, worker: int, grown: int) -> None:
     """The worker is done with the request, whose output stays on the account with `grown` blocks
     until the replica hears of it."""

@@ -11,7 +11,7 @@ recently used block. The mirror of `serving.kvcache` and, for the two tiers, of 
 import numpy as np
 
 from anarchy.serving.kernel.arena import Arena
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner
 from anarchy.serving.kernel.layout import (
     BLOCK_COUNT,
     CACHE,
@@ -88,7 +88,7 @@ def more_runs(arena: Arena, cache: int) -> None:
     arena.ints[cache + SPARE] = spare + room
 
 
-@compiled
+@inner
 def find_overlaps(ints: Ints, cache: int, start: int, shared: int, depths: int) -> None:
     """Set how many of a prompt's leading blocks each worker holds: one pass for all workers.
 
@@ -126,7 +126,7 @@ def _holds(ints: Ints, cache: int, worker: int, block: int) -> int:
     return (ints[word] >> (worker & 31)) & 1
 
 
-@compiled
+@inner
 def find_overlap(ints: Ints, cache: int, start: int, shared: int, worker: int) -> int:
     """The number of leading blocks that one worker holds."""
     depth = 0
@@ -180,7 +180,7 @@ def _append(ints: Ints, cache: int, worker: int, tier: int, number: int) -> None
         ints[nodes + before * NODE + NEWER] = number
 
 
-@compiled
+@inner
 def _append_run(ints: Ints, cache: int, worker: int, tier: int, count: int) -> None:
     """Keep blocks that nobody will ask for as the most recently used ones."""
     last = ints[_list_of(ints, cache, worker, tier) + NEWEST]
@@ -212,7 +212,7 @@ def _take_oldest(ints: Ints, cache: int, worker: int, tier: int, most: int) -> t
     return NOBODY, taken
 
 
-@compiled
+@inner
 def _trim(ints: Ints, cache: int, worker: int) -> None:
     """Move what does not fit in HBM to host memory, and drop what does not fit there."""
     for tier in range(TIERS):
@@ -234,7 +234,7 @@ def _trim(ints: Ints, cache: int, worker: int) -> None:
                 ints[word] &= ~(1 << (worker & 31))
 
 
-@compiled
+@inner
 def insert(ints: Ints, cache: int, prompt: int, worker: int) -> None:
     """Hold the blocks of a prompt in HBM as the most recently used, its head last.
 

@@ -28,7 +28,7 @@ numba.config.CACHE_DIR = str(FOLDER / "__pycache__" / digest())  # type: ignore[
 
 
 def compiled(function: F) -> F:
-    """Compile on the first call, and find the result again in later processes.
+    """What Python calls: compiled on the first call and found again in later processes.
 
     Other threads run meanwhile. Rounding is that of Python's own arithmetic, or results would not
     equal the reference's: fast-math stays off.
@@ -38,8 +38,23 @@ def compiled(function: F) -> F:
     return result
 
 
+def inner(function: F) -> F:
+    """What only compiled functions call; it goes without the code that Python would call."""
+    compiler: Any = numba.njit(
+        nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )
+    result: F = compiler(function)
+    return result
+
+
 def inlined(function: F) -> F:
-    """As `compiled`, and merged into its callers: for what is small or called in one place."""
-    compiler: Any = numba.njit(nogil=True, error_model="numpy", inline="always")
+    """As `inner`, and merged into its callers: for what is small or called in one place."""
+    compiler: Any = numba.njit(
+        nogil=True,
+        error_model="numpy",
+        inline="always",
+        no_cpython_wrapper=True,
+        no_cfunc_wrapper=True,
+    )
     result: F = compiler(function)
     return result

@@ -3,7 +3,7 @@
 import math
 
 from anarchy.serving.clock import BOUNDARY as AFTER_ARRIVALS
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner
 from anarchy.serving.kernel.events import BATCH_CHANGES, KINDS
 from anarchy.serving.kernel.heap import push
 from anarchy.serving.kernel.layout import (
@@ -87,7 +87,7 @@ def duration(ints: Ints, reals: Floats, w: int, steps: int) -> float:
     return total
 
 
-@compiled
+@inner
 def steps_to(ints: Ints, reals: Floats, w: int, now: float) -> int:
     """The fewest whole steps whose end is not before `now`."""
     clock = clock_at(ints, w)
@@ -113,7 +113,7 @@ def steps_to(ints: Ints, reals: Floats, w: int, now: float) -> int:
     return steps
 
 
-@compiled
+@inner
 def steps_done(ints: Ints, reals: Floats, w: int, now: float) -> int:
     """Whole steps since the last boundary that have ended by `now`."""
     if not ints[worker_at(ints, w) + BATCH]:

@@ -4,7 +4,7 @@ Priority and order are one integer, the key: (priority - LOWEST) * ORDERS + orde
 stands beside its key.
 """
 
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner
 from anarchy.serving.kernel.layout import (
     EVENT_KEYS,
     EVENT_TIMES,
@@ -21,7 +21,7 @@ ORDERS = 2**31
 """More events than a run schedules; the driver checks it."""
 
 
-@compiled
+@inner
 def push(ints: Ints, reals: Floats, time: float, priority: int, what: int) -> None:
     """Schedule an event."""
     order = ints[EVENTS_EVER]

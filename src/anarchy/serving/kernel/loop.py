@@ -3,7 +3,7 @@
 import math
 
 from anarchy.serving.kernel.accounts import ended, news_are_short, placed
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import compiled, inlined, inner
 from anarchy.serving.kernel.decode import change_batch, submit
 from anarchy.serving.kernel.decode import clock_at as decode_clock
 from anarchy.serving.kernel.decode import worker_at as decode_at
@@ -112,7 +112,7 @@ from anarchy.serving.kernel.routing import cache_prompt, decide
 from anarchy.serving.kernel.rows import row_of, times_of
 
 
-@compiled
+@inner
 def _send(ints: Ints, reals: Floats, client: int, time: float) -> None:
     """Schedule the arrival of the next request, of a client or of an open workload (client 0)."""
     card, pending = ints[CARDS] + ints[CARD_READ] * CARD, ints[PENDING] + client * CARD
@@ -249,7 +249,7 @@ def choose_decode(ints: Ints, reals: Floats, request: int) -> int:
     return w
 
 
-@compiled
+@inner
 def _route_decode(ints: Ints, reals: Floats, request: int) -> None:
     row, leg = row_of(ints, request), ints[TO_DECODE]
     w = choose_decode(ints, reals, request)

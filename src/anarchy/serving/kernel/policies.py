@@ -11,7 +11,7 @@ import numpy as np
 from anarchy.config import Router
 from anarchy.serving.kernel.accounts import account_of
 from anarchy.serving.kernel.arena import Arena, put
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner
 from anarchy.serving.kernel.layout import (
     ACCOUNT,
     ACTIVE_BLOCKS,
@@ -136,7 +136,7 @@ def _potential(ints: Ints, leg: int, w: int) -> float:
     return float(ints[ints[leg + ACTIVE_BLOCKS] + w] + ints[ints[leg + ADDED] + w])
 
 
-@compiled
+@inner
 def _token_seconds(ints: Ints, reals: Floats, requests: int, context: float) -> float:
     """Seconds per output token of each of `requests` on one decode worker."""
     slots = ints[SLOTS]
@@ -145,7 +145,7 @@ def _token_seconds(ints: Ints, reals: Floats, requests: int, context: float) -> 
     return itl(ints, reals, 0, slots, context) * requests / slots
 
 
-@compiled
+@inner
 def _predict(ints: Ints, reals: Floats, leg: int, prompt: int, known: int, toll: bool) -> None:
     """The costs of latency-aware and, with what the request costs the others, of toll."""
     costs, tokens = ints[leg + COSTS], ints[prompt + INPUT]
@@ -169,7 +169,7 @@ def _predict(ints: Ints, reals: Floats, leg: int, prompt: int, known: int, toll:
             reals[costs + w] = own + load * (own - before)
 
 
-@compiled
+@inner
 def _price_kv(ints: Ints, reals: Floats, leg: int, prompt: int, known: int) -> None:
     """The costs of Dynamo's router of early 2026."""
     omega = reals[ints[leg + RULE] + OVERLAP_WEIGHT]
@@ -188,7 +188,7 @@ def _price_kv(ints: Ints, reals: Floats, leg: int, prompt: int, known: int) -> N
         reals[costs + w] = cost
 
 
-@compiled
+@inner
 def _price_kv_16(ints: Ints, reals: Floats, leg: int, prompt: int, known: int) -> None:
     """The costs of kv-1.6 and of decaying-credit."""
     rule, prefill = ints[leg + RULE], ints[leg + IS_PREFILL]
@@ -214,7 +214,7 @@ def _price_kv_16(ints: Ints, reals: Floats, leg: int, prompt: int, known: int) -
         reals[ints[leg + COSTS] + w] = cost
 
 
-@compiled
+@inner
 def _price_load(ints: Ints, reals: Floats, leg: int, prompt: int, known: int) -> None:
     """The costs of load-aware and of threshold."""
     workers, costs = ints[leg + WORKERS], ints[leg + COSTS]
@@ -237,7 +237,7 @@ def _price_load(ints: Ints, reals: Floats, leg: int, prompt: int, known: int) ->
             reals[costs + w] = -float(overlap)
 
 
-@compiled
+@inner
 def _price_one(ints: Ints, reals: Floats, leg: int, prompt: int, known: int) -> None:
     """The costs of the policies that look at one quantity, or at none."""
     policy = ints[leg + POLICY]
@@ -281,7 +281,7 @@ def draw(ints: Ints, reals: Floats, stream: int) -> float:
     return float(reals[ints[record + DRAW_AT] + place])
 
 
-@compiled
+@inner
 def mixed(value: int) -> np.uint64:
     """A 64-bit hash of an integer: the finaliser of SplitMix64."""
     bits = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
@@ -290,7 +290,7 @@ def mixed(value: int) -> np.uint64:
     return bits ^ (bits >> np.uint64(31))
 
 
-@compiled
+@inner
 def _candidates(ints: Ints, reals: Floats, leg: int, prompt: int) -> tuple[int, int]:
     """The two workers that a sampling policy looks at; the second is NOBODY if there is one."""
     hashed, workers = ints[leg + POLICY] == TWO_CHOICE, ints[leg + WORKERS]
@@ -319,7 +319,7 @@ def _weight(reals: Floats, leg_rule: int, excess: float, scale: float) -> float:
     return 1.0 if scale == 0 else math.exp(-excess / (scale * reals[leg_rule + TEMPERATURE]))
 
 
-@compiled
+@inner
 def _softmax(ints: Ints, reals: Floats, leg: int, costs: int, workers: int) -> int:
     """The worker that a uniform draw falls on."""
     rule = ints[leg + RULE]
@@ -346,7 +346,7 @@ def _cache_size(ints: Ints, leg: int, w: int) -> int:
     return ints[size] + ints[size + LIST]
 
 
-@compiled
+@inner
 def _cheapest(ints: Ints, reals: Floats, leg: int, costs: int) -> int:
     """The argmin of the costs at an address, by the rule of ties."""
     workers = ints[leg + WORKERS]
@@ -379,7 +379,7 @@ def _cheapest(ints: Ints, reals: Floats, leg: int, costs: int) -> int:
     return found
 
 
-@compiled
+@inner
 def _cheaper_of(ints: Ints, reals: Floats, leg: int, one: int, other: int) -> int:
     """The argmin of two workers whose costs stand first in `ALLOWED`, by the rule of ties."""
     costs, rule = ints[leg + ALLOWED], ints[leg + TIE_RULE]
@@ -396,7 +396,7 @@ def _cheaper_of(ints: Ints, reals: Floats, leg: int, one: int, other: int) -> in
     return high if int(drawn * 2) else low
 
 
-@compiled
+@inner
 def choose_of_two(ints: Ints, reals: Floats, leg: int, prompt: int) -> int:
     """The choice of the policies that look at two workers only."""
     known, few = account_of(ints, leg, ints[prompt + REPLICA], 0), ints[leg + ALLOWED]
@@ -413,7 +413,7 @@ def choose_of_two(ints: Ints, reals: Floats, leg: int, prompt: int) -> int:
     return _cheaper_of(ints, reals, leg, first, second)
 
 
-@compiled
+@inner
 def choose_least(ints: Ints, reals: Floats, leg: int) -> int:
     """The worker of least key in the leg's tournament, by the rule of ties but smallest-cache."""
     tied = tied_for_least(ints, leg)
@@ -422,26 +422,26 @@ def choose_least(ints: Ints, reals: Floats, leg: int) -> int:
     return least_at(ints, leg, int(draw(ints, reals, ints[leg + TIES]) * tied))
 
 
-def quick_kind(router: Router, prefill: bool, indexed: bool) -> int:
-    """How a leg can decide without the costs of all workers; PRICE_ALL if it cannot."""
+def quick_decision(router: Router, prefill: bool, indexed: bool) -> tuple[int, int]:
+    """How a leg can decide without the costs of all workers, PRICE_ALL if it cannot.
+
+    With it the field of an account that costs are equal to but for a constant, where that matters.
+    """
     policy = COMPILED_POLICIES.index(router.policy)
     if policy in (ROUND_ROBIN, RANDOM):
-        return LOOK_AT_NONE
+        return LOOK_AT_NONE, 0
     if policy in (POWER_OF_TWO, TWO_CHOICE):
-        return LOOK_AT_TWO
-    blind = not (indexed and router.ties == "smallest-cache") and router.temperature == 0
-    return LOOK_AT_LEAST if blind and key_of(router, prefill) is not None else PRICE_ALL
-
-
-def key_of(router: Router, prefill: bool) -> int | None:
-    """The field of an account that costs are equal to but for a constant, if there is one."""
-    policy = COMPILED_POLICIES.index(router.policy)
+        return LOOK_AT_TWO, 0
+    if router.temperature > 0 or (indexed and router.ties == "smallest-cache"):
+        return PRICE_ALL, 0
     if policy == SHORTEST_QUEUE:
-        return KNOWN_ACTIVE
+        return LOOK_AT_LEAST, KNOWN_ACTIVE
     plain = not prefill and not router.decode_overlap and router.request_weight == 0
-    if policy == LEAST_KV or (policy in (KV, KV_16, DECAYING) and plain):
-        return KNOWN_BLOCKS
-    return KNOWN_BLOCKS if policy == LMETRIC and not prefill else None
+    if policy == LEAST_KV or (policy == LMETRIC and not prefill):
+        return LOOK_AT_LEAST, KNOWN_BLOCKS
+    if policy in (KV, KV_16, DECAYING) and plain:
+        return LOOK_AT_LEAST, KNOWN_BLOCKS
+    return PRICE_ALL, 0
 
 
 @inlined

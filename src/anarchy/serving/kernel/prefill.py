@@ -3,7 +3,7 @@
 import numpy as np
 
 from anarchy.serving.kernel.caches import find_overlap, node_of
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner
 from anarchy.serving.kernel.events import KINDS, PRIORITY, STEP_ENDS
 from anarchy.serving.kernel.heap import push
 from anarchy.serving.kernel.layout import (
@@ -103,7 +103,7 @@ def _step_seconds(ints: Ints, fetching: float, computing: float) -> float:
     return fetching + computing if ints[SERIAL] else max(fetching, computing)
 
 
-@compiled
+@inner
 def _best_hit(ints: Ints, reals: Floats, w: int, row: int, total: int, fetching: float) -> float:
     """Let a prompt take tokens from HBM and host memory; the seconds to fetch them.
 
@@ -138,7 +138,7 @@ def _best_hit(ints: Ints, reals: Floats, w: int, row: int, total: int, fetching:
     return seconds
 
 
-@compiled
+@inner
 def start_step(ints: Ints, reals: Floats, w: int) -> None:
     """Take queued prompts in order while both limits hold."""
     worker, clock = worker_at(ints, w), clock_at(ints, w)

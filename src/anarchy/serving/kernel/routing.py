@@ -2,7 +2,7 @@
 
 from anarchy.serving.kernel.accounts import account_of, hear, holds_of, next_news, tell
 from anarchy.serving.kernel.caches import find_overlap, find_overlaps, insert, node_of
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner
 from anarchy.serving.kernel.decode import ends_at, steps_done
 from anarchy.serving.kernel.decode import worker_at as decode_at
 from anarchy.serving.kernel.layout import (
@@ -65,7 +65,7 @@ def cache_prompt(ints: Ints, reals: Floats, leg: int, cache: int, row: int, w: i
             ints[news + 1 + field] = ints[row + field]
 
 
-@compiled
+@inner
 def _hear_of_caches(ints: Ints, reals: Floats, leg: int) -> None:
     """Take in the prompts that the router hears by now are cached."""
     if reals[ints[leg + RULE] + CACHE_LAG] > 0:
@@ -76,7 +76,7 @@ def _hear_of_caches(ints: Ints, reals: Floats, leg: int) -> None:
             insert(ints, ints[leg + SEEN], news + 1, ints[news])
 
 
-@compiled
+@inner
 def _look_at_caches(ints: Ints, leg: int, row: int) -> None:
     """See what each worker has of the prompt, as far as the router has heard."""
     cache, workers = ints[leg + SEEN], ints[leg + WORKERS]
@@ -109,7 +109,7 @@ def _generated(ints: Ints, reals: Floats, w: int, replica: int) -> int:
     return total
 
 
-@compiled
+@inner
 def _miscount(ints: Ints, reals: Floats, leg: int, row: int) -> None:
     """Show active blocks as the router's rules of accounting have them."""
     replica, footprint = ints[row + REPLICA], ints[row + FOOTPRINT]
@@ -126,7 +126,7 @@ def _miscount(ints: Ints, reals: Floats, leg: int, row: int) -> None:
             ints[ints[leg + ACTIVE_BLOCKS] + w] += footprint
 
 
-@compiled
+@inner
 def _decide_quickly(ints: Ints, reals: Floats, leg: int, row: int) -> int:
     """The choice of a policy that need not price every worker."""
     if ints[leg + QUICK] == LOOK_AT_LEAST:
@@ -142,7 +142,7 @@ def _decide_quickly(ints: Ints, reals: Floats, leg: int, row: int) -> int:
     return w
 
 
-@compiled
+@inner
 def decide(ints: Ints, reals: Floats, leg: int, row: int) -> int:
     """The worker that a request is sent to; the leg's scratch space tells why."""
     if ints[leg + INDEXED]:

@@ -103,7 +103,7 @@ from anarchy.serving.kernel.layout import (
     WARMUP,
     WORKERS,
 )
-from anarchy.serving.kernel.policies import key_of, lay_rule, quick_kind
+from anarchy.serving.kernel.policies import lay_rule, quick_decision
 from anarchy.serving.kernel.tables import lay_tables
 from anarchy.serving.kernel.tournament import lay_tree
 from anarchy.serving.latency_table import LatencyTable
@@ -273,11 +273,11 @@ def _lay_leg(arena: Arena, scenario: Scenario, prefill: bool, workers: int, bloc
 def _lay_quick_decisions(arena: Arena, leg: int, router: Router) -> None:
     """Let a leg decide without the costs of all workers if its policy allows it."""
     prefill = bool(arena.ints[leg + IS_PREFILL])
-    kind = quick_kind(router, prefill, bool(arena.ints[leg + INDEXED]))
+    kind, key = quick_decision(router, prefill, bool(arena.ints[leg + INDEXED]))
     if kind == LOOK_AT_LEAST:
         if not arena.ints[leg + SIMPLE] or arena.ints[leg + WORKERS] < FEW:
             return
-        arena.ints[leg + KEY] = key_of(router, prefill)
+        arena.ints[leg + KEY] = key
         lay_tree(arena, leg)
     arena.ints[leg + QUICK] = kind
 

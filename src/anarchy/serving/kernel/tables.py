@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from anarchy.serving.kernel.arena import Arena
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner
 from anarchy.serving.kernel.layout import (
     BATCHES,
     BATCHES_SIZE,
@@ -53,7 +53,7 @@ def after(ints: Ints, axis: int, size: int, value: int) -> int:
     return low
 
 
-@compiled
+@inner
 def prefill_seconds(ints: Ints, reals: Floats, table: int, tokens: int) -> float:
     """Seconds of a prefill step of `tokens` tokens."""
     axis, size = ints[TOKENS], ints[TOKENS_SIZE]
@@ -71,7 +71,7 @@ def prefill_seconds(ints: Ints, reals: Floats, table: int, tokens: int) -> float
     return float(before + (reals[seconds + i] - before) * share)
 
 
-@compiled
+@inner
 def itl_line(ints: Ints, reals: Floats, table: int, batch: int) -> tuple[float, float, float]:
     """(c0, v, s) with ITL = v + s * max(0, context - c0)."""
     if batch < LINES_SIZE:
@@ -93,7 +93,7 @@ def itl_line(ints: Ints, reals: Floats, table: int, batch: int) -> tuple[float, 
     return reals[line], reals[line + 1], reals[line + 2]
 
 
-@compiled
+@inner
 def itl(ints: Ints, reals: Floats, table: int, batch: int, context: float) -> float:
     """Seconds of a decode step of `batch` sequences with a mean context of `context` tokens."""
     start, value, slope = itl_line(ints, reals, table, batch)

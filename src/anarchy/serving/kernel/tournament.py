@@ -8,7 +8,7 @@ costs are one integer of the worker plus a constant, and is kept where nobody as
 import numpy as np
 
 from anarchy.serving.kernel.arena import Arena
-from anarchy.serving.kernel.compiling import compiled
+from anarchy.serving.kernel.compiling import inner
 from anarchy.serving.kernel.layout import (
     LEAVES,
     TREE,
@@ -38,7 +38,7 @@ def lay_tree(arena: Arena, leg: int) -> None:
     arena.ints[leg + LEAVES] = leaves
 
 
-@compiled
+@inner
 def set_key(ints: Ints, leg: int, w: int, key: int) -> None:
     """Give a worker a new key."""
     tree = ints[leg + TREE]
@@ -57,13 +57,13 @@ def set_key(ints: Ints, leg: int, w: int, key: int) -> None:
         ints[tree + NODE * node + TIED] = tied
 
 
-@compiled
+@inner
 def tied_for_least(ints: Ints, leg: int) -> int:
     """How many workers have the least key."""
     return ints[ints[leg + TREE] + NODE + TIED]
 
 
-@compiled
+@inner
 def least_at(ints: Ints, leg: int, place: int) -> int:
     """The worker at a place, from 0, among those with the least key, in order of number."""
     tree, leaves = ints[leg + TREE], ints[leg + LEAVES]
