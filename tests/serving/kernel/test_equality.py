@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from anarchy import paths
 from anarchy.config import Scenario, load_scenario, with_fields
 from anarchy.serving.kernel.names import COMPILED_POLICIES
+from anarchy.serving.kernel.system import CHUNK
 from anarchy.serving.latency import load_latency
 from anarchy.serving.latency_table import LatencyTable
 from anarchy.traces import TraceData
@@ -51,8 +52,7 @@ def test_published_closed_loops_are_equal_to_the_bit(name: str, clients: int) ->
 
 
 @pytest.mark.parametrize("policy", COMPILED_POLICIES)
-def test_every_policy_on_a_long_run(policy: str) -> None:
-    """Longer than any buffer that the driver fills, and with more prompts than the caches hold."""
+def test_every_policy_with_more_prompts_than_the_caches_hold(policy: str) -> None:
     root = paths.ROOT
     scenario = load_scenario(root / paths.SCENARIOS, "mooncake-8p8d")
     changes = {
@@ -71,3 +71,13 @@ def test_every_policy_on_a_long_run(policy: str) -> None:
     scenario = with_fields(scenario, changes, "test")
     table = load_latency(root / paths.LATENCY, scenario.model.latency).table
     assert_equal(*both_runs(scenario, table, None, seed=1, requests=3000))
+
+
+def test_a_run_longer_than_any_buffer() -> None:
+    """All that the driver supplies runs short several times, and tenants share the streams."""
+    root = paths.ROOT
+    scenario = load_scenario(root / paths.SCENARIOS, "70b-1p2d-tenants")
+    table = load_latency(root / paths.LATENCY, scenario.model.latency).table
+    changes = {"router.temperature": 0.5, "workload.clients": 30}
+    scenario = with_fields(scenario, changes, "test")
+    assert_equal(*both_runs(scenario, table, None, seed=2, requests=3 * CHUNK))
