@@ -84,6 +84,40 @@ def replay(
 
     Without `times` their default applies: polynomials in the tokens of a step.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.jsonl"
+        write_requests(path, requests)
+        return replay_file(
+            path,
+            topology=topology,
+            blocks=blocks,
+            times=times,
+            temperature=temperature,
+            prefill=prefill,
+            decode=decode,
+            **options,
+        )
+
+
+def write_requests(path: Path, requests: Sequence[Request]) -> None:
+    """Write a trace in Mooncake's format, which both simulators read."""
+    names = ("timestamp", "input_length", "output_length", "hash_ids")
+    lines = [json.dumps(dict(zip(names, request, strict=True))) for request in requests]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def replay_file(
+    path: Path,
+    *,
+    topology: tuple[int, int],
+    blocks: int = BLOCKS,
+    times: Times | None = STEP_TIMES,
+    temperature: float | None = None,
+    prefill: Mapping[str, Any] = {},
+    decode: Mapping[str, Any] = {},
+    **options: Any,
+) -> Any:
+    """As `replay`, of a trace that is written already."""
     dynamo = load_dynamo()
     engine: dict[str, Any] = {"block_size": BLOCK, "num_gpu_blocks": blocks}
     if times is not None:
@@ -91,21 +125,16 @@ def replay(
     if temperature is not None:
         options["router_mode"] = "kv_router"
         options["router_config"] = dynamo.KvRouterConfig(router_temperature=temperature)
-    names = ("timestamp", "input_length", "output_length", "hash_ids")
-    lines = [json.dumps(dict(zip(names, request, strict=True))) for request in requests]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "trace.jsonl"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return dynamo.run_mocker_trace_replay(
-            [path],
-            trace_block_size=TRACE_BLOCK,
-            prefill_engine_args={"engine": {**engine, "worker_type": "prefill", **prefill}},
-            decode_engine_args={"engine": {**engine, "worker_type": "decode", **decode}},
-            num_prefill_workers=topology[0],
-            num_decode_workers=topology[1],
-            capture_per_request=True,
-            **options,
-        )
+    return dynamo.run_mocker_trace_replay(
+        [path],
+        trace_block_size=TRACE_BLOCK,
+        prefill_engine_args={"engine": {**engine, "worker_type": "prefill", **prefill}},
+        decode_engine_args={"engine": {**engine, "worker_type": "decode", **decode}},
+        num_prefill_workers=topology[0],
+        num_decode_workers=topology[1],
+        capture_per_request=True,
+        **options,
+    )
 
 
 def ours(
