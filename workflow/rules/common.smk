@@ -270,9 +270,8 @@ def get_hashed_files():
         {
             *map(str, files),
             *get_sources("games", "games/theorems", "serving", "serving/policies"),
-            *get_sources(
-                "measure", "measure/validation", "artefact", "artefact/theory"
-            ),
+            *get_sources("measure", "measure/validation", "measure/validation/dynamo"),
+            *get_sources("artefact", "artefact/theory"),
         }
     )
 
@@ -292,7 +291,7 @@ def get_paper_sources():
 def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
-    tables = ["bounds", "theorems", "assumptions", "scenarios", "validation"]
+    tables = ["bounds", "theorems", "assumptions", "scenarios", "validation", "dynamo"]
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [
         f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies

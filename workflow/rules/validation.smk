@@ -74,3 +74,43 @@ rule tabulate_validation:
         f"{MACHINE}/benchmarks/tabulate_validation.tsv"
     script:
         "../scripts/tabulate_validation.py"
+
+
+# The other simulator's wheel is optional and cannot be seeded: what was measured with it is kept in
+# the project, and a build judges that.
+rule judge_dynamo:
+    input:
+        package=get_sources(
+            *(
+                f"measure/validation/dynamo/{name}.py"
+                for name in ("names", "permutation", "verdicts")
+            ),
+            "measure/validation/judge.py",
+            "measure/stats.py",
+        ),
+        measured=f"{REFERENCE}/dynamo/measured.json",
+        made_with=f"{REFERENCE}/dynamo/made-with.json",
+    output:
+        f"{RESULTS}/dynamo.json",
+    log:
+        f"{LOGS}/judge_dynamo.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/judge_dynamo.tsv"
+    script:
+        "../scripts/judge_dynamo.py"
+
+
+rule tabulate_dynamo:
+    input:
+        package=get_sources(
+            "artefact", "artefact/theory", "measure/validation/dynamo/names.py"
+        ),
+        rows=f"{RESULTS}/dynamo.json",
+    output:
+        f"{GENERATED}/tables/dynamo.tex",
+    log:
+        f"{LOGS}/tabulate_dynamo.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/tabulate_dynamo.tsv"
+    script:
+        "../scripts/tabulate_dynamo.py"

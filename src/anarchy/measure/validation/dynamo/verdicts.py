@@ -35,8 +35,8 @@ SAME = 1e-9
 
 STANDARD_ERRORS = 3.0
 
-QUANTITIES = {"ttft": ("mean TTFT", "s"), "reuse": ("prefix reuse", "1")}
-"""Field of a run -> what it is called, and its unit."""
+QUANTITIES = {"ttft": ("TTFT", "s"), "reuse": ("reuse", "share")}
+"""Mean of a run -> what it is called, and its unit."""
 
 Judged = dict[str, Any]
 
@@ -90,8 +90,8 @@ def judge_units(row: Row) -> Judged:
     return _judged(
         row["id"],
         "units",
-        "router alone",
         row["quantity"],
+        "equal answers",
         expected=row["n"],
         value=row["equal"],
         n=row["n"],
@@ -154,7 +154,7 @@ def _compare(runs: Sequence[Row], field: str) -> Judged:
     theirs, mine = (_strata(runs, side, field) for side in (DYNAMO, OURS))
     quantity, unit = QUANTITIES[field]
     temperature, group = runs[0]["temperature"], str(runs[0]["group"])
-    router = "round robin" if temperature is None else f"KV router, τ = {temperature:g}"
+    router = "round robin" if temperature is None else f"τ = {temperature:g}"
     name = "round-robin" if temperature is None else f"{temperature:g}"
     expected, found = _mean(theirs), _mean(mine)
     default = _strata(runs, DEFAULT, field)
