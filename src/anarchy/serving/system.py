@@ -4,7 +4,6 @@ Arrival -> prefill router -> prefill worker -> KV hand-off -> decode router -> d
 done. Each leg has its own policy instance and its own random streams.
 """
 
-import gc
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from anarchy.config import Scenario
 from anarchy.errors import InputError
 from anarchy.serving.clock import Clock
 from anarchy.serving.decode import DecodeWorker
+from anarchy.serving.garbage import no_collection
 from anarchy.serving.kvcache import BlockCaches, PrefixCaches, PrefixIndex
 from anarchy.serving.lagged_index import ReportedCaches
 from anarchy.serving.lagged_tiers import has_tiers, tiered_caches
@@ -208,15 +208,8 @@ class System:
 
     def run(self) -> Run:
         self._workload.start()
-        # Nothing in the hot path makes cycles, and tracing millions of live requests costs a
-        # quarter of the run.
-        collecting = gc.isenabled()
-        gc.disable()
-        try:
+        with no_collection():
             self.clock.run()
-        finally:
-            if collecting:
-                gc.enable()
         done, wanted = self.progress
         if done < wanted:
             raise InputError(

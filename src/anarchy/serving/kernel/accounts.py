@@ -8,7 +8,7 @@ what workers have cached.
 import numpy as np
 
 from anarchy.serving.kernel.arena import Arena
-from anarchy.serving.kernel.compiling import inlined, inner
+from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.layout import (
     ACCOUNT,
     ACTIVE,
@@ -126,13 +126,13 @@ def next_news(ints: Ints, reals: Floats, leg: int, ring: int) -> int:
     return ints[record + RING_AT] + place * NEWS
 
 
-@inlined
+@small
 def account_of(ints: Ints, leg: int, replica: int, worker: int) -> int:
     """The address of what a replica knows of a worker."""
     return ints[leg + KNOWN] + (replica * ints[leg + WORKERS] + worker) * ACCOUNT
 
 
-@inlined
+@small
 def holds_of(ints: Ints, leg: int, replica: int, worker: int) -> int:
     """The address of how many of a worker's requests hold each shared block."""
     return ints[leg + DISTINCT] + (replica * ints[leg + WORKERS] + worker) * ints[leg + NAMES]

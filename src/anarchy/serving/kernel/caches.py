@@ -11,7 +11,7 @@ recently used block. The mirror of `serving.kvcache` and, for the two tiers, of 
 import numpy as np
 
 from anarchy.serving.kernel.arena import Arena
-from anarchy.serving.kernel.compiling import inlined, inner
+from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.layout import (
     BLOCK_COUNT,
     CACHE,
@@ -119,7 +119,7 @@ def _set(ints: Ints, place: int, mask: int, depth: int) -> None:
         place += 1
 
 
-@inlined
+@small
 def _holds(ints: Ints, cache: int, worker: int, block: int) -> int:
     """1 if a worker has a shared block."""
     word = ints[cache + HOLDERS] + block * ints[cache + WORDS] + (worker >> 5)
@@ -135,13 +135,13 @@ def find_overlap(ints: Ints, cache: int, start: int, shared: int, worker: int) -
     return depth
 
 
-@inlined
+@small
 def node_of(ints: Ints, cache: int, worker: int, block: int) -> int:
     """The address of a shared block's node on a worker."""
     return ints[cache + NODES] + (worker * ints[cache + BLOCK_COUNT] + block) * NODE
 
 
-@inlined
+@small
 def _list_of(ints: Ints, cache: int, worker: int, tier: int) -> int:
     return ints[cache + LISTS] + (worker * TIERS + tier) * LIST
 

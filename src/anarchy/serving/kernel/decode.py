@@ -3,7 +3,7 @@
 import math
 
 from anarchy.serving.clock import BOUNDARY as AFTER_ARRIVALS
-from anarchy.serving.kernel.compiling import inlined, inner
+from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.events import BATCH_CHANGES, KINDS
 from anarchy.serving.kernel.heap import push
 from anarchy.serving.kernel.layout import (
@@ -52,19 +52,19 @@ from anarchy.serving.kernel.rows import row_of, times_of
 from anarchy.serving.kernel.tables import itl_line
 
 
-@inlined
+@small
 def worker_at(ints: Ints, w: int) -> int:
     """The address of a decode worker's integers."""
     return ints[DECODES] + w * DECODE
 
 
-@inlined
+@small
 def clock_at(ints: Ints, w: int) -> int:
     """The address of its reals."""
     return ints[DECODE_TIMES] + w * DECODE_REALS
 
 
-@inlined
+@small
 def ends_at(ints: Ints, w: int) -> int:
     """The address of its heap of ends."""
     return ints[ENDS] + w * ints[ENDS_ROOM] * END
@@ -155,7 +155,7 @@ def submit(ints: Ints, reals: Floats, w: int, request: int) -> None:
             _schedule(ints, reals, w, due, steps)
 
 
-@inlined
+@small
 def _move_end(ints: Ints, target: int, source: int) -> None:
     ints[target + LAST] = ints[source + LAST]
     ints[target + TURN] = ints[source + TURN]

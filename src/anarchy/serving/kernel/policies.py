@@ -11,7 +11,7 @@ import numpy as np
 from anarchy.config import Router
 from anarchy.serving.kernel.accounts import account_of
 from anarchy.serving.kernel.arena import Arena, put
-from anarchy.serving.kernel.compiling import inlined, inner
+from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.layout import (
     ACCOUNT,
     ACTIVE_BLOCKS,
@@ -130,7 +130,7 @@ def lay_rule(arena: Arena, leg: int, router: Router) -> None:
     arena.move_reals(leg + RULE, rule)
 
 
-@inlined
+@small
 def _potential(ints: Ints, leg: int, w: int) -> float:
     """The blocks of the requests on a worker with the new one among them."""
     return float(ints[ints[leg + ACTIVE_BLOCKS] + w] + ints[ints[leg + ADDED] + w])
@@ -272,7 +272,7 @@ def price(ints: Ints, reals: Floats, leg: int, prompt: int) -> None:
         _price_one(ints, reals, leg, prompt, known)
 
 
-@inlined
+@small
 def draw(ints: Ints, reals: Floats, stream: int) -> float:
     """The next draw of a stream."""
     record = ints[DRAWS] + stream * DRAW
@@ -339,7 +339,7 @@ def _softmax(ints: Ints, reals: Floats, leg: int, costs: int, workers: int) -> i
     return workers - 1
 
 
-@inlined
+@small
 def _cache_size(ints: Ints, leg: int, w: int) -> int:
     """Blocks that a worker has cached, as far as the router has heard."""
     size = ints[ints[leg + SEEN] + LISTS] + w * TIERS * LIST + SIZE

@@ -3,7 +3,7 @@
 import numpy as np
 
 from anarchy.serving.kernel.caches import find_overlap, node_of
-from anarchy.serving.kernel.compiling import inlined, inner
+from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.events import KINDS, PRIORITY, STEP_ENDS
 from anarchy.serving.kernel.heap import push
 from anarchy.serving.kernel.layout import (
@@ -54,13 +54,13 @@ from anarchy.serving.kernel.rows import row_of, times_of
 from anarchy.serving.kernel.tables import prefill_seconds
 
 
-@inlined
+@small
 def worker_at(ints: Ints, w: int) -> int:
     """The address of a prefill worker's integers."""
     return ints[PREFILLS] + w * PREFILL
 
 
-@inlined
+@small
 def clock_at(ints: Ints, w: int) -> int:
     """The address of its reals."""
     return ints[PREFILL_TIMES] + w * PREFILL_REALS

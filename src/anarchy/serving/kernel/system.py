@@ -7,6 +7,7 @@ import numpy as np
 
 from anarchy.config import ClosedLoop, Scenario, Synthetic
 from anarchy.serving.clock import Clock
+from anarchy.serving.garbage import no_collection
 from anarchy.serving.kernel import layout
 from anarchy.serving.kernel.accounts import room_for_news
 from anarchy.serving.kernel.arena import Arena
@@ -90,9 +91,10 @@ class CompiledSystem:
         arena = self._arena
         self._refill()
         starts = self._workload.starts if self._closed else np.empty(0)
-        begin(arena.ints, arena.reals, starts)
-        while (short := advance(arena.ints, arena.reals)) != layout.FINISHED:
-            self._supply_more(short, sink)
+        with no_collection():
+            begin(arena.ints, arena.reals, starts)
+            while (short := advance(arena.ints, arena.reals)) != layout.FINISHED:
+                self._supply_more(short, sink)
         return self._finish(sink)
 
     # What runs short.
