@@ -1,5 +1,7 @@
 """Prefill workers: the mirror of `serving.prefill`, step by step."""
 
+from typing import Any
+
 import numpy as np
 
 from anarchy.serving.kernel.caches import find_overlap, node_of
@@ -145,7 +147,8 @@ def start_step(ints: Ints, reals: Floats, w: int) -> None:
     now, table = reals[NOW], ints[worker + PREFILL_TABLE]
     requests, budget = ints[BATCH_REQUESTS], ints[BATCH_TOKENS]
     ints[worker + BATCH_HEAD] = ints[worker + QUEUE_HEAD]
-    total, fetching = np.int64(0), 0.0
+    total: Any = np.int64(0)  # not a literal, for which callees would be compiled once more
+    fetching = 0.0
     count = 0
     last = NOBODY
     while ints[worker + QUEUE_HEAD] != NOBODY and count < requests:
