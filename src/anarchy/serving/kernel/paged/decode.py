@@ -1,0 +1,615 @@
+"""Decode workers whose sequences hold blocks: the mirror of `serving.paged_decode`.
+
+Requests come to a worker through `reserve` and `activate`; `begin` and `end_steps` are the two ends
+of the steps between two changes of its batch.
+"""
+
+import math
+
+import numpy as np
+
+from anarchy.serving.instant import SETTLE, step_end
+from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.decode import (
+    add_end,
+    clock_at,
+    drop_first_end,
+    duration,
+    ends_at,
+    make_steps,
+    set_line,
+    steps_done,
+    steps_to,
+    worker_at,
+)
+from anarchy.serving.kernel.events import BATCH_CHANGES, KINDS
+from anarchy.serving.kernel.heap import push
+from anarchy.serving.kernel.layout import (
+    BATCH,
+    BATCH_TOKENS,
+    BLOCK_TOKENS,
+    BOUNDARY,
+    CACHING,
+    CONTEXT,
+    DECODE_START,
+    DONE,
+    DUE,
+    DUE_STEPS,
+    FIRST_TOKEN,
+    FOOTPRINT,
+    INPUT,
+    LAST,
+    NOBODY,
+    NOW,
+    OUTPUT,
+    PAGED,
+    REPLICA,
+    SLOTS,
+    STEP_IS_FIRST_TOKEN,
+    STEPS,
+    WHO,
+    Floats,
+    Ints,
+)
+from anarchy.serving.kernel.layout import ORDER as ADMISSIONS
+from anarchy.serving.kernel.paged.chains import (
+    append,
+    following,
+    insert,
+    link_of,
+    next_served,
+    prepend,
+    remove,
+)
+from anarchy.serving.kernel.paged.index import tell
+from anarchy.serving.kernel.paged.instant import decode_station, later, on_grid, ready
+from anarchy.serving.kernel.paged.layout import (
+    ADMITTED,
+    ADMITTED_AS,
+    ANEW,
+    ANONYMOUS,
+    ARRIVED_AS,
+    BLOCK,
+    BLOCKS,
+    BLOCKS_AT,
+    CHANGES,
+    COMPUTED,
+    CONTINUED,
+    COUNT,
+    ENDING,
+    ENTERED,
+    ENTRIES,
+    FINAL,
+    FIRST,
+    FOLLOWING,
+    FREE,
+    HELD,
+    IRREGULAR,
+    JOINED,
+    LAST_ADMITTED,
+    LENGTH,
+    MADE,
+    NAME,
+    NAMED_PLACES,
+    NEVER,
+    NEWCOMER,
+    NEXT_NUMBER,
+    PENDING,
+    PHASES,
+    PREEMPT,
+    PREEMPTIONS,
+    PROMISED_BLOCKS,
+    QUEUED,
+    RECOMPUTING,
+    RELEASE,
+    TRANSFER,
+    TRIED,
+    TURNS_GIVEN,
+    UNNAMED,
+)
+from anarchy.serving.kernel.paged.pool import (
+    available,
+    drop_list,
+    grow,
+    keep,
+    list_at,
+    match,
+    name_blocks,
+    name_of,
+    name_one,
+    release,
+    take,
+)
+from anarchy.serving.kernel.rows import row_of, times_of
+
+STEP_END = step_end(1, 0)
+"""Priority of the ends of the first worker's steps."""
+
+NOTHING = -1
+"""Tokens that were computed for a request that has to wait."""
+
+
+@inlined
+def _known(ints: Ints, request: int) -> int:
+    """Tokens that a request had when it joined its batch."""
+    return ints[row_of(ints, request) + INPUT] + ints[link_of(ints, request) + MADE]
+
+
+@inlined
+def _whole(ints: Ints, request: int) -> int:
+    """Blocks of the prompt and all its output."""
+    row = row_of(ints, request)
+    return -(-(ints[row + INPUT] + ints[row + OUTPUT]) // ints[BLOCK_TOKENS])
+
+
+
+@compiled
+def output_blocks(ints: Ints, reals: Floats, w: int, replica: int) -> int:
+    """Blocks of output on a worker, of the requests that a replica has placed there."""
+    station, size = decode_station(ints, w), ints[BLOCK_TOKENS]
+    steps = ints[worker_at(ints, w) + STEPS] + steps_done(ints, reals, w, reals[NOW])
+    total = 0
+    for chain in (station + ADMITTED, station + QUEUED):
+        request = ints[chain + FIRST]
+        while request != NOBODY:
+            row, link = row_of(ints, request), link_of(ints, request)
+            if ints[row + REPLICA] == replica:
+                tokens = ints[row + INPUT] + ints[link + MADE]
+                if chain == station + ADMITTED and not ints[link + ANEW]:
+                    tokens += steps - ints[link + JOINED]
+                total += -(-tokens // size) - ints[row + FOOTPRINT]
+            request = following(ints, request)
+    return total
+
+
+# From prefill to the batch.
+
+
+@compiled
+def try_reservation(ints: Ints, reals: Floats, station: int) -> None:
+    """Give the first pending request its room, if it has not been tried in vain already."""
+    pending = station + PENDING
+    if not ints[pending + LENGTH] or ints[station + TRIED] == ints[station + CHANGES]:
+        return
+    request = ints[pending + FIRST]
+    slots_left = ints[station + ADMITTED + LENGTH] < ints[SLOTS]
+    if not slots_left or not _reserve_room(ints, station, request):
+        ints[station + TRIED] = ints[station + CHANGES]
+        return
+    remove(ints, pending, request)
+    later(ints, reals, TRANSFER, request, SETTLE)
+
+
+@inlined
+def _reserve_room(ints: Ints, station: int, request: int) -> bool:
+    size, whole = ints[BLOCK_TOKENS], _whole(ints, request)
+    promised = ints[station + PROMISED_BLOCKS] + whole
+    if ints[ints[PAGED] + PREEMPT] == NEVER and promised > ints[ints[PAGED] + BLOCKS]:
+        return False
+    prompt, found = ints[row_of(ints, request) + INPUT], 0
+    if ints[CACHING]:
+        found, _ = match(ints, station, request, prompt // size)
+    fresh = -(-prompt // size) - found
+    if not take(ints, station, request, ints[link_of(ints, request) + HELD], found, fresh):
+        return False
+    ints[station + PROMISED_BLOCKS] = promised
+    return True
+
+
+@compiled
+def accept(ints: Ints, reals: Floats, station: int, request: int) -> None:
+    """A request may join the batch from now on."""
+    link = link_of(ints, request)
+    prompt = ints[row_of(ints, request) + INPUT]
+    whole = prompt // ints[BLOCK_TOKENS]
+    ints[link + NAMED_PLACES] = whole
+    if ints[CACHING]:
+        name_blocks(ints, station, request, ints[link + HELD], np.int64(0), whole)
+    ints[link + MADE] = 0
+    ints[link + COMPUTED] = prompt
+    ahead = 0
+    other = ints[station + QUEUED + FIRST]
+    while other != NOBODY:
+        ahead += ints[link_of(ints, other) + ARRIVED_AS] < ints[link + ARRIVED_AS]
+        other = following(ints, other)
+    other = ints[station + QUEUED + FIRST]
+    for _ in range(ahead):
+        other = following(ints, other)
+    insert(ints, station + QUEUED, other, request)
+    later(ints, reals, RELEASE, request, SETTLE)
+    try_reservation(ints, reals, station)
+    ready(ints, reals, station)
+
+
+@compiled
+def meets_boundary(ints: Ints, reals: Floats, w: int) -> bool:
+    """Let the running steps end at the first boundary from now on; whether that is now."""
+    worker, boundary, now = worker_at(ints, w), reals[clock_at(ints, w) + BOUNDARY], reals[NOW]
+    steps = max(1, steps_to(ints, reals, w, now))
+    if steps > 1 and on_grid(boundary + duration(ints, reals, w, steps - 1)) >= now:
+        steps -= 1
+    if steps >= ints[worker + DUE_STEPS]:
+        return False
+    due = on_grid(boundary + duration(ints, reals, w, steps))
+    if due > now:
+        _schedule(ints, reals, w, due, steps)
+        return False
+    ints[worker + DUE_STEPS] = steps
+    return True
+
+
+@inlined
+def enter_pending(ints: Ints, station: int, request: int) -> bool:
+    """Queue a request for room; whether the running steps should end for it."""
+    ints[station + TURNS_GIVEN] += 1
+    ints[link_of(ints, request) + ARRIVED_AS] = ints[station + TURNS_GIVEN]
+    waits = ints[station + PENDING + LENGTH] > 0
+    append(ints, station + PENDING, request)
+    return not (waits and ints[station + TRIED] == ints[station + CHANGES])
+
+
+# Steps.
+
+
+@compiled
+def _schedule(ints: Ints, reals: Floats, w: int, due: float, steps: int) -> None:
+    reals[clock_at(ints, w) + DUE] = due
+    ints[worker_at(ints, w) + DUE_STEPS] = steps
+    push(ints, reals, due, STEP_END + w, BATCH_CHANGES + KINDS * w)
+
+
+@compiled
+def begin(ints: Ints, reals: Floats, w: int) -> bool:
+    """Begin the next step if there is work that has room; whether the instant is not over."""
+    worker, station = worker_at(ints, w), decode_station(ints, w)
+    running, waiting = station + ADMITTED, station + QUEUED
+    if ints[worker + BATCH] or not (ints[running + LENGTH] or ints[waiting + LENGTH]):
+        return False
+    if ints[station + IRREGULAR]:
+        _rebuild(ints, w)
+    preempted = ints[station + PREEMPTIONS]
+    ints[station + IRREGULAR] = ints[station + RECOMPUTING] > 0
+    computed, skipped = np.int64(0), np.int64(0)
+    budget = ints[BATCH_TOKENS] - ints[running + LENGTH]
+    fresh = ints[ints[station + PHASES] + ints[worker + STEPS] % ints[BLOCK_TOKENS]]
+    if ints[station + IRREGULAR] or fresh > available(ints, station):
+        ints[station + IRREGULAR] = 1
+        computed, budget, skipped = _continue_in_turn(ints, w)
+    else:
+        grow(ints, station, fresh)
+    admitted, newcomer = np.int64(0), np.int64(NOBODY)
+    if ints[waiting + LENGTH] and ints[station + PREEMPTIONS] == preempted:
+        admitted, newcomer = _admit_waiting(ints, reals, w, budget)
+    if ints[station + IRREGULAR]:
+        _rebuild(ints, w)
+    reals[clock_at(ints, w) + BOUNDARY] = reals[NOW]
+    batch = ints[running + LENGTH] - ints[station + RECOMPUTING] - skipped
+    ints[worker + BATCH] = batch
+    if batch:
+        _plan(ints, reals, w)
+        if ints[STEP_IS_FIRST_TOKEN]:
+            first = on_grid(reals[NOW] + duration(ints, reals, w, np.int64(1)))
+            while newcomer != NOBODY:
+                reals[times_of(ints, newcomer) + FIRST_TOKEN] = first
+                newcomer = ints[link_of(ints, newcomer) + NEWCOMER]
+        return False
+    if computed or admitted or ints[station + PREEMPTIONS] > preempted:
+        try_reservation(ints, reals, station)
+        ready(ints, reals, station)
+        return True
+    return False
+
+
+@inlined
+def _continue_in_turn(ints: Ints, w: int) -> tuple[int, int, int]:
+    """Give each running request its next block or chunk, in order of admission.
+
+    Returns the tokens computed again, the tokens left to this step, and how many requests stand
+    still because none are left.
+    """
+    station, size, steps = decode_station(ints, w), ints[BLOCK_TOKENS], ints[worker_at(ints, w) + STEPS]
+    running, budget = station + ADMITTED, ints[BATCH_TOKENS]
+    computed, skipped = np.int64(0), np.int64(0)
+    request = ints[running + FIRST]
+    while request != NOBODY:
+        ints[link_of(ints, request) + CONTINUED] = 0
+        request = following(ints, request)
+    request = ints[running + FIRST]
+    while request != NOBODY and budget > 0:
+        link, victims, out = link_of(ints, request), ints[station + PREEMPTIONS], False
+        if ints[link + ANEW]:
+            tokens = _compute(ints, w, request, np.int64(0), budget)
+            if tokens == NOTHING:
+                break
+            computed += tokens
+            budget -= tokens
+            out = tokens == 0
+        else:
+            known = _known(ints, request) + steps - ints[link + JOINED]
+            if (known - 1) % size == 0:
+                while not out and not available(ints, station):
+                    out = _give_up(ints, w) == request
+                if not out:
+                    grow(ints, station, np.int64(1))
+            if not out:
+                ints[link + CONTINUED] = 1
+                budget -= 1
+        victims = ints[station + PREEMPTIONS] - victims
+        request = next_served(ints, running, request, victims, out)
+    request = ints[running + FIRST]
+    while request != NOBODY:
+        link = link_of(ints, request)
+        if not ints[link + CONTINUED] and not ints[link + ANEW]:
+            ints[link + JOINED] += 1
+            skipped += 1
+        request = following(ints, request)
+    return computed, budget, skipped
+
+
+@compiled
+def _compute(ints: Ints, w: int, request: int, found: int, budget: int) -> int:
+    """Compute a chunk of old tokens again: how many, 0 if the request had to give up."""
+    station, size, link = decode_station(ints, w), ints[BLOCK_TOKENS], link_of(ints, request)
+    blocks, known = ints[link + HELD], _known(ints, request)
+    before = ints[link + COMPUTED] + found * size
+    after = min(known, before + budget)
+    if after <= before:
+        return NOTHING
+    fresh = -(-after // size) - ints[list_at(ints, blocks) + COUNT] - found
+    while not take(ints, station, request, blocks, found, fresh):
+        if not ints[station + ADMITTED + LENGTH]:
+            return NOTHING
+        if _give_up(ints, w) == request:
+            return 0
+    if ints[CACHING]:
+        name_blocks(ints, station, request, blocks, before // size, after // size)
+    ints[link + COMPUTED] = after
+    if after == known:
+        ints[link + JOINED] = ints[worker_at(ints, w) + STEPS]
+        if ints[link + ANEW]:
+            ints[link + ANEW] = 0
+            ints[station + RECOMPUTING] -= 1
+            ints[link + CONTINUED] = 1
+    return after - before
+
+
+@inlined
+def _next_waiting(ints: Ints, station: int) -> int:
+    """Who may run next: those whose prompt is here go before one that has to find room anew."""
+    first = request = ints[station + QUEUED + FIRST]
+    if not ints[station + PENDING + LENGTH]:
+        return first
+    while request != NOBODY:
+        if ints[link_of(ints, request) + COMPUTED]:
+            return request
+        request = following(ints, request)
+    return first
+
+
+@inlined
+def _admit_waiting(ints: Ints, reals: Floats, w: int, budget: int) -> tuple[int, int]:
+    """Let waiting requests run in order while there are slots.
+
+    How many did, and the last of those that came from prefill; NEWCOMER leads to the others.
+    """
+    worker, station = worker_at(ints, w), decode_station(ints, w)
+    running, waiting = station + ADMITTED, station + QUEUED
+    admitted, newcomer = np.int64(0), np.int64(NOBODY)
+    while ints[waiting + LENGTH] and ints[running + LENGTH] < ints[SLOTS]:
+        request = _next_waiting(ints, station)
+        link = link_of(ints, request)
+        anew = ints[link + COMPUTED] == 0
+        if anew:
+            tokens = np.int64(NOTHING)
+            if not ints[station + PENDING + LENGTH]:
+                tokens = _readmit(ints, w, request, budget)
+            if tokens == NOTHING:
+                break
+            budget -= tokens
+        remove(ints, waiting, request)
+        ints[worker + ADMISSIONS] += 1
+        ints[link + ADMITTED_AS] = ints[worker + ADMISSIONS]
+        append(ints, running, request)
+        admitted += 1
+        if anew:
+            ints[station + IRREGULAR] = 1
+            if ints[link + COMPUTED] < _known(ints, request):
+                ints[link + ANEW] = 1
+                ints[station + RECOMPUTING] += 1
+            continue
+        reals[times_of(ints, request) + DECODE_START] = reals[NOW]
+        ints[link + JOINED] = ints[worker + STEPS]
+        ints[link + NEWCOMER] = newcomer
+        newcomer = request
+        _count_in(ints, w, request)
+        if budget <= 0:
+            break
+    return admitted, newcomer
+
+
+@inlined
+def _readmit(ints: Ints, w: int, request: int, budget: int) -> int:
+    """Start a preempted request anew, if all its tokens have room."""
+    station, size, known = decode_station(ints, w), ints[BLOCK_TOKENS], _known(ints, request)
+    found, held = np.int64(0), np.int64(0)
+    if ints[CACHING]:
+        found, held = match(ints, station, request, ints[link_of(ints, request) + NAMED_PLACES])
+        found = min(found, (known - 1) // size)
+    if -(-known // size) - min(held, found) > available(ints, station):
+        return NOTHING
+    return _compute(ints, w, request, found, budget)
+
+
+@compiled
+def _give_up(ints: Ints, w: int) -> int:
+    """Preempt a running request: its blocks go, and it waits before all others."""
+    station = decode_station(ints, w)
+    end = FINAL if ints[ints[PAGED] + PREEMPT] == LAST_ADMITTED else FIRST
+    victim = ints[station + ADMITTED + end]
+    remove(ints, station + ADMITTED, victim)
+    link = link_of(ints, victim)
+    if ints[link + ANEW]:
+        ints[link + ANEW] = 0
+        ints[station + RECOMPUTING] -= 1
+    else:
+        made = ints[worker_at(ints, w) + STEPS] - ints[link + JOINED]
+        ints[link + COMPUTED] = _known(ints, victim) + made - (not ints[link + CONTINUED])
+        ints[link + MADE] += made
+    _let_go(ints, station, victim, True)
+    ints[link + COMPUTED] = 0
+    ints[link + CONTINUED] = 0
+    prepend(ints, station + QUEUED, victim)
+    ints[station + PREEMPTIONS] += 1
+    ints[station + CHANGES] += 1
+    return victim
+
+
+@compiled
+def _let_go(ints: Ints, station: int, request: int, named: bool) -> None:
+    """Release the blocks of the computed tokens; whole ones stay cached, tail oldest.
+
+    `named` if the request will look for them again.
+    """
+    paged, size, link = ints[PAGED], ints[BLOCK_TOKENS], link_of(ints, request)
+    blocks = ints[link + HELD]
+    count = ints[list_at(ints, blocks) + COUNT]
+    held = list_at(ints, blocks) + ENTRIES
+    whole = ints[link + COMPUTED] // size if ints[CACHING] else 0
+    grown = -(-ints[link + COMPUTED] // size) - count
+    if named:
+        missing = max(0, _known(ints, request) // size - ints[link + NAMED_PLACES])
+        ints[link + NAMED_PLACES] += missing
+        ints[paged + NEXT_NUMBER] += missing
+    kept = max(0, whole - count)
+    ints[station + FREE] += grown - kept
+    for place in range(count + kept - 1, count - 1, -1):
+        keep(ints, station, name_of(ints, request, place) if named else UNNAMED)
+    if named:
+        name_blocks(ints, station, request, blocks, np.int64(0), min(whole, count))
+    else:
+        for place in range(ints[link + NAMED_PLACES], min(whole, count)):
+            block = ints[held + place]
+            if ints[ints[station + BLOCKS_AT] + block * BLOCK + NAME] == UNNAMED:
+                ints[paged + NEXT_NUMBER] += 1
+                name_one(ints, station, block, np.int64(ANONYMOUS))
+    release(ints, station, blocks)
+
+
+@compiled
+def _rebuild(ints: Ints, w: int) -> None:
+    """Count the running sequences anew, after steps in which some of them stood still."""
+    worker, station = worker_at(ints, w), decode_station(ints, w)
+    ints[station + ENDING] = 0
+    ints[worker + CONTEXT] = 0
+    for phase in range(ints[station + PHASES], ints[station + PHASES] + ints[BLOCK_TOKENS]):
+        ints[phase] = 0
+    request = ints[station + ADMITTED + FIRST]
+    while request != NOBODY:
+        if not ints[link_of(ints, request) + ANEW]:
+            _count_in(ints, w, request)
+        request = following(ints, request)
+
+
+@inlined
+def _phase_of(ints: Ints, station: int, request: int) -> int:
+    """The address of the count of sequences that take a block in the same steps as this one."""
+    first = ints[link_of(ints, request) + JOINED] + 1 - _known(ints, request)
+    return ints[station + PHASES] + first % ints[BLOCK_TOKENS]
+
+
+@compiled
+def _count_in(ints: Ints, w: int, request: int) -> None:
+    """Count a sequence that makes tokens from step JOINED on."""
+    worker, station, link = worker_at(ints, w), decode_station(ints, w), link_of(ints, request)
+    ints[_phase_of(ints, station, request)] += 1
+    ints[worker + CONTEXT] += _known(ints, request) + ints[worker + STEPS] - ints[link + JOINED]
+    last = ints[link + JOINED] + ints[row_of(ints, request) + OUTPUT] - ints[link + MADE]
+    add_end(ints, ends_at(ints, w), ints[station + ENDING], last, ints[link + ADMITTED_AS], request)
+    ints[station + ENDING] += 1
+
+
+@inlined
+def _plan(ints: Ints, reals: Floats, w: int) -> None:
+    """Schedule the next change: an end, or the step before the blocks run out."""
+    worker, station = worker_at(ints, w), decode_station(ints, w)
+    steps = ints[ends_at(ints, w) + LAST] - ints[worker + STEPS]
+    untried = ints[station + TRIED] != ints[station + CHANGES]
+    if ints[station + IRREGULAR] or (ints[station + PENDING + LENGTH] and untried):
+        steps = 1
+    room = available(ints, station)
+    if steps > 1 and -(-steps // ints[BLOCK_TOKENS]) * ints[worker + BATCH] > room:
+        low, high = 1, steps
+        while low < high:
+            middle = (low + high + 1) // 2
+            if _growth(ints, w, middle) <= room:
+                low = middle
+            else:
+                high = middle - 1
+        steps = low
+    set_line(ints, reals, w, steps)
+    _schedule(ints, reals, w, on_grid(reals[NOW] + duration(ints, reals, w, steps)), steps)
+
+
+@compiled
+def _growth(ints: Ints, w: int, steps: int) -> int:
+    """Blocks that `steps` steps take, without those that the first of them has taken."""
+    worker, phases, size = worker_at(ints, w), ints[decode_station(ints, w) + PHASES], ints[BLOCK_TOKENS]
+    rounds, rest = (steps - 1) // size, (steps - 1) % size
+    blocks = rounds * ints[worker + BATCH]
+    for step in range(ints[worker + STEPS] + 1, ints[worker + STEPS] + 1 + rest):
+        blocks += ints[phases + step % size]
+    return blocks
+
+
+@compiled
+def make_due_steps(ints: Ints, reals: Floats, w: int) -> int:
+    """Make the steps that are due; the first of the requests that have ended, linked in a chain.
+
+    The worker is then between two steps, and `between_steps` goes on.
+    """
+    worker, station, ends = worker_at(ints, w), decode_station(ints, w), ends_at(ints, w)
+    grow(ints, station, _growth(ints, w, ints[worker + DUE_STEPS]))
+    make_steps(ints, reals, w)
+    reals[clock_at(ints, w) + DUE] = math.inf
+    ints[worker + BATCH] = 0
+    first, final = np.int64(NOBODY), np.int64(NOBODY)
+    while ints[station + ENDING] and ints[ends + LAST] == ints[worker + STEPS]:
+        request = ints[ends + WHO]
+        drop_first_end(ints, ends, ints[station + ENDING])
+        ints[station + ENDING] -= 1
+        _leave(ints, w, request)
+        reals[times_of(ints, request) + DONE] = reals[NOW]
+        ints[link_of(ints, request) + FOLLOWING] = NOBODY
+        if first == NOBODY:
+            first = request
+        else:
+            ints[link_of(ints, final) + FOLLOWING] = request
+        final = request
+    tell(ints, reals, station)
+    return first
+
+
+@inlined
+def between_steps(ints: Ints, reals: Floats, w: int) -> None:
+    """Accept who has come within the steps, and look at what is next."""
+    station = decode_station(ints, w)
+    while ints[station + ENTERED + LENGTH]:
+        request = ints[station + ENTERED + FIRST]
+        remove(ints, station + ENTERED, request)
+        accept(ints, reals, station, request)
+    try_reservation(ints, reals, station)
+    ready(ints, reals, station)
+
+
+@inlined
+def _leave(ints: Ints, w: int, request: int) -> None:
+    """The last token is out; nobody computes it."""
+    station, link, row = decode_station(ints, w), link_of(ints, request), row_of(ints, request)
+    ints[_phase_of(ints, station, request)] -= 1
+    ints[link + COMPUTED] = ints[row + INPUT] + ints[row + OUTPUT] - 1
+    ints[worker_at(ints, w) + CONTEXT] -= ints[link + COMPUTED] + 1
+    remove(ints, station + ADMITTED, request)
+    ints[station + PROMISED_BLOCKS] -= _whole(ints, request)
+    _let_go(ints, station, request, False)
+    drop_list(ints, ints[link + HELD])
+    ints[station + CHANGES] += 1
