@@ -3,13 +3,15 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from anarchy import paths
+from anarchy import paths, simulating
 from anarchy.errors import InputError
 from anarchy.serving.log import read_log
 from anarchy.simulate_command import LABELS, add_simulate
+from anarchy.simulating import plan_simulation, run_simulation
 
 GOOD = {"timestamp": 0, "input_length": 600, "output_length": 5, "hash_ids": [1, 2]}
 
@@ -35,7 +37,8 @@ def trace(path: Path, *rows: dict[str, object]) -> str:
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, float]:
     assert simulate(*arguments, "--json") == 0
     captured = capsys.readouterr()
-    assert captured.err == "", "no progress where there is no terminal"
+    told = captured.err.splitlines()
+    assert all(line.startswith("engine: ") for line in told), "no progress without a terminal"
     found: dict[str, float] = json.loads(captured.out)
     return found
 
@@ -84,6 +87,56 @@ def test_the_content_tells_the_format_where_the_suffix_does_not(
     assert answer(capsys, "oracle-3p5d", "--trace", str(azure))["prefix_reuse"] == 0
 
 
+def test_engines_give_the_same_answer_and_the_same_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def figures(engine: str) -> dict[str, float]:
+        out = tmp_path / f"{engine}.parquet"
+        found = answer(capsys, "70b-1p2d", "--rows", "900", "--engine", engine, "--out", str(out))
+        del found["requests_per_wall_second"]
+        assert (
+            answer(capsys, "70b-1p2d", "--rows", "900", "--engine", engine).items() > found.items()
+        )
+        return found
+
+    assert figures("simpy") == figures("compiled") == figures("auto")
+    files = [(tmp_path / f"{e}.parquet").read_bytes() for e in ("simpy", "compiled", "auto")]
+    assert files[0] == files[1] == files[2]
+
+
+def test_auto_says_why_it_takes_simpy(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ["--rows", "20", "--set", "router.policy=clairvoyant"]
+    assert simulate("70b-1p2d", *changes) == 0
+    line = "engine: SimPy, because the compiled kernel lacks router.policy 'clairvoyant'\n"
+    assert capsys.readouterr().err == line
+    for silent in (["--engine", "simpy", *changes], ["--rows", "20"]):
+        assert simulate("70b-1p2d", *silent) == 0
+        assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("engine", ["compiled", "simpy"])
+def test_progress_rises_to_all_requests(
+    engine: Literal["compiled", "simpy"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulating, "REFRESH", 0.001)
+    seen: list[tuple[int, int]] = []
+    simulation = plan_simulation("70b-1p2d", rows=60_000)
+    run_simulation(simulation, engine=engine, progress=lambda *pair: seen.append(pair))
+    done = [count for count, _ in seen]
+    assert {wanted for _, wanted in seen} == {60_000 + 3 * 64}
+    assert done == sorted(done)
+    assert done[-1] == 60_000 + 3 * 64
+    assert len(set(done)) > 3, "it is told while the run goes on"
+
+
+def test_a_log_that_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
+    simulation = plan_simulation("70b-1p2d", rows=50)
+    (tmp_path / "log.parquet").mkdir()
+    with pytest.raises(InputError, match=r"--out: .* cannot be written"):
+        run_simulation(simulation, out=tmp_path / "log.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["log.parquet"]
+
+
 def test_a_scenario_file_may_extend_a_known_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +182,10 @@ BAD_ARGUMENTS: dict[str, tuple[list[str], str]] = {
     "trace": (["70b-1p2d", "--trace", "nowhere.jsonl"], "--trace: nowhere.jsonl: no such file"),
     "folder": (["70b-1p2d", "--out", "config"], "--out: config is a folder"),
     "out": (["70b-1p2d", "--out", "README.md/log.parquet"], "no writable folder"),
+    "engine": (
+        ["70b-1p2d", "--engine", "compiled", "--set", "router.policy=clairvoyant"],
+        "the compiled kernel lacks router.policy 'clairvoyant'",
+    ),
 }
 
 
@@ -161,5 +218,11 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         simulate("--help")
     text = capsys.readouterr().out
-    for part in ("--set KEY=VALUE", "router.temperature=0.5 --json", "hash_ids", "TTFT"):
+    for part in (
+        "--set KEY=VALUE",
+        "--engine {auto,compiled,simpy}",
+        "router.temperature=0.5 --json",
+        "hash_ids",
+        "TTFT",
+    ):
         assert part in text

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,9 @@ examples
 
   anarchy simulate mooncake-8p8d --trace my-trace.jsonl --rows 1000 --out log.parquet
       the first 1000 rows of a trace of your own, and one row per request in a file
+
+  anarchy simulate 70b-1p2d --rows 10000000 --out log.parquet
+      a long run: on the compiled kernel it takes seconds per million requests and little memory
 
 A trace is JSON lines with timestamp (ms), input_length, output_length (tokens) and hash_ids (one
 per 512 prompt tokens; equal prefixes have equal ids), or CSV with the columns TIMESTAMP,
@@ -75,6 +80,13 @@ def add_simulate(commands: Any) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="write the request log, one row each, as Parquet"
     )
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "compiled", "simpy"),
+        default="auto",
+        help="what simulates: the compiled kernel, SimPy, or the kernel unless the scenario has a "
+        "mechanism that it lacks (auto, the default); both give the same log",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.set_defaults(run=_simulate)
 
@@ -82,14 +94,8 @@ def add_simulate(commands: Any) -> None:
 def _simulate(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from anarchy.simulating import (
-        check_writable,
-        parse_change,
-        plan_simulation,
-        run_simulation,
-        summarise,
-        write_run,
-    )
+    from anarchy.serving.cluster import lacking_mechanism
+    from anarchy.simulating import check_writable, parse_change, plan_simulation, run_simulation
 
     if options.out is not None:
         check_writable(options.out)
@@ -100,20 +106,21 @@ def _simulate(options: argparse.Namespace) -> int:
         rows=options.rows,
         changes=dict(map(parse_change, options.changes)),
     )
+    mechanism = lacking_mechanism(simulation.scenario)
+    if options.engine == "auto" and mechanism is not None:
+        print(f"engine: SimPy, because the compiled kernel lacks {mechanism}", file=sys.stderr)
     terminal = Console(stderr=True)
+    simulate = partial(run_simulation, simulation, engine=options.engine, out=options.out)
     if terminal.is_terminal:
         from rich.progress import Progress
 
         with Progress(console=terminal, transient=True) as bar:
             task = bar.add_task("simulating", total=None)
-            run, seconds = run_simulation(
-                simulation, lambda done, wanted: bar.update(task, completed=done, total=wanted)
+            summary = simulate(
+                progress=lambda done, wanted: bar.update(task, completed=done, total=wanted)
             )
     else:
-        run, seconds = run_simulation(simulation)
-    if options.out is not None:
-        write_run(options.out, run)
-    summary = summarise(run, seconds)
+        summary = simulate()
     if options.json:
         print(json.dumps(summary, allow_nan=False))
         return 0

@@ -3,13 +3,15 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from anarchy import paths
 from anarchy.config import (
@@ -27,9 +29,10 @@ from anarchy.config import (
 from anarchy.errors import InputError, suggest
 from anarchy.inputs import fetch_trace, find_trace, is_path
 from anarchy.plan import ScenarioChecks
-from anarchy.serving.cluster import prepare
+from anarchy.serving.cluster import Runnable, Simulator, prepare
 from anarchy.serving.latency import load_latency
-from anarchy.serving.log import Run, write_log
+from anarchy.serving.log import LogWriter, RequestLog, log_writer
+from anarchy.serving.summary import Summary
 from anarchy.serving.twin import generate
 from anarchy.serving.twin_parameters import load_twin
 from anarchy.traces import TraceData, load_trace, read_trace
@@ -91,10 +94,32 @@ def plan_simulation(
     return Simulation(scenario, data, seed, REQUESTS if recorded or rows is None else rows)
 
 
+class _Rows:
+    """Rows into the summary, and into a file if one is written."""
+
+    def __init__(self, summary: Summary, writer: LogWriter | None) -> None:
+        self._summary = summary
+        self._writer = writer
+
+    def take(self, log: RequestLog, measured: NDArray[np.bool_]) -> None:
+        self._summary.take(log, measured)
+        if self._writer is not None:
+            self._writer.write(log)
+
+
 def run_simulation(
-    simulation: Simulation, progress: Progress | None = None, root: Path = Path()
-) -> tuple[Run, float]:
-    """Simulate; returns the run and the seconds it took."""
+    simulation: Simulation,
+    *,
+    engine: Simulator = "auto",
+    out: Path | None = None,
+    progress: Progress | None = None,
+    root: Path = Path(),
+) -> dict[str, float | int | None]:
+    """Simulate; the figures of the run (see `serving.summary`).
+
+    With `out` the log is written there, whole or not at all. On the compiled kernel rows go as
+    they are done, so that memory grows with the requests in flight and by three numbers a request.
+    """
     latency = load_latency(root / paths.LATENCY, simulation.scenario.model.latency)
     system = prepare(
         simulation.scenario,
@@ -102,44 +127,50 @@ def run_simulation(
         seed=simulation.seed,
         requests=simulation.requests,
         trace=simulation.trace,
+        simulator=engine,
+        costs=out is not None,
     )
+    summary = Summary()
+    with _writer(out) as writer, _watched(system, progress):
+        began = time.perf_counter()
+        run = system.stream(_Rows(summary, writer))
+        seconds = time.perf_counter() - began
+    return summary.figures(run["end"] - run["start"], seconds)
+
+
+@contextmanager
+def _writer(out: Path | None) -> Iterator[LogWriter | None]:
+    """What writes the log, if one is asked for."""
+    if out is None:
+        yield None
+        return
+    try:
+        with log_writer(out) as writer:
+            yield writer
+    except OSError as error:
+        raise InputError(f"--out: {out} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _watched(system: Runnable, progress: Progress | None) -> Iterator[None]:
+    """Tell of the progress now and then, and at the end."""
+    if progress is None:
+        yield
+        return
     stop = threading.Event()
 
     def watch() -> None:
-        while progress is not None and not stop.wait(REFRESH):
+        while not stop.wait(REFRESH):
             progress(*system.progress)
 
     watcher = threading.Thread(target=watch, daemon=True)
-    if progress is not None:
-        watcher.start()
-    began = time.perf_counter()
+    watcher.start()
     try:
-        run = system.run()
+        yield
     finally:
-        seconds = time.perf_counter() - began
         stop.set()
-        if progress is not None:
-            watcher.join()
-            progress(*system.progress)
-    return run, seconds
-
-
-def summarise(run: Run, seconds: float) -> dict[str, float | int | None]:
-    """The run in a few numbers, times in seconds; None where a run has no such number."""
-    log = run.log.select(run.measured)
-    window = run.end - run.start
-    p50, p99 = np.percentile(log.ttft, [50, 99])
-    return {
-        "requests": len(log),
-        "mean_ttft": float(log.ttft.mean()),
-        "p50_ttft": float(p50),
-        "p99_ttft": float(p99),
-        "mean_itl": float(log.itl.mean()),
-        "mean_e2e": float(log.e2e.mean()),
-        "throughput": len(log) / window if window > 0 else None,
-        "prefix_reuse": float(log.cached_tokens.sum() / log.input_tokens.sum()),
-        "requests_per_wall_second": len(run.log) / seconds,
-    }
+        watcher.join()
+        progress(*system.progress)
 
 
 def parse_change(text: str) -> tuple[str, Any]:
@@ -162,14 +193,6 @@ def check_writable(out: Path) -> None:
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"--out: {out} cannot be written: {folder} is no writable folder")
-
-
-def write_run(out: Path, run: Run) -> None:
-    """Write the log of a run whole or not at all."""
-    try:
-        write_log(out, run.log)
-    except OSError as error:
-        raise InputError(f"--out: {out} cannot be written: {error.strerror}") from None
 
 
 def _load(name: str, root: Path) -> Scenario:

@@ -7,12 +7,13 @@ Two simulators return the same log: the SimPy system, which is the reference and
 mechanism, and the compiled kernel, which is fast. The kernel is taken for what it covers.
 """
 
-from typing import Literal, Protocol, TypedDict, Unpack
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
-from anarchy.config import Scenario
+from anarchy.config import Scenario, get_field
 from anarchy.errors import InputError
 from anarchy.serving.elastic import ElasticSystem
 from anarchy.serving.kernel.coverage import lacking
+from anarchy.serving.kernel.sinks import Sink
 from anarchy.serving.latency import Latency
 from anarchy.serving.log import Run
 from anarchy.serving.paged import PagedSystem
@@ -34,6 +35,9 @@ class Runnable(Protocol):
 
     def run(self) -> Run:
         """Simulate."""
+
+    def stream(self, sink: Sink) -> dict[str, Any]:
+        """Simulate and give the rows to `sink`; the other fields of the run."""
 
 
 class Options(TypedDict, total=False):
@@ -67,23 +71,36 @@ def prepare(
     warmup_cycles: float = 3.0,
     trace: TraceData | None = None,
     simulator: Simulator = "auto",
+    costs: bool = True,
 ) -> Runnable:
-    """What `simulate` runs, before it runs."""
+    """What `simulate` runs, before it runs.
+
+    Without `costs` nobody wants to know what the routers saw, and the kernel does not log it.
+    """
     arguments = (scenario, latency, seed, replication, requests, warmup_cycles, trace)
     if takes_kernel(scenario, simulator):
         # Only now, because numba takes a while to import.
         from anarchy.serving.kernel.system import CompiledSystem
 
-        return CompiledSystem(*arguments)
+        return CompiledSystem(*arguments, costs)
     return _system(scenario)(*arguments)
 
 
 def takes_kernel(scenario: Scenario, simulator: Simulator) -> bool:
     """Whether the kernel runs a scenario; one that must and cannot is refused."""
+    mechanism = lacking_mechanism(scenario)
+    if simulator == "compiled" and mechanism is not None:
+        raise InputError(f"the compiled kernel lacks {mechanism}; SimPy has it")
+    return simulator != "simpy" and mechanism is None
+
+
+def lacking_mechanism(scenario: Scenario) -> str | None:
+    """What of a scenario the kernel lacks, in words: the field, and its value if it is a name."""
     field = lacking(scenario)
-    if simulator == "compiled" and field is not None:
-        raise InputError(f"{field}: the compiled simulator does not have this; simpy does")
-    return simulator != "simpy" and field is None
+    if field is None:
+        return None
+    value = get_field(scenario, field)
+    return f"{field} '{value}'" if isinstance(value, str) else field
 
 
 def _system(scenario: Scenario) -> type[System]:

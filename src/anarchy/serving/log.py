@@ -4,7 +4,10 @@ It is the only thing that leaves a simulation: every measure is computed from it
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,8 +130,63 @@ class Run:
     pools: PoolHistory | None = None
 
 
+ROWS = ("log", "measured")
+"""The fields of a run that grow with its requests."""
+
+ROW_GROUP = 1 << 17
+"""Rows of a Parquet row group: what a writer keeps in memory."""
+
+
+class LogWriter:
+    """Writes a log that comes in pieces as Parquet; per-worker columns become fixed-size lists.
+
+    The bytes of the file depend on the rows alone, not on how they are cut into pieces.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: Any = None  # made with the first rows, which tell the columns
+        self._waiting: list[pa.Table] = []
+
+    def write(self, log: RequestLog) -> None:
+        """The next rows."""
+        self._waiting.append(_table(log))
+        count = sum(map(len, self._waiting))
+        if count >= ROW_GROUP:
+            rows, whole = pa.concat_tables(self._waiting), count // ROW_GROUP * ROW_GROUP
+            self._write_groups(rows, whole)
+            self._waiting = [rows.slice(whole)]
+
+    def close(self) -> None:
+        """Write what is left; without it the file is no Parquet."""
+        rows = pa.concat_tables(self._waiting)
+        self._write_groups(rows, len(rows))
+        self._writer.close()
+
+    def _write_groups(self, rows: pa.Table, upto: int) -> None:
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, rows.schema, compression="zstd")
+        for first in range(0, upto, ROW_GROUP):
+            group = rows.slice(first, min(ROW_GROUP, upto - first))
+            self._writer.write_table(group.combine_chunks(), row_group_size=ROW_GROUP)
+
+
+@contextmanager
+def log_writer(path: str | os.PathLike[str]) -> Iterator[LogWriter]:
+    """A writer whose file is there whole when the context ends well, and not at all otherwise."""
+    with atomic(path) as temporary:
+        writer = LogWriter(temporary)
+        yield writer
+        writer.close()
+
+
 def write_log(path: str | os.PathLike[str], log: RequestLog) -> None:
-    """Write the log as Parquet; per-worker columns become fixed-size lists."""
+    """Write a log that is at hand."""
+    with log_writer(path) as writer:
+        writer.write(log)
+
+
+def _table(log: RequestLog) -> pa.Table:
     columns = {}
     for name, values in log.columns().items():
         if values.ndim == 1:
@@ -136,8 +194,7 @@ def write_log(path: str | os.PathLike[str], log: RequestLog) -> None:
         else:
             flat = pa.array(values.reshape(-1))
             columns[name] = pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
-    with atomic(path) as temporary:
-        pq.write_table(pa.table(columns), temporary, compression="zstd")
+    return pa.table(columns)
 
 
 def read_log(path: str | os.PathLike[str]) -> RequestLog:

@@ -15,6 +15,7 @@ from anarchy.errors import InputError
 from anarchy.serving.clock import Clock
 from anarchy.serving.decode import DecodeWorker
 from anarchy.serving.garbage import no_collection
+from anarchy.serving.kernel.sinks import Sink
 from anarchy.serving.kvcache import BlockCaches, PrefixCaches, PrefixIndex
 from anarchy.serving.lagged_index import ReportedCaches
 from anarchy.serving.lagged_tiers import has_tiers, tiered_caches
@@ -22,7 +23,7 @@ from anarchy.serving.latency import Latency
 from anarchy.serving.leg import Leg, Place
 from anarchy.serving.link import Links
 from anarchy.serving.local_prefill import LOCAL, PrefillingDecodeWorker
-from anarchy.serving.log import Floats, Run
+from anarchy.serving.log import ROWS, Floats, Run
 from anarchy.serving.planner import handoff_seconds
 from anarchy.serving.prefill import PrefillWorker
 from anarchy.serving.record import request_log
@@ -43,6 +44,15 @@ def unloaded_seconds(scenario: Scenario, latency: Latency, prompt: int, output: 
     """Seconds of a request that is alone in the system."""
     prefill = latency.prefill(prompt) + handoff_seconds(scenario, prompt)
     return prefill + output * latency.itl_line(1)[1]
+
+
+def all_wait(done: int, wanted: int) -> InputError:
+    """Why a run stops before enough requests are done."""
+    return InputError(
+        f"engine.cache.capacity_tokens: after {done} of {wanted} requests all others wait "
+        "for memory that waiting requests hold; give the workers more, or set "
+        "engine.memory.preempt to never"
+    )
 
 
 @dataclass(frozen=True)
@@ -212,12 +222,14 @@ class System:
             self.clock.run()
         done, wanted = self.progress
         if done < wanted:
-            raise InputError(
-                f"engine.cache.capacity_tokens: after {done} of {wanted} requests all others wait "
-                "for memory that waiting requests hold; give the workers more, or set "
-                "engine.memory.preempt to never"
-            )
+            raise all_wait(done, wanted)
         return self._collect()
+
+    def stream(self, sink: Sink) -> dict[str, Any]:
+        """Run, give all rows to `sink` at the end, and return the other fields of the run."""
+        run = self.run()
+        sink.take(run.log, run.measured)
+        return {name: value for name, value in vars(run).items() if name not in ROWS}
 
     @property
     def progress(self) -> tuple[int, int]:

@@ -7,22 +7,30 @@ from numpy.typing import ArrayLike
 
 from anarchy.serving.kernel.layout import HEADER, REALS, Floats, Ints
 
+ROOM = 1 << 18
+"""Entries that there is room for at first: most short runs need no more, and copy nothing."""
+
 
 class Arena:
     """Two arrays that grow at their ends; a part that has moved leaves its old place empty."""
 
     def __init__(self) -> None:
-        self.ints: Ints = np.zeros(HEADER, np.int64)
-        self.reals: Floats = np.zeros(REALS)
+        self.ints: Ints = np.zeros(ROOM, np.int64)
+        self.reals: Floats = np.zeros(ROOM)
         self._used = [HEADER, REALS]
 
     def integers(self, values: ArrayLike) -> int:
         """Lay out integers; their address."""
         flat = np.asarray(values, np.int64).reshape(-1)
-        address, end = self._used[0], self._used[0] + len(flat)
+        address = self.blank(len(flat))
+        self.ints[address : address + len(flat)] = flat
+        return address
+
+    def blank(self, count: int) -> int:
+        """Lay out zeros; their address. Memory that nobody touches costs nothing."""
+        address, end = self._used[0], self._used[0] + count
         if end > len(self.ints):
             self.ints = _longer(self.ints, end)
-        self.ints[address:end] = flat
         self._used[0] = end
         return address
 

@@ -6,15 +6,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy.serving.log import Ints, RequestLog
+from anarchy.serving.log import RequestLog
 
 
 class Sink(Protocol):
-    """Takes the rows of requests that are done; `completion` is 1 for the first one done, and so
-    on."""
+    """Takes the rows of requests that are done."""
 
-    def take(self, log: RequestLog, completion: Ints) -> None:
-        """The next rows."""
+    def take(self, log: RequestLog, measured: NDArray[np.bool_]) -> None:
+        """The next rows; `measured` as in `log.Run`."""
 
 
 class Memory:
@@ -22,19 +21,19 @@ class Memory:
 
     def __init__(self) -> None:
         self._logs: list[RequestLog] = []
-        self._completions: list[Ints] = []
+        self._measured: list[NDArray[np.bool_]] = []
 
-    def take(self, log: RequestLog, completion: Ints) -> None:
+    def take(self, log: RequestLog, measured: NDArray[np.bool_]) -> None:
         self._logs.append(log)
-        self._completions.append(completion)
+        self._measured.append(measured)
 
     def log(self) -> RequestLog:
         """All rows."""
         return joined(self._logs)
 
-    def completions(self) -> NDArray[np.int64]:
-        """In which order they were done."""
-        return np.concatenate(self._completions)
+    def measured(self) -> NDArray[np.bool_]:
+        """Which of them were done after the warm-up."""
+        return np.concatenate(self._measured)
 
 
 def joined(logs: Sequence[RequestLog]) -> RequestLog:

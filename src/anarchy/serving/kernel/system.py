@@ -26,7 +26,10 @@ from anarchy.serving.workload import Context, make_workload
 from anarchy.traces import TraceData
 
 CHUNK = 1 << 14
-"""Requests, and half as many draws of each stream, that are supplied at a time."""
+"""Requests, and half as many draws of each stream, that are supplied at a time; fewer if a run is
+short."""
+
+LEAST_CHUNK = 1 << 9
 
 SPARE_EVENTS = 2**26
 """A run is refused when fewer events than this can still be counted."""
@@ -34,6 +37,8 @@ SPARE_EVENTS = 2**26
 
 class CompiledSystem:
     """One run of a scenario that the kernel covers (see `coverage`)."""
+
+    _loop = staticmethod(advance)
 
     def __init__(
         self,
@@ -69,9 +74,15 @@ class CompiledSystem:
         workload = scenario.workload
         self._closed = isinstance(workload, ClosedLoop)
         self._think_time = workload.think_time if isinstance(workload, ClosedLoop) else 0.0
-        self._chunk = CHUNK
+        extent = self._workload.extent
+        total = extent.warmup + extent.measured
+        self._chunk = min(max(LEAST_CHUNK, 1 << total.bit_length()), CHUNK)
         self._room: dict[int, int] = {}  # of the buffers that are filled up, by their field
-        self._arena = lay_state(scenario, latency.table, self._supply, self._workload.extent, costs)
+        self._arena = self._lay_state()
+
+    def _lay_state(self) -> Arena:
+        extent = self._workload.extent
+        return lay_state(self._scenario, self._table, self._supply, extent, self._costs)
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -83,8 +94,7 @@ class CompiledSystem:
         """All of it, the log in memory."""
         memory = Memory()
         measures = self.stream(memory)
-        measured = memory.completions() > self._workload.extent.warmup
-        return Run(log=memory.log(), measured=measured, **measures)
+        return Run(log=memory.log(), measured=memory.measured(), **measures)
 
     def stream(self, sink: Sink) -> dict[str, Any]:
         """Run and give the rows to `sink` as they come out; the other fields of `log.Run`."""
@@ -93,7 +103,7 @@ class CompiledSystem:
         starts = self._workload.starts if self._closed else np.empty(0)
         with no_collection():
             begin(arena.ints, arena.reals, starts)
-            while (short := advance(arena.ints, arena.reals)) != layout.FINISHED:
+            while (short := self._loop(arena.ints, arena.reals)) != layout.FINISHED:
                 self._supply_more(short, sink)
         return self._finish(sink)
 
@@ -187,7 +197,7 @@ class CompiledSystem:
         if arena.ints[layout.FIRST_ROW] - first >= size // 2:
             return
         numbers = np.arange(arena.ints[layout.FIRST_ROW], arena.ints[layout.ARRIVED])
-        lay_rows(arena, *(_in_ring(part, numbers, 2 * size) for part in self._rows()))
+        lay_rows(arena, *(in_ring(part, numbers, 2 * size) for part in self._rows()))
 
     def _rows(self) -> tuple[Ints, Floats, Floats]:
         """The ring of rows: integers, times, and what the routers saw."""
@@ -225,7 +235,8 @@ class CompiledSystem:
             if not done.all():
                 ints, times, costs = ints[done], times[done], costs[done]
             if len(ints):
-                sink.take(self._log(ints, times, costs), ints[:, COMPLETION].copy())
+                measured = ints[:, COMPLETION] > self._workload.extent.warmup
+                sink.take(self._log(ints, times, costs), measured)
 
     def _log(self, ints: Ints, times: Floats, costs: Floats) -> RequestLog:
         topology = self._scenario.topology
@@ -311,7 +322,7 @@ def _by_tier(rows: Ints) -> Ints:
     return np.stack([rows[layout.CACHED] - fetched, fetched, nothing, nothing], axis=1)
 
 
-def _in_ring(values: Any, numbers: Ints, size: int) -> Any:
+def in_ring(values: Any, numbers: Ints, size: int) -> Any:
     """The rows of some requests in a larger ring."""
     grown = np.zeros((size, values.shape[1]), values.dtype)
     grown[numbers & (size - 1)] = values[numbers & (len(values) - 1)]

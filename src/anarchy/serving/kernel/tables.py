@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from anarchy.serving.kernel.arena import Arena
-from anarchy.serving.kernel.compiling import inlined, inner
+from anarchy.serving.kernel.compiling import compiled, inlined, inner
 from anarchy.serving.kernel.layout import (
     BATCHES,
     BATCHES_SIZE,
@@ -17,8 +19,7 @@ from anarchy.serving.kernel.layout import (
     Floats,
     Ints,
 )
-from anarchy.serving.latency import Latency
-from anarchy.serving.latency_table import LatencyTable, parabola
+from anarchy.serving.latency_table import LatencyTable, parabola, tabulated_line
 
 LINES_SIZE = 1024
 """Batches whose ITL is tabulated whole."""
@@ -27,7 +28,6 @@ LINES_SIZE = 1024
 def lay_tables(arena: Arena, tables: Sequence[LatencyTable]) -> None:
     """Lay out tables of equal axes, for workers of unequal speed; number 0 is the nominal one."""
     prefill, itl = tables[0].prefill, tables[0].itl
-    look_ups = [Latency(table) for table in tables]
     parabolas = [parabola(table.prefill.tokens, table.prefill.seconds) for table in tables]
     arena.ints[TOKENS_SIZE] = len(prefill.tokens)
     arena.ints[BATCHES_SIZE] = len(itl.batch)
@@ -36,8 +36,11 @@ def lay_tables(arena: Arena, tables: Sequence[LatencyTable]) -> None:
     arena.move(BATCHES, itl.batch)
     arena.move_reals(SECONDS, [table.prefill.seconds for table in tables])
     arena.move_reals(PARABOLA, parabolas)
-    arena.move_reals(KNOWN_LINES, [[it.itl_line(b) for b in itl.batch] for it in look_ups])
-    arena.move_reals(LINES, [[it.itl_line(b) for b in range(LINES_SIZE)] for it in look_ups])
+    columns = range(len(itl.batch))
+    lines = [[tabulated_line(table.itl, column) for column in columns] for table in tables]
+    arena.move_reals(KNOWN_LINES, lines)
+    arena.move_reals(LINES, np.zeros((len(tables), LINES_SIZE, 3)))
+    _tabulate(arena.ints, arena.reals, len(tables))
 
 
 @inlined
@@ -74,9 +77,15 @@ def prefill_seconds(ints: Ints, reals: Floats, table: int, tokens: int) -> float
 @inner
 def itl_line(ints: Ints, reals: Floats, table: int, batch: int) -> tuple[float, float, float]:
     """(c0, v, s) with ITL = v + s * max(0, context - c0)."""
-    if batch < LINES_SIZE:
-        line = ints[LINES] + 3 * (table * LINES_SIZE + batch)
-        return reals[line], reals[line + 1], reals[line + 2]
+    if batch >= LINES_SIZE:
+        return _interpolated(ints, reals, table, batch)
+    line = ints[LINES] + 3 * (table * LINES_SIZE + batch)
+    return reals[line], reals[line + 1], reals[line + 2]
+
+
+@inner
+def _interpolated(ints: Ints, reals: Floats, table: int, batch: int) -> tuple[float, float, float]:
+    """The line of a batch out of those of the table's own batches."""
     axis, size = ints[BATCHES], ints[BATCHES_SIZE]
     i = min(after(ints, axis, size, batch), size - 1)
     line = ints[KNOWN_LINES] + 3 * (table * size + i)
@@ -91,6 +100,15 @@ def itl_line(ints: Ints, reals: Floats, table: int, batch: int) -> tuple[float, 
             slope + (reals[line + 2] - slope) * share,
         )
     return reals[line], reals[line + 1], reals[line + 2]
+
+
+@compiled
+def _tabulate(ints: Ints, reals: Floats, tables: int) -> None:
+    """Compute the lines of all batches below LINES_SIZE: most decode steps ask for one of them."""
+    for table in range(tables):
+        for batch in range(LINES_SIZE):
+            line = ints[LINES] + 3 * (table * LINES_SIZE + batch)
+            reals[line], reals[line + 1], reals[line + 2] = _interpolated(ints, reals, table, batch)
 
 
 @inner
