@@ -4,7 +4,8 @@ A cell job is self-contained (scenario, options, seeds), so that a job reruns on
 it uses has changed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from anarchy.config import Bootstrap, Compare, Estimator, Model, Scalar, Scenari
 from anarchy.measure.measures import Deployment, get_measure
 from anarchy.measure.resampling import difference_interval, measure_interval
 from anarchy.measure.stats import Interval
-from anarchy.serving.cluster import simulate
+from anarchy.serving.batch import simulate_many
 from anarchy.serving.latency import load_latency
-from anarchy.serving.log import RequestLog
+from anarchy.serving.log import RequestLog, Run
 from anarchy.serving.twin import generate
 from anarchy.serving.twin_parameters import Twin, load_twin
 from anarchy.traces import TraceData
@@ -61,16 +62,18 @@ def measure_cell(
     deployment = Deployment(latency.itl, tenants)
     rows: list[dict[str, Any]] = []
     first: RequestLog | None = None
-    for replication in range(replications):
-        run = simulate(
-            job.scenario,
-            latency,
-            seed=job.seed,
-            replication=replication,
-            requests=job.requests,
-            warmup_cycles=job.warmup_cycles,
-            trace=trace if twin is None else _twin_rows(job, twin, replication),
-        )
+    runs: Iterator[Run] = simulate_many(
+        job.scenario,
+        latency,
+        [{}],
+        seed=job.seed,
+        replications=replications,
+        cores=1,  # the jobs share the machine
+        requests=job.requests,
+        warmup_cycles=job.warmup_cycles,
+        trace=trace if twin is None else partial(_twin_rows, job, twin),
+    )
+    for replication, run in enumerate(runs):
         first = run.log if first is None else first
         for measure in measures:
             row: dict[str, Any] = dict(job.keys)

@@ -6,7 +6,7 @@ have their knee in the published interval. Nothing else is fitted.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -17,8 +17,10 @@ from anarchy.errors import InputError
 from anarchy.games.knee import operational_knee
 from anarchy.measure.knee import find_knee, knee_interval
 from anarchy.measure.measures import Deployment, get_measure
+from anarchy.serving.batch import simulate_many
 from anarchy.serving.cluster import simulate
 from anarchy.serving.latency import Latency
+from anarchy.serving.log import Run
 
 Row = dict[str, Any]
 
@@ -187,16 +189,18 @@ def _judged(
 ) -> float | None:
     """The measure of a fact at its load: the mean over the study's seeds."""
     values = []
-    for replication in range(study.replications):
-        run = simulate(
-            with_fields(scenario, {"workload.clients": fact.clients}, fact.claim),
-            latency,
-            seed=seed,
-            replication=replication,
-            requests=requests,
-            warmup_cycles=warmup_cycles,
-        )
-        measure = get_measure(fact.measure, study.estimators)
+    measure = get_measure(fact.measure, study.estimators)
+    runs: Iterator[Run] = simulate_many(
+        scenario,
+        latency,
+        [{"workload.clients": fact.clients}],
+        seed=seed,
+        replications=study.replications,
+        cores=1,  # the jobs share the machine
+        requests=requests,
+        warmup_cycles=warmup_cycles,
+    )
+    for run in runs:
         value = measure.compute(run, Deployment(latency.itl))
         if value is None:
             return None
