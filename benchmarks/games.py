@@ -1,27 +1,21 @@
 """How long the exact game solvers take at the sizes that they are meant for.
 
-    .venv/bin/python benchmarks/games.py [--repeats 3]
-
-Prints the median time of each row beside the time it should stay below on an idle core. A row is
-one line of `ROWS`: a name, that time in seconds, and a function that builds its game and returns
-what is to be timed.
+A benchmark is one line of `ROWS`: a name, the seconds that it should stay below on an idle core,
+and a function that builds its game and returns what is to be timed.
 """
 
-import argparse
 import random
-import time
+import re
 from collections.abc import Callable
 from fractions import Fraction
-from statistics import median
 
-from rich.console import Console
-from rich.table import Table as Printed
-
+from anarchy.files import Row
 from anarchy.games import assignment, caching, congestion, dynamics, topology
 from anarchy.games.caching import CachingGame
 from anarchy.games.congestion import CongestionGame, Strategy
 from anarchy.games.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.report import Method
+from benchmarks.measuring import Effort, Say, row, spend
 
 SEED = 1
 
@@ -127,22 +121,14 @@ ROWS: list[tuple[str, float, Callable[[], Timed]]] = [
 ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=3, help="runs per figure (default 3)")
-    repeats = parser.parse_args().repeats
-    table = Printed("what", "seconds", "below", "")
+def measure(effort: Effort, say: Say) -> list[Row]:
+    """Seconds of each row; `limit` is what it should stay below."""
+    rows: list[Row] = []
     for name, limit, build in ROWS:
+        say(name)
         timed = build()
-        times = []
-        for _ in range(repeats):
-            began = time.process_time()
-            timed()
-            times.append(time.process_time() - began)
-        verdict = "" if median(times) < limit else "too slow"
-        table.add_row(name, f"{median(times):.3f}", f"{limit:g}", verdict)
-    Console().print(table)
-
-
-if __name__ == "__main__":
-    main()
+        seconds = [spend(timed)[1].cpu for _ in range(effort.repeats)]
+        id = "games." + re.sub(r"[^a-z0-9]+", "_", name.lower()) + ".seconds"
+        what = f"{name}; should be below {limit:g} s"
+        rows.append({**row(id, seconds, "s", "cpu", what), "limit": limit})
+    return rows

@@ -1,0 +1,102 @@
+"""What is run: a scenario of `config/scenarios` with changes, its service times and its trace.
+
+Files are read when a subject is made, so that they are no part of what is timed.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anarchy import paths
+from anarchy.config import TraceSources, load_scenario, read_yaml, validate, with_fields
+from anarchy.errors import InputError
+from anarchy.inputs import find_trace
+from anarchy.serving.cluster import Simulator, simulate, takes_kernel
+from anarchy.serving.kernel.system import CompiledSystem
+from anarchy.serving.latency import load_latency
+from anarchy.serving.log import RequestLog, Run
+from anarchy.traces import TraceData, load_trace
+
+WARMUP_CYCLES = 3.0
+
+CLOSED_LOOPS = {"70b-1p2d": 64, "70b-1p5d": 128, "340b-1p2d": 256}
+"""The published closed loops, and with how many clients they are measured."""
+
+
+def trace_file(name: str) -> Path:
+    """Where a trace lies; an InputError if it is not at hand."""
+    sources = validate(TraceSources, read_yaml(paths.ROOT / paths.TRACES), str(paths.TRACES))
+    path = find_trace(name, sources, paths.ROOT)
+    if not path.is_file():
+        raise InputError(f"the trace {name} is not at hand; README.md says where it is looked for")
+    return path
+
+
+class Counter:
+    """Counts rows and lets them go."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    def take(self, log: RequestLog, measured: NDArray[np.bool_]) -> None:
+        self.rows += len(measured)
+
+
+class Subject:
+    """One deployment that can be run again and again, the same every time."""
+
+    def __init__(
+        self,
+        name: str,
+        requests: int,
+        changes: Mapping[str, Any] | None = None,
+        trace: TraceData | None = None,
+    ) -> None:
+        self.requests, self.trace = requests, trace
+        self.scenario = with_fields(
+            load_scenario(paths.ROOT / paths.SCENARIOS, name), dict(changes or {}), name
+        )
+        self.latency = load_latency(paths.ROOT / paths.LATENCY, self.scenario.model.latency)
+
+    def run(self, simulator: Simulator = "auto", seed: int = 1) -> Run:
+        """The whole run, its log included."""
+        return simulate(
+            self.scenario,
+            self.latency,
+            seed=seed,
+            requests=self.requests,
+            warmup_cycles=WARMUP_CYCLES,
+            trace=self.trace,
+            simulator=simulator,
+        )
+
+    def compiled(self, costs: bool = True) -> CompiledSystem:
+        """A run on the kernel that has not begun."""
+        return CompiledSystem(
+            self.scenario, self.latency, 1, 0, self.requests, WARMUP_CYCLES, self.trace, costs
+        )
+
+    def stream(self) -> int:
+        """Run on the kernel and keep nothing; how many rows came out."""
+        counter = Counter()
+        self.compiled(costs=False).stream(counter)
+        return counter.rows
+
+    @property
+    def on_kernel(self) -> bool:
+        """Whether `auto` takes the kernel."""
+        return takes_kernel(self.scenario, "auto")
+
+
+def closed_loop(name: str, requests: int) -> Subject:
+    """A published closed loop."""
+    return Subject(name, requests, {"workload.clients": CLOSED_LOOPS[name]})
+
+
+def recorded(name: str, rows: int | None = None) -> Subject:
+    """A deployment that replays the conversation trace, or its first rows."""
+    trace = load_trace(trace_file("mooncake-conversation"))
+    return Subject(name, rows or len(trace), {"workload.rows": rows}, trace)
