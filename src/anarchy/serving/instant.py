@@ -28,8 +28,8 @@ POOL_STEPS = 10**9
 SETTLE_ARRIVALS = int(NORMAL) + 1
 """Priority of all that follows from the prompts that arrive at this instant."""
 
-GRID_DIGITS = 11
-"""Decimals of a second: 10 ps, exact in a float up to a day of simulated time."""
+GRID = 1e11
+"""Instants in a second: 10 ps apart, exact in a float up to a day of simulated time."""
 
 
 def step_end(pool: int, worker: int) -> int:
@@ -39,7 +39,7 @@ def step_end(pool: int, worker: int) -> int:
 
 def on_grid(time: float) -> float:
     """The time, in seconds, at the resolution at which equal instants are equal."""
-    return round(time, GRID_DIGITS)
+    return round(time * GRID) / GRID
 
 
 class Stepper(Protocol):

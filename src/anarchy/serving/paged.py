@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from anarchy.config import Scenario
 from anarchy.errors import InputError
 from anarchy.serving.blockpool import BlockNames, BlockPool
 from anarchy.serving.instant import SETTLE_ARRIVALS, TRANSFER_END, Instant, on_grid, step_end
@@ -19,6 +20,7 @@ from anarchy.serving.paged_decode import PagedDecodeWorker
 from anarchy.serving.paged_prefill import PagedPrefillWorker
 from anarchy.serving.request import Request
 from anarchy.serving.system import System
+from anarchy.serving.workload import Workload
 
 PREFILL, DECODE = 0, 1
 """The pools, in the order in which their workers begin steps."""
@@ -30,18 +32,9 @@ class PagedSystem(System):
     def _make_workers(self) -> None:
         scenario = self._scenario
         engine, topology = scenario.engine, scenario.topology
-        size = engine.cache.block_tokens
-        source = self._workload.block_tokens
-        if source % size:
-            raise InputError(
-                f"engine.cache.block_tokens: {size} does not divide the {source} tokens of a block "
-                "of the trace"
-            )
-        blocks = engine.cache.capacity_tokens // size
-        self._check_room(blocks)
-        self._block_tokens = size
-        self._blocks = blocks
-        self._names = BlockNames(source, size)
+        self._blocks = blocks_of_memory(scenario, self._workload)
+        self._block_tokens = engine.cache.block_tokens
+        self._names = BlockNames(self._workload.block_tokens, self._block_tokens)
         self._instant = Instant(self.clock)
         self._transferred = (self._transfer_ended,)
         routed = engine.cache.enabled and scenario.router.policy != "round-robin"
@@ -96,17 +89,6 @@ class PagedSystem(System):
     def _first_token_column(self) -> str:
         return "prefill_end" if self._scenario.engine.first_token == "prefill" else "first_token"
 
-    def _check_room(self, blocks: int) -> None:
-        """A request that no worker can ever hold would wait for ever."""
-        size = self._scenario.engine.cache.block_tokens
-        prompt, output = self._workload.largest
-        needed = -(-(prompt + output) // size)
-        if needed > blocks:
-            raise InputError(
-                f"engine.cache.capacity_tokens: a request of {prompt} prompt and {output} output "
-                f"tokens needs {needed} blocks of {size}, a worker has {blocks}"
-            )
-
     def _arrive(self, request: Request) -> None:
         self._instant.later(self._place, request, SETTLE_ARRIVALS)
 
@@ -144,6 +126,25 @@ class PagedSystem(System):
         if self._scenario.engine.first_token == "handoff":
             request.first_token = self.clock.now
         self._prefill[request.prefill_worker].release(request)
+
+
+def blocks_of_memory(scenario: Scenario, workload: Workload) -> int:
+    """The blocks of each worker; they must hold the largest request, or it would wait for ever."""
+    size, source = scenario.engine.cache.block_tokens, workload.block_tokens
+    if source % size:
+        raise InputError(
+            f"engine.cache.block_tokens: {size} does not divide the {source} tokens of a block "
+            "of the trace"
+        )
+    blocks = scenario.engine.cache.capacity_tokens // size
+    prompt, output = workload.largest
+    needed = -(-(prompt + output) // size)
+    if needed > blocks:
+        raise InputError(
+            f"engine.cache.capacity_tokens: a request of {prompt} prompt and {output} output "
+            f"tokens needs {needed} blocks of {size}, a worker has {blocks}"
+        )
+    return blocks
 
 
 def _watched(

@@ -246,7 +246,7 @@ class PagedDecodeWorker(DecodeWorker):
         known = request.input_tokens + request.generated
         before = request.computed + found * size
         after = min(known, before + budget)
-        if after == before:
+        if after <= before:
             return None
         fresh = -(-after // size) - len(request.held) - found
         blocks = pool.take(names[:found], fresh)

@@ -164,7 +164,7 @@ class PagedPrefillWorker(Happening):
             tokens = self._schedule(request, found, budget, scheduled)
             if not tokens:
                 break
-            waiting.popleft()
+            waiting.remove(request)  # the first, unless another had to make room for it
             running.append(request)
             if request.prefill_start < 0:
                 request.prefill_start = self._clock.now

@@ -103,6 +103,7 @@ from anarchy.serving.kernel.layout import (
     WARMUP,
     WORKERS,
 )
+from anarchy.serving.kernel.paged.index import lay_index
 from anarchy.serving.kernel.policies import lay_rule, quick_decision
 from anarchy.serving.kernel.tables import lay_tables
 from anarchy.serving.kernel.tournament import lay_tree
@@ -222,10 +223,14 @@ def _lay_routers(arena: Arena, scenario: Scenario, supply: Supply) -> None:
         workers = scenario.topology.prefill if prefill else scenario.topology.decode
         used = cache.enabled and (prefill or scenario.router.decode_overlap)
         blocks = len(supply.value) if used else 0
-        lower = host if prefill else 0
-        real = seen = lay_cache(arena, workers, blocks, device, lower)
-        if used and scenario.router.tracking.cache_lag:
-            seen = lay_cache(arena, workers, blocks, device, lower)
+        lower, lag = host if prefill else 0, scenario.router.tracking.cache_lag
+        if scenario.engine.memory.paged:
+            used = used and scenario.router.policy != "round-robin"
+            real = seen = lay_index(arena, workers, blocks if used else 0, lag if used else 0.0)
+        else:
+            real = seen = lay_cache(arena, workers, blocks, device, lower)
+            if used and lag:
+                seen = lay_cache(arena, workers, blocks, device, lower)
         arena.ints[PREFILL_CACHE if prefill else DECODE_CACHE] = real
         leg = _lay_leg(arena, scenario, prefill, workers, len(supply.value))
         arena.ints[leg + INDEXED] = used

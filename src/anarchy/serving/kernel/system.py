@@ -1,7 +1,7 @@
 """A run on the compiled kernel: it lays out the state, supplies what runs short, takes rows out."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,11 @@ class CompiledSystem:
     """One run of a scenario that the kernel covers (see `coverage`)."""
 
     _loop = staticmethod(advance)
+    _first_tokens: ClassVar = {
+        "prefill": layout.PREFILL_END,
+        "handoff": layout.ROUTED,
+        "decode-step": layout.FIRST_TOKEN,
+    }
 
     def __init__(
         self,
@@ -241,12 +246,7 @@ class CompiledSystem:
     def _log(self, ints: Ints, times: Floats, costs: Floats) -> RequestLog:
         topology = self._scenario.topology
         prefill, decode = (topology.prefill, topology.decode) if self._costs else (0, 0)
-        column = {
-            "prefill": layout.PREFILL_END,
-            "handoff": layout.ROUTED,
-            "decode-step": layout.FIRST_TOKEN,
-        }
-        first_token = column[self._scenario.engine.first_token]
+        first_token = self._first_tokens[self._scenario.engine.first_token]
         ints, times = ints.T.copy(), times.T.copy()
         return RequestLog(
             arrival=times[layout.ARRIVAL],

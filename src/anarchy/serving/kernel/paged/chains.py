@@ -5,7 +5,7 @@ A chain is a record (FIRST, FINAL, LENGTH); a request is in one chain at a time.
 
 import numpy as np
 
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inner, small
 from anarchy.serving.kernel.layout import NOBODY, PAGED, ROW_MASK, Ints
 from anarchy.serving.kernel.paged.layout import (
     FINAL,
@@ -20,13 +20,13 @@ from anarchy.serving.kernel.paged.layout import (
 )
 
 
-@inlined
+@small
 def link_of(ints: Ints, request: int) -> int:
     """The address of the further fields of a request's row."""
     return ints[ints[PAGED] + LINKS] + (request & ints[ROW_MASK]) * LINK
 
 
-@compiled
+@inner
 def insert(ints: Ints, chain: int, before: int, request: int) -> None:
     """Put a request before another one, or at the end of the chain if that is NOBODY."""
     behind = ints[chain + FINAL] if before == NOBODY else ints[link_of(ints, before) + PRECEDING]
@@ -44,19 +44,19 @@ def insert(ints: Ints, chain: int, before: int, request: int) -> None:
     ints[chain + LENGTH] += 1
 
 
-@inlined
+@small
 def append(ints: Ints, chain: int, request: int) -> None:
     """Put a request at the end."""
     insert(ints, chain, np.int64(NOBODY), request)
 
 
-@inlined
+@small
 def prepend(ints: Ints, chain: int, request: int) -> None:
     """Put a request in front of all others."""
     insert(ints, chain, ints[chain + FIRST], request)
 
 
-@compiled
+@inner
 def remove(ints: Ints, chain: int, request: int) -> None:
     """Take a request out."""
     link = link_of(ints, request)
@@ -72,13 +72,13 @@ def remove(ints: Ints, chain: int, request: int) -> None:
     ints[chain + LENGTH] -= 1
 
 
-@inlined
+@small
 def following(ints: Ints, request: int) -> int:
     """The next one in its chain."""
     return ints[link_of(ints, request) + FOLLOWING]
 
 
-@compiled
+@inner
 def next_served(ints: Ints, chain: int, request: int, victims: int, out: bool) -> int:
     """Who is served after a request for which so many have been taken out of the chain.
 

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from anarchy.serving.instant import SETTLE, step_end
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.decode import (
     add_end,
     clock_at,
@@ -129,21 +129,20 @@ NOTHING = -1
 """Tokens that were computed for a request that has to wait."""
 
 
-@inlined
+@small
 def _known(ints: Ints, request: int) -> int:
     """Tokens that a request had when it joined its batch."""
     return ints[row_of(ints, request) + INPUT] + ints[link_of(ints, request) + MADE]
 
 
-@inlined
+@small
 def _whole(ints: Ints, request: int) -> int:
     """Blocks of the prompt and all its output."""
     row = row_of(ints, request)
     return -(-(ints[row + INPUT] + ints[row + OUTPUT]) // ints[BLOCK_TOKENS])
 
 
-
-@compiled
+@inner
 def output_blocks(ints: Ints, reals: Floats, w: int, replica: int) -> int:
     """Blocks of output on a worker, of the requests that a replica has placed there."""
     station, size = decode_station(ints, w), ints[BLOCK_TOKENS]
@@ -165,7 +164,7 @@ def output_blocks(ints: Ints, reals: Floats, w: int, replica: int) -> int:
 # From prefill to the batch.
 
 
-@compiled
+@inner
 def try_reservation(ints: Ints, reals: Floats, station: int) -> None:
     """Give the first pending request its room, if it has not been tried in vain already."""
     pending = station + PENDING
@@ -196,7 +195,7 @@ def _reserve_room(ints: Ints, station: int, request: int) -> bool:
     return True
 
 
-@compiled
+@inner
 def accept(ints: Ints, reals: Floats, station: int, request: int) -> None:
     """A request may join the batch from now on."""
     link = link_of(ints, request)
@@ -221,7 +220,7 @@ def accept(ints: Ints, reals: Floats, station: int, request: int) -> None:
     ready(ints, reals, station)
 
 
-@compiled
+@inlined
 def meets_boundary(ints: Ints, reals: Floats, w: int) -> bool:
     """Let the running steps end at the first boundary from now on; whether that is now."""
     worker, boundary, now = worker_at(ints, w), reals[clock_at(ints, w) + BOUNDARY], reals[NOW]
@@ -251,14 +250,14 @@ def enter_pending(ints: Ints, station: int, request: int) -> bool:
 # Steps.
 
 
-@compiled
+@inner
 def _schedule(ints: Ints, reals: Floats, w: int, due: float, steps: int) -> None:
     reals[clock_at(ints, w) + DUE] = due
     ints[worker_at(ints, w) + DUE_STEPS] = steps
     push(ints, reals, due, STEP_END + w, BATCH_CHANGES + KINDS * w)
 
 
-@compiled
+@inner
 def begin(ints: Ints, reals: Floats, w: int) -> bool:
     """Begin the next step if there is work that has room; whether the instant is not over."""
     worker, station = worker_at(ints, w), decode_station(ints, w)
@@ -307,7 +306,8 @@ def _continue_in_turn(ints: Ints, w: int) -> tuple[int, int, int]:
     Returns the tokens computed again, the tokens left to this step, and how many requests stand
     still because none are left.
     """
-    station, size, steps = decode_station(ints, w), ints[BLOCK_TOKENS], ints[worker_at(ints, w) + STEPS]
+    station, size = decode_station(ints, w), ints[BLOCK_TOKENS]
+    steps = ints[worker_at(ints, w) + STEPS]
     running, budget = station + ADMITTED, ints[BATCH_TOKENS]
     computed, skipped = np.int64(0), np.int64(0)
     request = ints[running + FIRST]
@@ -346,7 +346,7 @@ def _continue_in_turn(ints: Ints, w: int) -> tuple[int, int, int]:
     return computed, budget, skipped
 
 
-@compiled
+@inner
 def _compute(ints: Ints, w: int, request: int, found: int, budget: int) -> int:
     """Compute a chunk of old tokens again: how many, 0 if the request had to give up."""
     station, size, link = decode_station(ints, w), ints[BLOCK_TOKENS], link_of(ints, request)
@@ -440,7 +440,7 @@ def _readmit(ints: Ints, w: int, request: int, budget: int) -> int:
     return _compute(ints, w, request, found, budget)
 
 
-@compiled
+@inner
 def _give_up(ints: Ints, w: int) -> int:
     """Preempt a running request: its blocks go, and it waits before all others."""
     station = decode_station(ints, w)
@@ -464,7 +464,7 @@ def _give_up(ints: Ints, w: int) -> int:
     return victim
 
 
-@compiled
+@inner
 def _let_go(ints: Ints, station: int, request: int, named: bool) -> None:
     """Release the blocks of the computed tokens; whole ones stay cached, tail oldest.
 
@@ -495,7 +495,7 @@ def _let_go(ints: Ints, station: int, request: int, named: bool) -> None:
     release(ints, station, blocks)
 
 
-@compiled
+@inner
 def _rebuild(ints: Ints, w: int) -> None:
     """Count the running sequences anew, after steps in which some of them stood still."""
     worker, station = worker_at(ints, w), decode_station(ints, w)
@@ -510,14 +510,14 @@ def _rebuild(ints: Ints, w: int) -> None:
         request = following(ints, request)
 
 
-@inlined
+@small
 def _phase_of(ints: Ints, station: int, request: int) -> int:
     """The address of the count of sequences that take a block in the same steps as this one."""
     first = ints[link_of(ints, request) + JOINED] + 1 - _known(ints, request)
     return ints[station + PHASES] + first % ints[BLOCK_TOKENS]
 
 
-@compiled
+@inner
 def _count_in(ints: Ints, w: int, request: int) -> None:
     """Count a sequence that makes tokens from step JOINED on."""
     worker, station, link = worker_at(ints, w), decode_station(ints, w), link_of(ints, request)
@@ -550,10 +550,14 @@ def _plan(ints: Ints, reals: Floats, w: int) -> None:
     _schedule(ints, reals, w, on_grid(reals[NOW] + duration(ints, reals, w, steps)), steps)
 
 
-@compiled
+@inner
 def _growth(ints: Ints, w: int, steps: int) -> int:
     """Blocks that `steps` steps take, without those that the first of them has taken."""
-    worker, phases, size = worker_at(ints, w), ints[decode_station(ints, w) + PHASES], ints[BLOCK_TOKENS]
+    worker, phases, size = (
+        worker_at(ints, w),
+        ints[decode_station(ints, w) + PHASES],
+        ints[BLOCK_TOKENS],
+    )
     rounds, rest = (steps - 1) // size, (steps - 1) % size
     blocks = rounds * ints[worker + BATCH]
     for step in range(ints[worker + STEPS] + 1, ints[worker + STEPS] + 1 + rest):
@@ -561,7 +565,7 @@ def _growth(ints: Ints, w: int, steps: int) -> int:
     return blocks
 
 
-@compiled
+@inner
 def make_due_steps(ints: Ints, reals: Floats, w: int) -> int:
     """Make the steps that are due; the first of the requests that have ended, linked in a chain.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from anarchy.serving.kernel.arena import Arena, put
 from anarchy.serving.kernel.caches import WORD
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.layout import (
     BLOCK_COUNT,
     CACHE_WORKERS,
@@ -61,13 +61,13 @@ LATE_CHANGES = 1 << 12
 """Late changes that there is room for at first."""
 
 
-@inlined
+@small
 def _is_news(entry: int) -> bool:
     """Whether a name is there and the router thinks otherwise, or the other way round."""
     return ((entry & FOUND_BLOCK) > 0) != ((entry & IS_TOLD) > 0)
 
 
-@compiled
+@inner
 def _compact(ints: Ints, station: int) -> None:
     """Forget changes that have been undone: what is left is less than twice the memory."""
     changes, found, kept = ints[station + CHANGES_AT], ints[station + FOUND_AT], 0
@@ -81,7 +81,7 @@ def _compact(ints: Ints, station: int) -> None:
     ints[station + CHANGED] = kept
 
 
-@inlined
+@small
 def note(ints: Ints, station: int, name: int, entry: int) -> None:
     """A shared name has appeared or disappeared on a worker; `entry` is where it is found."""
     if not ints[station + INDEX] or ints[entry] & IS_CHANGED:
@@ -93,7 +93,7 @@ def note(ints: Ints, station: int, name: int, entry: int) -> None:
     ints[station + CHANGED] += 1
 
 
-@inlined
+@small
 def _apply(ints: Ints, index: int, w: int, name: int, change: int) -> None:
     """Show a change of a worker's cache."""
     ints[ints[index + LISTS] + w * TIERS * LIST + SIZE] += change
@@ -103,7 +103,7 @@ def _apply(ints: Ints, index: int, w: int, name: int, change: int) -> None:
         ints[word] = ints[word] | bit if change > 0 else ints[word] & ~bit
 
 
-@inlined
+@small
 def _show(ints: Ints, reals: Floats, index: int, w: int, name: int, change: int) -> None:
     """Show a change now or, if the router hears late, later."""
     if not ints[index + LATE_ROOM]:
@@ -118,7 +118,7 @@ def _show(ints: Ints, reals: Floats, index: int, w: int, name: int, change: int)
     reals[ints[index + LATE_DUE] + place] = reals[NOW] + reals[ints[index + LATE_LAG]]
 
 
-@compiled
+@inner
 def tell(ints: Ints, reals: Floats, station: int) -> None:
     """A worker's step has ended: the router hears what has changed."""
     index, w, found = ints[station + INDEX], ints[station + NUMBER], ints[station + FOUND_AT]
@@ -138,7 +138,7 @@ def tell(ints: Ints, reals: Floats, station: int) -> None:
         ints[station + OWN_CHANGE] = 0
 
 
-@compiled
+@inner
 def hear_late(ints: Ints, reals: Floats, index: int) -> None:
     """Show all late changes that are due by now."""
     head = ints[index + LATE_HEAD]

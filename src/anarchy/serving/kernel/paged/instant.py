@@ -3,8 +3,8 @@
 import numpy as np
 
 from anarchy.serving.instant import SETTLE
-from anarchy.serving.kernel.compiling import compiled, inlined
-from anarchy.serving.kernel.events import KINDS, SETTLES
+from anarchy.serving.kernel.compiling import inner, small
+from anarchy.serving.kernel.events import SETTLES
 from anarchy.serving.kernel.heap import push
 from anarchy.serving.kernel.layout import NOW, PAGED, PREFILL_COUNT, Floats, Ints
 from anarchy.serving.kernel.paged.layout import (
@@ -21,25 +21,25 @@ GRID = 1e11
 """Instants in a second; see `serving.instant.on_grid`."""
 
 
-@inlined
+@small
 def on_grid(time: float) -> float:
     """The time at the resolution at which equal instants are equal."""
     return np.rint(time * GRID) / GRID
 
 
-@inlined
+@small
 def prefill_station(ints: Ints, w: int) -> int:
     """The address of a prefill worker's memory and requests."""
     return ints[ints[PAGED] + STATIONS] + w * STATION
 
 
-@inlined
+@small
 def decode_station(ints: Ints, w: int) -> int:
     """The address of a decode worker's memory and requests."""
     return ints[ints[PAGED] + STATIONS] + (ints[PREFILL_COUNT] + w) * STATION
 
 
-@compiled
+@inner
 def _call(ints: Ints, reals: Floats, priority: int) -> None:
     """Have the instant settled after what else happens at it."""
     if not ints[ints[PAGED] + SETTLING]:
@@ -47,7 +47,7 @@ def _call(ints: Ints, reals: Floats, priority: int) -> None:
         push(ints, reals, reals[NOW], priority, np.int64(SETTLES))
 
 
-@inlined
+@small
 def later(ints: Ints, reals: Floats, action: int, request: int, priority: int) -> None:
     """Do something for a request at this instant, after what was asked for before."""
     paged = ints[PAGED]
@@ -56,7 +56,7 @@ def later(ints: Ints, reals: Floats, action: int, request: int, priority: int) -
     _call(ints, reals, np.int64(priority))
 
 
-@inlined
+@small
 def ready(ints: Ints, reals: Floats, station: int) -> None:
     """A worker is between two steps and has something to look at."""
     paged = ints[PAGED]

@@ -4,7 +4,7 @@ import numpy as np
 
 from anarchy.serving.instant import SETTLE, SETTLE_ARRIVALS, TRANSFER_END
 from anarchy.serving.kernel.accounts import ended, news_are_short
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import compiled, inlined, inner
 from anarchy.serving.kernel.decode import clock_at as decode_clock
 from anarchy.serving.kernel.decode import worker_at as decode_at
 from anarchy.serving.kernel.events import (
@@ -19,7 +19,6 @@ from anarchy.serving.kernel.layout import (
     ARRIVED,
     BATCH,
     BLOCK_TOKENS,
-    CARD,
     COMPLETIONS,
     DECODE_COUNT,
     DECODE_WORKER,
@@ -94,7 +93,6 @@ from anarchy.serving.kernel.paged.layout import (
     PLACE,
     PREFILLED,
     READY,
-    RELEASE,
     SCHEDULED,
     SETTLING,
     SOURCE,
@@ -103,7 +101,6 @@ from anarchy.serving.kernel.paged.layout import (
 from anarchy.serving.kernel.paged.names import UNNUMBERED
 from anarchy.serving.kernel.paged.pool import new_list
 from anarchy.serving.kernel.rows import row_of, times_of
-
 
 
 @inlined
@@ -159,9 +156,8 @@ def _prefilled(ints: Ints, reals: Floats, request: int) -> bool:
     w = choose_decode(ints, reals, request)
     worker, station = decode_at(ints, w), decode_station(ints, w)
     interrupts = decode.enter_pending(ints, station, request)
-    if ints[worker + BATCH] and interrupts and decode.meets_boundary(ints, reals, w):
-        if _end_steps(ints, reals, w):
-            return True
+    if ints[worker + BATCH] and interrupts and _meet_boundary(ints, reals, w):
+        return True
     if not ints[worker + BATCH]:
         decode.try_reservation(ints, reals, station)
         ready(ints, reals, station)
@@ -179,14 +175,13 @@ def _transfer(ints: Ints, reals: Floats, request: int) -> bool:
     return _activate(ints, reals, request)
 
 
-@compiled
+@inner
 def _activate(ints: Ints, reals: Floats, request: int) -> bool:
     """A prompt's KV is at decode: it joins at the next step; whether the run ends."""
     w = ints[row_of(ints, request) + DECODE_WORKER]
     worker, station = decode_at(ints, w), decode_station(ints, w)
-    if ints[worker + BATCH] and decode.meets_boundary(ints, reals, w):
-        if _end_steps(ints, reals, w):
-            return True
+    if ints[worker + BATCH] and _meet_boundary(ints, reals, w):
+        return True
     if ints[worker + BATCH]:
         append(ints, station + ENTERED, request)
     else:
@@ -202,7 +197,13 @@ def _release(ints: Ints, reals: Floats, request: int) -> None:
     prefill.let_go(ints, reals, request)
 
 
-@compiled
+@inner
+def _meet_boundary(ints: Ints, reals: Floats, w: int) -> bool:
+    """Let a decode worker's steps end at the first boundary from now on; whether the run ends."""
+    return decode.meets_boundary(ints, reals, w) and _end_steps(ints, reals, w)
+
+
+@inner
 def _end_steps(ints: Ints, reals: Floats, w: int) -> bool:
     """The due steps of a decode worker end; whether the run ends."""
     request = decode.make_due_steps(ints, reals, w)

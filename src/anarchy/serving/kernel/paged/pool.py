@@ -7,7 +7,7 @@ lie in a hash table: there is no end to them.
 
 import numpy as np
 
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inner, small
 from anarchy.serving.kernel.layout import DENSE, NOBODY, PAGED, SHARED, START, Ints
 from anarchy.serving.kernel.paged.index import note
 from anarchy.serving.kernel.paged.layout import (
@@ -51,7 +51,7 @@ SCATTER = np.int64(0x1E3779B97F4A7C15)
 # Lists of blocks.
 
 
-@compiled
+@inner
 def new_list(ints: Ints, blocks: int) -> int:
     """An empty list with room for so many blocks."""
     paged = ints[PAGED]
@@ -71,13 +71,13 @@ def new_list(ints: Ints, blocks: int) -> int:
     return found
 
 
-@inlined
+@small
 def list_at(ints: Ints, blocks: int) -> int:
     """The address of a list."""
     return ints[ints[PAGED] + LISTS_AT] + blocks
 
 
-@inlined
+@small
 def drop_list(ints: Ints, blocks: int) -> None:
     """Give the room of a list back."""
     address = list_at(ints, blocks)
@@ -89,13 +89,13 @@ def drop_list(ints: Ints, blocks: int) -> None:
 # Names.
 
 
-@inlined
+@small
 def own_name(ints: Ints, request: int) -> int:
     """The name of a request's first block if nobody shares it."""
     return ints[ints[PAGED] + SHARED_NAMES] + request * ints[ints[PAGED] + PLACES]
 
 
-@inlined
+@small
 def name_of(ints: Ints, request: int, place: int) -> int:
     """The name of one of a request's blocks."""
     row = row_of(ints, request)
@@ -104,15 +104,19 @@ def name_of(ints: Ints, request: int, place: int) -> int:
     return own_name(ints, request) + place
 
 
-@inlined
+@small
 def _scattered(name: int, mask: int) -> int:
     return ((name * SCATTER) >> 24) & mask
 
 
-@compiled
+@inner
 def _own_entry(ints: Ints, station: int, name: int) -> int:
     """The address of an own name's entry, or of the empty one where it belongs."""
-    mask, own, blocks = ints[ints[PAGED] + OWN_MASK], ints[station + OWN_AT], ints[station + BLOCKS_AT]
+    mask, own, blocks = (
+        ints[ints[PAGED] + OWN_MASK],
+        ints[station + OWN_AT],
+        ints[station + BLOCKS_AT],
+    )
     place = _scattered(name, mask)
     while True:
         block = (ints[own + place] & FOUND_BLOCK) - 1
@@ -121,10 +125,14 @@ def _own_entry(ints: Ints, station: int, name: int) -> int:
         place = (place + 1) & mask
 
 
-@compiled
+@inner
 def _clear_own_entry(ints: Ints, station: int, entry: int) -> None:
     """Empty an entry and move up those that it kept from their places."""
-    mask, own, blocks = ints[ints[PAGED] + OWN_MASK], ints[station + OWN_AT], ints[station + BLOCKS_AT]
+    mask, own, blocks = (
+        ints[ints[PAGED] + OWN_MASK],
+        ints[station + OWN_AT],
+        ints[station + BLOCKS_AT],
+    )
     hole = place = entry - own
     while True:
         place = (place + 1) & mask
@@ -138,7 +146,7 @@ def _clear_own_entry(ints: Ints, station: int, entry: int) -> None:
     ints[own + hole] = 0
 
 
-@inlined
+@small
 def _entry_of(ints: Ints, station: int, name: int) -> int:
     """The address of what is found under a name."""
     if name < ints[ints[PAGED] + SHARED_NAMES]:
@@ -146,7 +154,7 @@ def _entry_of(ints: Ints, station: int, name: int) -> int:
     return _own_entry(ints, station, name)
 
 
-@compiled
+@inner
 def _add_twin(ints: Ints, station: int, entry: int, block: int) -> None:
     """Append a block to the copies of one that is found."""
     twins = ints[station + TWINS_AT]
@@ -159,7 +167,7 @@ def _add_twin(ints: Ints, station: int, entry: int, block: int) -> None:
     ints[twins + block] = NOBODY
 
 
-@compiled
+@inner
 def _drop_twin(ints: Ints, station: int, entry: int, block: int) -> None:
     """Forget one of several copies; if it was found, the next younger one is now."""
     twins = ints[station + TWINS_AT]
@@ -176,7 +184,7 @@ def _drop_twin(ints: Ints, station: int, entry: int, block: int) -> None:
         ints[entry] &= ~HAS_TWINS
 
 
-@inlined
+@small
 def _name(ints: Ints, station: int, block: int, name: int) -> None:
     """Let others find a computed block."""
     ints[ints[station + BLOCKS_AT] + block * BLOCK + NAME] = name
@@ -194,16 +202,14 @@ def _name(ints: Ints, station: int, block: int, name: int) -> None:
         ints[station + OWN_CHANGE] += 1
 
 
-@compiled
+@inner
 def name_one(ints: Ints, station: int, block: int, name: int) -> None:
     """Let others find a block."""
     _name(ints, station, block, name)
 
 
-@compiled
-def name_blocks(
-    ints: Ints, station: int, request: int, blocks: int, first: int, end: int
-) -> None:
+@inner
+def name_blocks(ints: Ints, station: int, request: int, blocks: int, first: int, end: int) -> None:
     """Let others find a request's blocks from place `first` on, those without a name."""
     row, held = row_of(ints, request), list_at(ints, blocks) + ENTRIES
     shared, own = ints[row + SHARED], own_name(ints, request)
@@ -219,13 +225,13 @@ def name_blocks(
 # Room.
 
 
-@inlined
+@small
 def available(ints: Ints, station: int) -> int:
     """Blocks that can be taken: free ones and cached ones that nobody holds."""
     return ints[station + FREE] + ints[station + IDLE]
 
 
-@inlined
+@small
 def _unlink(ints: Ints, station: int, block: int) -> None:
     """Take a block out of the idle ones."""
     blocks = ints[station + BLOCKS_AT]
@@ -242,7 +248,7 @@ def _unlink(ints: Ints, station: int, block: int) -> None:
     ints[station + IDLE] -= 1
 
 
-@inlined
+@small
 def _rest(ints: Ints, station: int, block: int) -> None:
     """Make a block the most recently used of the idle ones."""
     blocks = ints[station + BLOCKS_AT]
@@ -257,7 +263,7 @@ def _rest(ints: Ints, station: int, block: int) -> None:
     ints[station + IDLE] += 1
 
 
-@inlined
+@small
 def _give_back(ints: Ints, station: int, block: int) -> None:
     """Let a block be taken again."""
     ints[ints[station + BLOCKS_AT] + block * BLOCK + NEWER] = ints[station + UNUSED]
@@ -265,7 +271,7 @@ def _give_back(ints: Ints, station: int, block: int) -> None:
     ints[station + FREE] += 1
 
 
-@inlined
+@small
 def _fresh_block(ints: Ints, station: int, holders: int) -> int:
     """A block without a name; its room has been taken already."""
     block = ints[station + UNUSED]
@@ -281,7 +287,7 @@ def _fresh_block(ints: Ints, station: int, holders: int) -> int:
     return block
 
 
-@compiled
+@inner
 def grow(ints: Ints, station: int, fresh: int) -> None:
     """Take room for blocks that the caller accounts for by number."""
     ints[station + FREE] -= fresh
@@ -306,7 +312,7 @@ def grow(ints: Ints, station: int, fresh: int) -> None:
             ints[station + OWN_CHANGE] -= 1
 
 
-@compiled
+@inner
 def match(ints: Ints, station: int, request: int, places: int) -> tuple[int, int]:
     """How many leading blocks of a request are found, and how many of those somebody holds."""
     row, blocks = row_of(ints, request), ints[station + BLOCKS_AT]
@@ -324,7 +330,7 @@ def match(ints: Ints, station: int, request: int, places: int) -> tuple[int, int
     return places, held
 
 
-@compiled
+@inner
 def take(ints: Ints, station: int, request: int, blocks: int, found: int, fresh: int) -> bool:
     """Hold a request's first `found` blocks and `fresh` new ones, if there is room."""
     row, memory = row_of(ints, request), ints[station + BLOCKS_AT]
@@ -353,7 +359,7 @@ def take(ints: Ints, station: int, request: int, blocks: int, found: int, fresh:
     return True
 
 
-@compiled
+@inner
 def keep(ints: Ints, station: int, name: int) -> None:
     """Turn one grown block into a cached one that nobody holds, the most recently used."""
     block = _fresh_block(ints, station, 0)
@@ -362,7 +368,7 @@ def keep(ints: Ints, station: int, name: int) -> None:
     _rest(ints, station, block)
 
 
-@compiled
+@inner
 def release(ints: Ints, station: int, blocks: int) -> None:
     """Let go of a list of blocks; the tail of a prefix becomes older than its head."""
     at, memory = list_at(ints, blocks), ints[station + BLOCKS_AT]

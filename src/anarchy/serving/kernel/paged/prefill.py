@@ -3,7 +3,7 @@
 import numpy as np
 
 from anarchy.serving.instant import SETTLE, step_end
-from anarchy.serving.kernel.compiling import compiled, inlined
+from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.events import KINDS, STEP_ENDS
 from anarchy.serving.kernel.heap import push
 from anarchy.serving.kernel.layout import (
@@ -129,13 +129,13 @@ def _preempt(ints: Ints, station: int) -> int:
     return victim
 
 
-@inlined
+@small
 def _whole(ints: Ints, request: int) -> int:
     """Blocks of the prompt that can have names."""
     return ints[row_of(ints, request) + INPUT] // ints[BLOCK_TOKENS]
 
 
-@compiled
+@inner
 def _schedule(ints: Ints, station: int, request: int, found: int, budget: int) -> int:
     """Take blocks for the request's next tokens: how many, 0 if it was preempted itself.
 
@@ -184,9 +184,7 @@ def _missing(ints: Ints, station: int) -> int:
 def _admit(ints: Ints, reals: Floats, station: int, budget: int) -> None:
     """Start waiting prompts in order while there are tokens and room."""
     size, queue, running = ints[BLOCK_TOKENS], station + QUEUED, station + ADMITTED
-    while (
-        ints[queue + LENGTH] and budget > 0 and ints[running + LENGTH] < ints[BATCH_REQUESTS]
-    ):
+    while ints[queue + LENGTH] and budget > 0 and ints[running + LENGTH] < ints[BATCH_REQUESTS]:
         request = ints[queue + FIRST]
         row = row_of(ints, request)
         prompt = ints[row + INPUT]
@@ -211,7 +209,7 @@ def _admit(ints: Ints, reals: Floats, station: int, budget: int) -> None:
         budget -= tokens
 
 
-@compiled
+@inner
 def begin(ints: Ints, reals: Floats, w: int) -> bool:
     """Begin a step if there is work that has room; whether the instant is not over."""
     worker, station = worker_at(ints, w), prefill_station(ints, w)
@@ -240,9 +238,7 @@ def begin(ints: Ints, reals: Floats, w: int) -> bool:
         reals[clock + STARTED] = reals[NOW]
         reals[clock + DURATION] = seconds
         reals[clock + STEP_WORK] = full_step_work(ints, reals, table, total, prompts, seconds)
-        push(
-            ints, reals, on_grid(reals[NOW] + seconds), STEP_END + w, STEP_ENDS + KINDS * w
-        )
+        push(ints, reals, on_grid(reals[NOW] + seconds), STEP_END + w, STEP_ENDS + KINDS * w)
         return False
     if ints[station + PREEMPTIONS] != preempted:
         ready(ints, reals, station)

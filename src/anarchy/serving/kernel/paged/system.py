@@ -1,0 +1,72 @@
+"""A run of a system with paged memory on the compiled kernel."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from anarchy.config import Synthetic
+from anarchy.serving.kernel import layout
+from anarchy.serving.kernel.arena import Arena
+from anarchy.serving.kernel.cards import Supply
+from anarchy.serving.kernel.paged.index import more_late_changes
+from anarchy.serving.kernel.paged.layout import LATE_ROOM, LINK, LINKS
+from anarchy.serving.kernel.paged.loop import advance_paged
+from anarchy.serving.kernel.paged.names import PagedSyntheticSupply, PagedTraceSupply
+from anarchy.serving.kernel.paged.state import lay_paged, lay_ring, more_lists
+from anarchy.serving.kernel.sinks import Sink
+from anarchy.serving.kernel.system import CompiledSystem, in_ring
+from anarchy.serving.paged import blocks_of_memory
+from anarchy.serving.system import all_wait
+from anarchy.traces import TraceData
+
+
+class CompiledPagedSystem(CompiledSystem):
+    """One run of a scenario with `engine.memory.paged` that the kernel covers."""
+
+    _loop = staticmethod(advance_paged)
+    _first_tokens: ClassVar = {
+        "prefill": layout.PREFILL_END,
+        "handoff": layout.FIRST_TOKEN,
+        "decode-step": layout.FIRST_TOKEN,
+    }
+
+    def _lay_state(self) -> Arena:
+        arena, supply = super()._lay_state(), self._supply
+        parts = self._workload.block_tokens // supply.block_tokens
+        largest = self._workload.largest
+        lay_paged(arena, self._scenario, len(supply.value), parts, self._blocks, largest)
+        return arena
+
+    def _make_supply(self, trace: TraceData | None) -> Supply:
+        self._blocks = blocks_of_memory(self._scenario, self._workload)
+        workload, size = self._scenario.workload, self._scenario.engine.cache.block_tokens
+        if isinstance(workload, Synthetic):
+            return PagedSyntheticSupply(workload, size, self._generators)
+        assert trace is not None  # the workload has refused it otherwise
+        rows, source = self._workload.extent.measured, self._workload.block_tokens
+        return PagedTraceSupply(trace, rows, source, size)
+
+    def _supply_more(self, short: int, sink: Sink) -> None:
+        if short == layout.MORE_LISTS:
+            more_lists(self._arena)
+        elif short == layout.MORE_CHANGES:
+            ints = self._arena.ints
+            for leg in (int(ints[layout.TO_PREFILL]), int(ints[layout.TO_DECODE])):
+                index = int(ints[leg + layout.SEEN])
+                if ints[index + LATE_ROOM]:
+                    workers = int(ints[leg + layout.WORKERS])
+                    more_late_changes(self._arena, index, 6 * workers * self._blocks)
+        elif short == layout.DRAINED:
+            raise all_wait(*self.progress)
+        else:
+            super()._supply_more(short, sink)
+
+    def _make_room(self, sink: Sink) -> None:
+        arena = self._arena
+        before = int(arena.ints[layout.ROW_MASK]) + 1
+        super()._make_room(sink)
+        size = int(arena.ints[layout.ROW_MASK]) + 1
+        if size > before:
+            links = arena.view(int(arena.ints[layout.PAGED]) + LINKS, before, LINK)
+            numbers = np.arange(arena.ints[layout.FIRST_ROW], arena.ints[layout.ARRIVED])
+            lay_ring(arena, in_ring(links, numbers, size))
