@@ -26,6 +26,7 @@ SCRIPT = ROOT / "reproduce"
 # does what the test has put into the file `job`.
 PYTHON = """#!/usr/bin/env bash
 if [ "$1" = -I ] && [ "$2" != -m ]; then exec {python} "$@"; fi
+if [ "$2" = anarchy.serving.kernel ]; then echo >>compiled; exit "${{COMPILING:-0}}"; fi
 printf '%s\\n' "$*" >>calls
 . ./job
 """
@@ -185,6 +186,26 @@ def test_quick_builds_the_same_target_with_the_overlay(project: Path) -> None:
     assert snakemake.endswith(" all --cores 1 --config overlay=config/quick.yaml")
 
 
+def test_the_simulator_is_compiled_before_the_jobs(project: Path) -> None:
+    (project / "job").write_text("[ -f compiled ] || exit 9\n", encoding="utf-8")
+    for target in ([], ["quick"], ["test"], ["setup"]):
+        (project / "compiled").unlink(missing_ok=True)
+        done = run(project, *target)
+        assert done.returncode == 0, done.stderr
+        assert (project / "compiled").exists()
+    (project / "compiled").unlink()
+    (project / "job").write_text(":\n", encoding="utf-8")
+    run(project, "-n")
+    assert not (project / "compiled").exists(), "a dry run computes nothing"
+
+
+def test_a_simulator_that_is_not_compiled_beforehand_stops_nothing(project: Path) -> None:
+    built = run(project, COMPILING="1")
+    assert built.returncode == 0
+    assert "could not be compiled beforehand" in built.stderr
+    assert calls(project)[-1].startswith("-m snakemake ")
+
+
 def test_second_run_says_that_nothing_is_to_be_done(project: Path) -> None:
     run(project)
     (project / "job").write_text(":\n", encoding="utf-8")
@@ -283,7 +304,13 @@ def test_the_oracle_is_installed_once_and_may_be_missing(project: Path) -> None:
 def test_clean_keeps_sources_data_and_environment(project: Path) -> None:
     kept = ["paper/main.tex", "data/traces/a.jsonl", "figures/style.mplstyle", ".venv/.stamp"]
     gone = ["paper/main.pdf", "paper/generated/numbers.tex", "figures/a.pdf", "figures/a.png"]
-    gone += ["results/a.json", "build/quick/results/a.json", ".snakemake/log/a", ".cache/a"]
+    gone += [
+        "src/anarchy/serving/kernel/__pycache__/0a/a.nbc",
+        "results/a.json",
+        "build/quick/results/a.json",
+        ".snakemake/log/a",
+        ".cache/a",
+    ]
     for name in kept + gone:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()

@@ -1,19 +1,36 @@
 """How the kernel is compiled: numba without fast-math, cached between processes.
 
 Numba renews a cached function when its own file has changed, not when one that it calls has. So
-the cache is kept by a digest of all of the kernel's files: an outdated one is never found.
+the cache is kept by a digest of all of the kernel's files: an outdated one is never found, and
+only the newest few are kept. It lies beside the kernel or, where nothing can be written there, in
+the user's cache; where neither can be, every process compiles anew.
 """
 
 import hashlib
-from collections.abc import Callable
+import importlib
+import inspect
+import os
+import pkgutil
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 
+from anarchy.serving.kernel.layout import Floats, Ints
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 FOLDER = Path(__file__).parent
+
+KEPT = 4
+"""Caches that are kept: other processes may still use an older kernel's."""
+
+TYPES = {Ints: numba.int64[::1], Floats: numba.float64[::1], int: numba.int64}
+"""What the annotations of a compiled function mean to the compiler."""
+
+_entries: list[Any] = []
 
 
 def digest() -> str:
@@ -24,8 +41,40 @@ def digest() -> str:
     return code.hexdigest()[:16]
 
 
-numba.config.CACHE_DIR = str(FOLDER / "__pycache__" / digest())  # type: ignore[attr-defined]
+def cache_folder(parents: Iterator[Path]) -> Path | None:
+    """The cache of this kernel, in the first of the folders that can be written to."""
+    name = digest()
+    for parent in parents:
+        folder = parent / name
+        try:
+            new = not folder.exists()
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            if new:
+                _remove_old(parent)
+            return folder
+    return None
 
+
+def _parents() -> Iterator[Path]:
+    yield FOLDER / "__pycache__"
+    if "XDG_CACHE_HOME" in os.environ:
+        yield Path(os.environ["XDG_CACHE_HOME"]) / "anarchy"
+    elif "HOME" in os.environ:
+        yield Path(os.environ["HOME"]) / ".cache" / "anarchy"
+
+
+def _remove_old(parent: Path) -> None:
+    caches = [path for path in parent.iterdir() if path.is_dir()]
+    for path in sorted(caches, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+CACHE = cache_folder(_parents())
+if CACHE is not None:
+    numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
 
 # Loops here are short and branch: vectorising them only takes time.
 numba.config.LOOP_VECTORIZE = 0  # type: ignore[attr-defined]
@@ -45,7 +94,9 @@ def compiled(function: F) -> F:
     Other threads run meanwhile. Rounding is that of Python's own arithmetic, or results would not
     equal the reference's: fast-math stays off.
     """
-    return _compile(function, cache=True, nogil=True, error_model="numpy")
+    entry = _compile(function, cache=CACHE is not None, nogil=True, error_model="numpy")
+    _entries.append(entry)
+    return entry
 
 
 def inner(function: F) -> F:
@@ -67,3 +118,23 @@ def _compile(function: F, **options: Any) -> F:
     compiler: Any = numba.njit(**options)
     result: F = compiler(function)
     return result
+
+
+def entries() -> list[Any]:
+    """All that Python calls."""
+    package = importlib.import_module("anarchy.serving.kernel")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    return _entries
+
+
+def compile_all(say: Callable[[str], None]) -> None:
+    """Compile everything, so that no later process has to; `say` hears if that takes a while."""
+    functions = entries()
+    found = 0 if CACHE is None else sum(1 for _ in CACHE.rglob("*.nbi"))
+    if found < len(functions):
+        say("compiling the simulator (once, about a minute)")
+    for function in functions:
+        annotations = inspect.get_annotations(function.py_func)
+        function.compile(tuple(TYPES[t] for name, t in annotations.items() if name != "return"))
