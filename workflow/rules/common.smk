@@ -42,6 +42,15 @@ def get_sources(*parts):
     return sorted({"requirements.lock", *map(str, sources)})
 
 
+# The simulator: all folders of the serving system, the compiled kernel's among them. What the
+# kernel is compiled to lies elsewhere, and is no source.
+SERVING = sorted(
+    {
+        path.parent.relative_to(SOURCE).as_posix()
+        for path in (SOURCE / "serving").rglob("*.py")
+    }
+)
+
 PACKAGE_INPUTS = get_sources()
 PACKAGE_GAMES = get_sources("games", "games/theorems")
 PACKAGE_THEOREMS = get_sources(
@@ -56,18 +65,15 @@ RUN_MEASURES = [
     f"measure/{name}.py"
     for name in ("measures", "estimator", "promises", "resampling", "stats")
 ]
-PACKAGE_CELL = get_sources(
-    "serving", "serving/policies", "measure/cell.py", *RUN_MEASURES
-)
+PACKAGE_CELL = get_sources(*SERVING, "measure/cell.py", *RUN_MEASURES)
 PACKAGE_KNEES = get_sources(
-    "serving",
-    "serving/policies",
+    *SERVING,
     "games/knee.py",
     "measure/kneemap.py",
     "measure/knee.py",
     *RUN_MEASURES,
 )
-PACKAGE_MEASURE = get_sources("games", "serving", "serving/policies", "measure")
+PACKAGE_MEASURE = get_sources("games", *SERVING, "measure")
 PACKAGE_ARTEFACT = get_sources("artefact", "artefact/theory", "measure")
 
 CELLS = {
@@ -269,7 +275,7 @@ def get_hashed_files():
     return sorted(
         {
             *map(str, files),
-            *get_sources("games", "games/theorems", "serving", "serving/policies"),
+            *get_sources("games", "games/theorems", *SERVING),
             *get_sources("measure", "measure/validation", "measure/validation/dynamo"),
             *get_sources("artefact", "artefact/theory"),
         }

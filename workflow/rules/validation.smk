@@ -4,8 +4,7 @@
 from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
 
 PACKAGE_VALIDATION = get_sources(
-    "serving",
-    "serving/policies",
+    *SERVING,
     "games",
     "measure/validation",
     "measure/control.py",
