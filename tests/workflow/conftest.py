@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from numba.core.caching import UserProvidedCacheLocator
 
 from anarchy import paths
+from anarchy.serving.kernel.compiling import CACHE, FOLDER, compile_all
 
 LEFT_OUT = shutil.ignore_patterns(
     ".venv", ".git", ".cache", ".snakemake", ".*_cache", ".hypothesis", "__pycache__",
@@ -22,7 +24,26 @@ def copy_project(folder: Path) -> Path:
     shutil.rmtree(folder / "data", ignore_errors=True)
     for built in [*(folder / "figures").glob("*.p*")]:
         built.unlink()
+    carry_kernel(folder)
     return folder
+
+
+def carry_kernel(folder: Path) -> None:
+    """Give a copy the compiled kernel, or its first jobs would each take a minute to compile it.
+
+    Numba names a part of its cache by the path of the sources, so that part is renamed.
+    """
+    compile_all(print)
+    if CACHE is None:
+        return
+    for module in FOLDER.rglob("__init__.py"):
+        theirs = folder / module.relative_to(paths.ROOT)
+        cache = folder / FOLDER.relative_to(paths.ROOT) / "__pycache__" / CACHE.name
+        part, renamed = (
+            UserProvidedCacheLocator.get_suitable_cache_subpath(p) for p in (module, theirs)
+        )
+        if (CACHE / part).is_dir():
+            shutil.copytree(CACHE / part, cache / renamed)
 
 
 def environment(project: Path, **changes: str) -> dict[str, str]:
