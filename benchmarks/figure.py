@@ -5,21 +5,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from anarchy.artefact.canvas import WIDTH, canvas, colour
 from anarchy.files import Row
 from benchmarks.parts import TEXTS
 
 NANO = 1e9
-LOG_FROM = 20
-"""How many times the least bar the largest must be for bars on a logarithmic scale."""
 
+ROOM = 1.5
+"""How much higher than its lines a panel is, for the legend."""
 SWEEPS = {
     "requests": "requests",
-    "decode_workers": "decode workers",
-    "prefill_workers": "prefill workers",
-    "decode_workers.round_robin": "decode workers, round robin",
-    "prefill_workers.round_robin": "prefill workers, round robin",
+    "decode_workers": "decode, KV router",
+    "prefill_workers": "prefill, KV router",
+    "decode_workers.round_robin": "decode, round robin",
+    "prefill_workers.round_robin": "prefill, round robin",
     "concurrency": "clients",
 }
 SPEEDS = {
@@ -55,8 +56,7 @@ def _bars(axes: Axes, rows: dict[str, Row], scale: float) -> None:
     below = [(row["value"] - row["lo"]) * scale for row in rows.values()]
     above = [(row["hi"] - row["value"]) * scale for row in rows.values()]
     axes.barh(list(rows), values, color=colour(0), xerr=[below, above], ecolor="0.3")
-    if max(values) > LOG_FROM * min(values) > 0:
-        axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
 
@@ -70,5 +70,8 @@ def _sweeps(axes: Axes, rows: Sequence[Row], names: Sequence[str]) -> None:
         sizes = [int(match[1]) for match, _ in found]
         costs = [row["value"] * NANO for _, row in found]
         axes.plot(sizes, costs, "o-", label=SWEEPS[name])
-        axes.set(xscale="log", yscale="log", ylabel="ns per request")
-        axes.legend()
+    if axes.lines:
+        axes.set(xscale="log", ylabel="ns per request", ylim=(0, ROOM * axes.get_ylim()[1]))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.legend(loc="upper left", ncols=2)

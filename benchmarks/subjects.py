@@ -14,13 +14,11 @@ from anarchy import paths
 from anarchy.config import TraceSources, load_scenario, read_yaml, validate, with_fields
 from anarchy.errors import InputError
 from anarchy.inputs import find_trace
-from anarchy.serving.cluster import Simulator, simulate, takes_kernel
+from anarchy.serving.cluster import Simulator, prepare, simulate, takes_kernel
 from anarchy.serving.kernel.system import CompiledSystem
 from anarchy.serving.latency import load_latency
 from anarchy.serving.log import RequestLog, Run
 from anarchy.traces import TraceData, load_trace
-
-WARMUP_CYCLES = 3.0
 
 CLOSED_LOOPS = {"70b-1p2d": 64, "70b-1p5d": 128, "340b-1p2d": 256}
 """The published closed loops, and with how many clients they are measured."""
@@ -64,20 +62,25 @@ class Subject:
     def run(self, simulator: Simulator = "auto", seed: int = 1) -> Run:
         """The whole run, its log included."""
         return simulate(
-            self.scenario,
-            self.latency,
-            seed=seed,
-            requests=self.requests,
-            warmup_cycles=WARMUP_CYCLES,
-            trace=self.trace,
-            simulator=simulator,
+            self.scenario, self.latency, seed=seed, simulator=simulator, **self._options
         )
 
     def compiled(self, costs: bool = True) -> CompiledSystem:
         """A run on the kernel that has not begun."""
-        return CompiledSystem(
-            self.scenario, self.latency, 1, 0, self.requests, WARMUP_CYCLES, self.trace, costs
+        run = prepare(
+            self.scenario,
+            self.latency,
+            seed=1,
+            simulator="compiled",
+            costs=costs,
+            **self._options,
         )
+        assert isinstance(run, CompiledSystem)
+        return run
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {"requests": self.requests, "trace": self.trace}
 
     def stream(self) -> int:
         """Run on the kernel and keep nothing; how many rows came out."""

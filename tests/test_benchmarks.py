@@ -83,12 +83,12 @@ def test_bad_usage_is_one_line(arguments: list[str], capsys: pytest.CaptureFixtu
 
 def test_parts_of_a_run_add_up() -> None:
     """What is called within a part is not counted twice, so nothing is left negative."""
-    subject = closed_loop(parts.LOOP, 2000)
+    subject = closed_loop(parts.LOOP, 20_000)
     subject.compiled().run()  # compiles
     seconds, requests, events = parts._watched(subject)
     assert min(seconds.values()) >= 0
-    assert seconds["kernel"] > 0
-    assert events > requests >= 2000
+    assert seconds["kernel"] > sum(seconds.values()) / 10  # else it is not the loop that is timed
+    assert events > requests >= 20_000
 
 
 def test_streams_bring_every_row() -> None:
