@@ -11,6 +11,7 @@ from benchmarks.subjects import closed_loop, trace_file
 
 from anarchy.errors import InputError
 from anarchy.files import Row, read_rows, write_rows
+from anarchy.serving.kernel import coverage
 
 TINY = replace(
     QUICK,
@@ -155,3 +156,8 @@ def test_the_page_has_its_table_between_its_marks(
     assert "| `events.x` | a loop | 5,000,000/s |" in written
     assert written.split(page.BEGIN)[0] == text.split(page.BEGIN)[0]
     assert written.split(page.END)[1] == text.split(page.END)[1]
+
+
+def test_the_page_names_everything_that_runs_on_simpy() -> None:
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert [field for field, _ in coverage._LACKING if f"`{field}`" not in text] == []
