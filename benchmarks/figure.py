@@ -13,7 +13,7 @@ from benchmarks.parts import TEXTS
 
 NANO = 1e9
 
-ROOM = 1.5
+ROOM = 1.7
 """How much higher than its lines a panel is, for the legend."""
 SWEEPS = {
     "requests": "requests",
@@ -24,9 +24,9 @@ SWEEPS = {
     "concurrency": "clients",
 }
 SPEEDS = {
-    "mooncake.requests_per_second": "trace, KV router: this",
-    "mooncake.dynamo_replay_requests_per_second": "trace, KV router: Dynamo's replay",
-    "mooncake.plain.requests_per_second": "trace, no paged memory",
+    "mooncake.requests_per_second": "trace: this",
+    "mooncake.dynamo_replay_requests_per_second": "trace: Dynamo's replay",
+    "mooncake.plain.requests_per_second": "trace, not paged",
     "closed_loop.requests_per_second": "closed loop: kernel",
     "closed_loop.simpy_requests_per_second": "closed loop: SimPy",
 }
@@ -74,4 +74,4 @@ def _sweeps(axes: Axes, rows: Sequence[Row], names: Sequence[str]) -> None:
         axes.set(xscale="log", ylabel="ns per request", ylim=(0, ROOM * axes.get_ylim()[1]))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.legend(loc="upper left", ncols=2)
+        axes.legend(loc="upper left")
