@@ -1,20 +1,24 @@
 """The kernel returns the reference's log with paged memory, too, to the last bit."""
 
 import dataclasses
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from anarchy.config import Scenario, with_fields
+from anarchy import paths
+from anarchy.config import Scenario, load_scenario, with_fields
 from anarchy.errors import InputError
 from anarchy.serving.kernel.paged.system import CompiledPagedSystem
-from anarchy.serving.latency import Latency
+from anarchy.serving.latency import Latency, load_latency
 from anarchy.serving.latency_table import LatencyTable
 from anarchy.serving.log import Run
 from anarchy.serving.paged import PagedSystem
-from anarchy.traces import TraceData
+from anarchy.traces import TraceData, load_trace
 from tests.serving.kernel.scenarios import engines, scenarios, tables, traces
 
 SLOW = settings(
@@ -30,7 +34,7 @@ def paged(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenario:
     engine["cache"] = {
         "enabled": draw(st.booleans()),
         "block_tokens": size,
-        "capacity_tokens": draw(st.sampled_from([240, 400, 3600, 3600])),
+        "capacity_tokens": draw(st.sampled_from([240, 400, 4800, 4800])),
     }
     engine["memory"] = {
         "paged": True,
@@ -77,3 +81,65 @@ def test_synthetic_workloads(
 @SLOW
 def test_traces(scenario: Scenario, table: LatencyTable, trace: TraceData) -> None:
     assert_same(scenario, table, 1, 0, 0, 3.0, trace)
+
+
+def recorded() -> TraceData:
+    """The Mooncake conversation trace, if it is at hand."""
+    name = "mooncake_conversation_trace.jsonl"
+    for folder in (os.environ.get("ANARCHY_TRACE_DIR"), paths.ROOT / paths.TRACE_CACHE):
+        if folder is not None and (Path(folder) / name).is_file():
+            return load_trace(Path(folder) / name)
+    pytest.skip(f"{name} is in neither ANARCHY_TRACE_DIR nor data/traces")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"topology": {"prefill": 8, "decode": 8}, "hardware.gpus": 16, "router.policy": "kv"},
+        {
+            "router.policy": "two-choice-hashing",
+            "router.hash_blocks": 9,
+            "engine.memory.preempt": "first",
+            "engine.decode.slots": 8,
+            "engine.handoff.bandwidth": 5e10,
+        },
+        {
+            "router": {
+                "policy": "kv-1.6",
+                "decode_overlap": True,
+                "tracking": {
+                    "cache_lag": 0.5,
+                    "event_lag": 0.1,
+                    "generated_blocks": True,
+                    "active_blocks": "distinct",
+                },
+            }
+        },
+    ],
+    ids=["round-robin", "kv", "hashing", "late"],
+)
+def test_the_recorded_trace(changes: dict[str, Any]) -> None:
+    trace, scenario = recorded(), load_scenario(paths.ROOT / paths.SCENARIOS, "oracle-3p5d")
+    scenario = with_fields(scenario, {"workload.rows": 500, **changes}, "test")
+    table = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency).table
+    assert isinstance(assert_same(scenario, table, 1, 0, 0, 3.0, trace), Run)
+
+
+def test_both_refuse_in_the_same_words() -> None:
+    rows, size = 40, 64
+    inputs, outputs = np.full(rows, 190), np.full(rows, 200)
+    trace = TraceData(np.arange(rows) / 100, inputs, outputs, [()] * rows, None)
+    scenario = load_scenario(paths.ROOT / paths.SCENARIOS, "oracle-3p5d")
+    table = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency).table
+    fields = {"workload.rows": rows, "topology": {"prefill": 1, "decode": 1}, "hardware.gpus": 2}
+
+    def refusal(trace: TraceData, **changes: int) -> str:
+        cache = {"enabled": True, "block_tokens": size, "capacity_tokens": 8 * size} | changes
+        small = with_fields(scenario, {**fields, "engine.cache": cache}, "test")
+        return str(assert_same(small, table, 1, 0, 0, 3.0, trace))
+
+    assert "all others wait for memory" in refusal(trace)
+    assert "needs 7 blocks" in refusal(trace, capacity_tokens=6 * size)
+    in_blocks = dataclasses.replace(trace, block_tokens=512)
+    assert "does not divide" in refusal(in_blocks, block_tokens=48)

@@ -3,8 +3,6 @@
 A chain is a record (FIRST, FINAL, LENGTH); a request is in one chain at a time.
 """
 
-import numpy as np
-
 from anarchy.serving.kernel.compiling import inner, small
 from anarchy.serving.kernel.layout import NOBODY, PAGED, ROW_MASK, Ints
 from anarchy.serving.kernel.paged.layout import (
@@ -17,6 +15,7 @@ from anarchy.serving.kernel.paged.layout import (
     LINKS,
     PRECEDING,
     PREEMPT,
+    integer,
 )
 
 
@@ -47,7 +46,7 @@ def insert(ints: Ints, chain: int, before: int, request: int) -> None:
 @small
 def append(ints: Ints, chain: int, request: int) -> None:
     """Put a request at the end."""
-    insert(ints, chain, np.int64(NOBODY), request)
+    insert(ints, chain, integer(NOBODY), request)
 
 
 @small

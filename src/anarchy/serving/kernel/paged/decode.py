@@ -6,8 +6,6 @@ of the steps between two changes of its batch.
 
 import math
 
-import numpy as np
-
 from anarchy.serving.instant import SETTLE, step_end
 from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.decode import (
@@ -106,6 +104,8 @@ from anarchy.serving.kernel.paged.layout import (
     TRIED,
     TURNS_GIVEN,
     UNNAMED,
+    boolean,
+    integer,
 )
 from anarchy.serving.kernel.paged.pool import (
     available,
@@ -203,7 +203,7 @@ def accept(ints: Ints, reals: Floats, station: int, request: int) -> None:
     whole = prompt // ints[BLOCK_TOKENS]
     ints[link + NAMED_PLACES] = whole
     if ints[CACHING]:
-        name_blocks(ints, station, request, ints[link + HELD], np.int64(0), whole)
+        name_blocks(ints, station, request, ints[link + HELD], integer(0), whole)
     ints[link + MADE] = 0
     ints[link + COMPUTED] = prompt
     ahead = 0
@@ -268,7 +268,7 @@ def begin(ints: Ints, reals: Floats, w: int) -> bool:
         _rebuild(ints, w)
     preempted = ints[station + PREEMPTIONS]
     ints[station + IRREGULAR] = ints[station + RECOMPUTING] > 0
-    computed, skipped = np.int64(0), np.int64(0)
+    computed, skipped = integer(0), integer(0)
     budget = ints[BATCH_TOKENS] - ints[running + LENGTH]
     fresh = ints[ints[station + PHASES] + ints[worker + STEPS] % ints[BLOCK_TOKENS]]
     if ints[station + IRREGULAR] or fresh > available(ints, station):
@@ -276,7 +276,7 @@ def begin(ints: Ints, reals: Floats, w: int) -> bool:
         computed, budget, skipped = _continue_in_turn(ints, w)
     else:
         grow(ints, station, fresh)
-    admitted, newcomer = np.int64(0), np.int64(NOBODY)
+    admitted, newcomer = integer(0), integer(NOBODY)
     if ints[waiting + LENGTH] and ints[station + PREEMPTIONS] == preempted:
         admitted, newcomer = _admit_waiting(ints, reals, w, budget)
     if ints[station + IRREGULAR]:
@@ -287,7 +287,7 @@ def begin(ints: Ints, reals: Floats, w: int) -> bool:
     if batch:
         _plan(ints, reals, w)
         if ints[STEP_IS_FIRST_TOKEN]:
-            first = on_grid(reals[NOW] + duration(ints, reals, w, np.int64(1)))
+            first = on_grid(reals[NOW] + duration(ints, reals, w, integer(1)))
             while newcomer != NOBODY:
                 reals[times_of(ints, newcomer) + FIRST_TOKEN] = first
                 newcomer = ints[link_of(ints, newcomer) + NEWCOMER]
@@ -309,7 +309,7 @@ def _continue_in_turn(ints: Ints, w: int) -> tuple[int, int, int]:
     station, size = decode_station(ints, w), ints[BLOCK_TOKENS]
     steps = ints[worker_at(ints, w) + STEPS]
     running, budget = station + ADMITTED, ints[BATCH_TOKENS]
-    computed, skipped = np.int64(0), np.int64(0)
+    computed, skipped = integer(0), integer(0)
     request = ints[running + FIRST]
     while request != NOBODY:
         ints[link_of(ints, request) + CONTINUED] = 0
@@ -318,7 +318,7 @@ def _continue_in_turn(ints: Ints, w: int) -> tuple[int, int, int]:
     while request != NOBODY and budget > 0:
         link, victims, out = link_of(ints, request), ints[station + PREEMPTIONS], False
         if ints[link + ANEW]:
-            tokens = _compute(ints, w, request, np.int64(0), budget)
+            tokens = _compute(ints, w, request, integer(0), budget)
             if tokens == NOTHING:
                 break
             computed += tokens
@@ -330,7 +330,7 @@ def _continue_in_turn(ints: Ints, w: int) -> tuple[int, int, int]:
                 while not out and not available(ints, station):
                     out = _give_up(ints, w) == request
                 if not out:
-                    grow(ints, station, np.int64(1))
+                    grow(ints, station, integer(1))
             if not out:
                 ints[link + CONTINUED] = 1
                 budget -= 1
@@ -394,13 +394,13 @@ def _admit_waiting(ints: Ints, reals: Floats, w: int, budget: int) -> tuple[int,
     """
     worker, station = worker_at(ints, w), decode_station(ints, w)
     running, waiting = station + ADMITTED, station + QUEUED
-    admitted, newcomer = np.int64(0), np.int64(NOBODY)
+    admitted, newcomer = integer(0), integer(NOBODY)
     while ints[waiting + LENGTH] and ints[running + LENGTH] < ints[SLOTS]:
         request = _next_waiting(ints, station)
         link = link_of(ints, request)
         anew = ints[link + COMPUTED] == 0
         if anew:
-            tokens = np.int64(NOTHING)
+            tokens = integer(NOTHING)
             if not ints[station + PENDING + LENGTH]:
                 tokens = _readmit(ints, w, request, budget)
             if tokens == NOTHING:
@@ -431,7 +431,7 @@ def _admit_waiting(ints: Ints, reals: Floats, w: int, budget: int) -> tuple[int,
 def _readmit(ints: Ints, w: int, request: int, budget: int) -> int:
     """Start a preempted request anew, if all its tokens have room."""
     station, size, known = decode_station(ints, w), ints[BLOCK_TOKENS], _known(ints, request)
-    found, held = np.int64(0), np.int64(0)
+    found, held = integer(0), integer(0)
     if ints[CACHING]:
         found, held = match(ints, station, request, ints[link_of(ints, request) + NAMED_PLACES])
         found = min(found, (known - 1) // size)
@@ -455,7 +455,7 @@ def _give_up(ints: Ints, w: int) -> int:
         made = ints[worker_at(ints, w) + STEPS] - ints[link + JOINED]
         ints[link + COMPUTED] = _known(ints, victim) + made - (not ints[link + CONTINUED])
         ints[link + MADE] += made
-    _let_go(ints, station, victim, True)
+    _let_go(ints, station, victim, boolean(True))
     ints[link + COMPUTED] = 0
     ints[link + CONTINUED] = 0
     prepend(ints, station + QUEUED, victim)
@@ -485,13 +485,13 @@ def _let_go(ints: Ints, station: int, request: int, named: bool) -> None:
     for place in range(count + kept - 1, count - 1, -1):
         keep(ints, station, name_of(ints, request, place) if named else UNNAMED)
     if named:
-        name_blocks(ints, station, request, blocks, np.int64(0), min(whole, count))
+        name_blocks(ints, station, request, blocks, integer(0), min(whole, count))
     else:
         for place in range(ints[link + NAMED_PLACES], min(whole, count)):
             block = ints[held + place]
             if ints[ints[station + BLOCKS_AT] + block * BLOCK + NAME] == UNNAMED:
                 ints[paged + NEXT_NUMBER] += 1
-                name_one(ints, station, block, np.int64(ANONYMOUS))
+                name_one(ints, station, block, integer(ANONYMOUS))
     release(ints, station, blocks)
 
 
@@ -576,7 +576,7 @@ def make_due_steps(ints: Ints, reals: Floats, w: int) -> int:
     make_steps(ints, reals, w)
     reals[clock_at(ints, w) + DUE] = math.inf
     ints[worker + BATCH] = 0
-    first, final = np.int64(NOBODY), np.int64(NOBODY)
+    first, final = integer(NOBODY), integer(NOBODY)
     while ints[station + ENDING] and ints[ends + LAST] == ints[worker + STEPS]:
         request = ints[ends + WHO]
         drop_first_end(ints, ends, ints[station + ENDING])
@@ -614,6 +614,6 @@ def _leave(ints: Ints, w: int, request: int) -> None:
     ints[worker_at(ints, w) + CONTEXT] -= ints[link + COMPUTED] + 1
     remove(ints, station + ADMITTED, request)
     ints[station + PROMISED_BLOCKS] -= _whole(ints, request)
-    _let_go(ints, station, request, False)
+    _let_go(ints, station, request, boolean(False))
     drop_list(ints, ints[link + HELD])
     ints[station + CHANGES] += 1

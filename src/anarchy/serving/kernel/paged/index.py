@@ -55,6 +55,7 @@ from anarchy.serving.kernel.paged.layout import (
     OWN_CHANGE,
     STATION,
     STATIONS,
+    integer,
 )
 
 LATE_CHANGES = 1 << 12
@@ -134,7 +135,7 @@ def tell(ints: Ints, reals: Floats, station: int) -> None:
         ints[found + name] = entry
     ints[station + CHANGED] = 0
     if ints[station + OWN_CHANGE]:
-        _show(ints, reals, index, w, np.int64(NOBODY), ints[station + OWN_CHANGE])
+        _show(ints, reals, index, w, integer(NOBODY), ints[station + OWN_CHANGE])
         ints[station + OWN_CHANGE] = 0
 
 

@@ -15,6 +15,7 @@ from anarchy.serving.kernel.paged.layout import (
     SETTLING,
     STATION,
     STATIONS,
+    integer,
 )
 
 GRID = 1e11
@@ -44,7 +45,7 @@ def _call(ints: Ints, reals: Floats, priority: int) -> None:
     """Have the instant settled after what else happens at it."""
     if not ints[ints[PAGED] + SETTLING]:
         ints[ints[PAGED] + SETTLING] = 1
-        push(ints, reals, reals[NOW], priority, np.int64(SETTLES))
+        push(ints, reals, reals[NOW], priority, integer(SETTLES))
 
 
 @small
@@ -53,7 +54,7 @@ def later(ints: Ints, reals: Floats, action: int, request: int, priority: int) -
     paged = ints[PAGED]
     ints[ints[paged + ACTIONS] + ints[paged + ACTION_COUNT]] = action + ACTION * request
     ints[paged + ACTION_COUNT] += 1
-    _call(ints, reals, np.int64(priority))
+    _call(ints, reals, integer(priority))
 
 
 @small
@@ -61,4 +62,4 @@ def ready(ints: Ints, reals: Floats, station: int) -> None:
     """A worker is between two steps and has something to look at."""
     paged = ints[PAGED]
     ints[ints[paged + READY] + (station - ints[paged + STATIONS]) // STATION] = 1
-    _call(ints, reals, np.int64(SETTLE))
+    _call(ints, reals, integer(SETTLE))

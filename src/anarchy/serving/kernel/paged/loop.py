@@ -1,7 +1,5 @@
 """The main loop of a system with paged memory: the mirror of `serving.paged`."""
 
-import numpy as np
-
 from anarchy.serving.instant import SETTLE, SETTLE_ARRIVALS, TRANSFER_END
 from anarchy.serving.kernel.accounts import ended, news_are_short
 from anarchy.serving.kernel.compiling import compiled, inlined, inner
@@ -97,6 +95,7 @@ from anarchy.serving.kernel.paged.layout import (
     SETTLING,
     SOURCE,
     TRANSFER,
+    integer,
 )
 from anarchy.serving.kernel.paged.names import UNNUMBERED
 from anarchy.serving.kernel.paged.pool import new_list
@@ -151,7 +150,7 @@ def _prefilled(ints: Ints, reals: Floats, request: int) -> bool:
     """A prompt is computed: choose its decode worker; whether the run ends."""
     if ints[PREFILL_COUNT] > 1:
         row = row_of(ints, request)
-        ended(ints, reals, ints[TO_PREFILL], row, ints[row + PREFILL_WORKER], 0)
+        ended(ints, reals, ints[TO_PREFILL], row, ints[row + PREFILL_WORKER], integer(0))
     _hear(ints, reals, ints[TO_DECODE])
     w = choose_decode(ints, reals, request)
     worker, station = decode_at(ints, w), decode_station(ints, w)
@@ -170,7 +169,7 @@ def _transfer(ints: Ints, reals: Floats, request: int) -> bool:
     delay = handoff_seconds(ints, reals, row_of(ints, request))
     if delay > 0:
         end = on_grid(reals[NOW] + delay)
-        push(ints, reals, end, np.int64(TRANSFER_END), HANDED_OVER + KINDS * request)
+        push(ints, reals, end, integer(TRANSFER_END), HANDED_OVER + KINDS * request)
         return False
     return _activate(ints, reals, request)
 

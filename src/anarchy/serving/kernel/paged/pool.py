@@ -5,8 +5,6 @@ that a prompt is followed through memory from one end to the other. Only names o
 lie in a hash table: there is no end to them.
 """
 
-import numpy as np
-
 from anarchy.serving.kernel.compiling import inner, small
 from anarchy.serving.kernel.layout import DENSE, NOBODY, PAGED, SHARED, START, Ints
 from anarchy.serving.kernel.paged.index import note
@@ -41,10 +39,11 @@ from anarchy.serving.kernel.paged.layout import (
     UNNAMED,
     UNTOUCHED,
     UNUSED,
+    integer,
 )
 from anarchy.serving.kernel.rows import row_of
 
-SCATTER = np.int64(0x1E3779B97F4A7C15)
+SCATTER = integer(0x1E3779B97F4A7C15)
 """Odd; its multiples scatter neighbouring names over a hash table."""
 
 

@@ -1,7 +1,5 @@
 """Prefill workers whose prompts hold blocks: the mirror of `serving.paged_prefill`."""
 
-import numpy as np
-
 from anarchy.serving.instant import SETTLE, step_end
 from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.events import KINDS, STEP_ENDS
@@ -62,6 +60,7 @@ from anarchy.serving.kernel.paged.layout import (
     SOURCE,
     STEP_PROMPTS,
     STEP_TOKENS,
+    integer,
 )
 from anarchy.serving.kernel.paged.pool import (
     available,
@@ -223,7 +222,7 @@ def begin(ints: Ints, reals: Floats, w: int) -> bool:
     while request != NOBODY and ints[station + STEP_TOKENS] < limit:
         victims = ints[station + PREEMPTIONS]
         budget = limit - ints[station + STEP_TOKENS]
-        tokens = _schedule(ints, station, request, np.int64(0), budget)
+        tokens = _schedule(ints, station, request, integer(0), budget)
         if tokens == MUST_WAIT:
             break
         victims = ints[station + PREEMPTIONS] - victims
