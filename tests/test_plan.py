@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 import yaml
 
 from anarchy import inputs, paths
-from anarchy.config import combinations, merge, read_yaml
+from anarchy.config import combinations, merge, read_yaml, with_fields
 from anarchy.errors import InputError
-from anarchy.plan import cell_job, load_plan
+from anarchy.plan import FEWEST_JOBS, MOST_CELLS, cell_job, load_plan, shared_out
 
 EXPERIMENT: dict[str, Any] = {
     "title": "A small one",
@@ -274,3 +275,23 @@ def test_the_examples_of_the_readme_are_accepted(root: Path) -> None:
     path = root / paths.EXPERIMENTS / "long-outputs.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False))
     assert len(load_plan(root=root).cells["long-outputs"]) == 6
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 17, 96])
+def test_jobs_take_the_cells_in_order(count: int, root: Path) -> None:
+    cell = load_plan(root=root).cells["small"][0]
+    cells = [replace(cell, name=str(number)) for number in range(count)]
+    parts = shared_out(cells)
+    assert [cell for part in parts for cell in part] == cells
+    assert len(parts) >= min(count, FEWEST_JOBS)
+    assert max(map(len, parts)) <= MOST_CELLS
+
+
+def test_a_job_replays_one_trace(root: Path) -> None:
+    cell = load_plan(root=root).cells["small"][0]
+    workloads = [{"kind": "trace", "trace": name} for name in ("a", "a", "b")]
+    changes = [{"workload": workload, "assumptions": {}} for workload in workloads * 40]
+    scenarios = [with_fields(cell.scenario, change, "test") for change in changes]
+    cells = [replace(cell, scenario=scenario) for scenario in scenarios]
+    for part in shared_out(cells):
+        assert len({cell.scenario.workload.trace for cell in part}) == 1  # type: ignore[union-attr]

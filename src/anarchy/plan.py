@@ -6,6 +6,7 @@ The Snakefile and `anarchy check` load the same plan, so what the one accepts th
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ from anarchy.serving.latency_table import LatencyTable, load_table
 from anarchy.serving.router import get_policy, plugins
 from anarchy.serving.twin_parameters import load_twin
 from anarchy.serving.workload import WORKLOADS
+
+FEWEST_JOBS, MOST_CELLS = 4, 12
+"""An experiment has at least so many jobs if it has as many cells, and a job at most so many
+cells."""
 
 CURVES = ("parallel-queues", "saturation", "plateau", "placement", "coupled")
 """Figures of the theory: no experiment or study may be called like one."""
@@ -324,6 +329,20 @@ def _measure(
         get_measure(name, estimators, tenants)
     except InputError as fault:
         raise InputError(f"{source}: {fault}") from None
+
+
+def shared_out(cells: Sequence[Cell]) -> list[tuple[Cell, ...]]:
+    """The cells of an experiment as its jobs take them, in order.
+
+    A job starts for longer than a short cell takes, so it takes some of them; a few jobs remain
+    for the cores to share, and the cells of one job replay one trace.
+    """
+    size = max(1, min(MOST_CELLS, len(cells) // FEWEST_JOBS))
+    parts: list[tuple[Cell, ...]] = []
+    for _, alike in groupby(cells, lambda cell: getattr(cell.scenario.workload, "trace", None)):
+        rest = tuple(alike)
+        parts += [rest[start : start + size] for start in range(0, len(rest), size)]
+    return parts
 
 
 def cell_job(plan: Plan, cell: Cell) -> CellJob:

@@ -10,7 +10,7 @@ from anarchy.artefact.numbers import sources
 from anarchy.artefact.provenance import commit
 from anarchy.errors import InputError
 from anarchy.inputs import find_trace
-from anarchy.plan import CURVES, cell_job, load_plan
+from anarchy.plan import CURVES, cell_job, load_plan, shared_out
 from anarchy.serving.latency_table import latency_sources
 
 try:
@@ -76,11 +76,8 @@ PACKAGE_KNEES = get_sources(
 PACKAGE_MEASURE = get_sources("games", *SERVING, "measure")
 PACKAGE_ARTEFACT = get_sources("artefact", "artefact/theory", "measure")
 
-CELLS = {
-    (cell.experiment, cell.name): cell
-    for cells in PLAN.cells.values()
-    for cell in cells
-}
+# The cells of each experiment as its jobs take them.
+PARTS = {name: shared_out(cells) for name, cells in PLAN.cells.items()}
 
 # Results of experiments whose trace is not to be had: committed reference values replace them.
 # The pattern matches what such a results file is called, without its suffix.
@@ -113,20 +110,29 @@ def get_study_scenarios(wildcards):
     return {name: PLAN.scenarios[name].model_dump(mode="json") for name in names}
 
 
+def get_part(wildcards):
+    """The cells that one job of an experiment takes."""
+    return PARTS[wildcards.experiment][int(wildcards.part)]
+
+
 def get_latency_files(wildcards):
-    """The latency table of a job's scenario, with the table that it is scaled from."""
-    if hasattr(wildcards, "cell"):
-        scenario = CELLS[wildcards.experiment, wildcards.cell].scenario
-    else:
-        scenario = PLAN.scenarios[wildcards.scenario]
-    return [
-        str(path) for path in latency_sources(paths.LATENCY, scenario.model.latency)
-    ]
+    """The latency table of a study's scenario, with the table that it is scaled from."""
+    table = PLAN.scenarios[wildcards.scenario].model.latency
+    return [str(path) for path in latency_sources(paths.LATENCY, table)]
+
+
+def get_part_latency_files(wildcards):
+    return get_tables(get_part(wildcards))
+
+
+def get_tables(cells):
+    """The latency tables of some cells, with those that they are scaled from."""
+    tables = {cell.scenario.model.latency for cell in cells}
+    return sorted({str(p) for t in tables for p in latency_sources(paths.LATENCY, t)})
 
 
 def get_experiment_latency_files(wildcards):
-    tables = {cell.scenario.model.latency for cell in PLAN.cells[wildcards.experiment]}
-    return sorted({str(p) for t in tables for p in latency_sources(paths.LATENCY, t)})
+    return get_tables(PLAN.cells[wildcards.experiment])
 
 
 TRACE_SOURCES = {source.file: source for source in PLAN.traces.traces.values()}
@@ -141,9 +147,9 @@ def get_trace_source(wildcards):
     return source.model_dump()
 
 
-def get_cell_trace_source(wildcards):
-    """The registered trace that a cell replays, if it does."""
-    workload = CELLS[wildcards.experiment, wildcards.cell].scenario.workload
+def get_part_trace_source(wildcards):
+    """The registered trace that a job's cells replay, if they do."""
+    workload = get_part(wildcards)[0].scenario.workload
     source = PLAN.traces.traces.get(getattr(workload, "trace", None))
     return source.model_dump() if source else None
 
@@ -153,16 +159,21 @@ def get_trace_file(wildcards):
     if hasattr(wildcards, "trace"):
         name = wildcards.trace
     else:
-        workload = CELLS[wildcards.experiment, wildcards.cell].scenario.workload
+        workload = get_part(wildcards)[0].scenario.workload
         if workload.kind != "trace":
             return []
         name = workload.trace
     return str(find_trace(name, PLAN.traces))
 
 
-def get_cell_job(wildcards):
-    cell = CELLS[wildcards.experiment, wildcards.cell]
-    return cell_job(PLAN, cell).model_dump(mode="json")
+def get_cell_jobs(wildcards):
+    return [
+        cell_job(PLAN, cell).model_dump(mode="json") for cell in get_part(wildcards)
+    ]
+
+
+def get_cell_names(wildcards):
+    return [cell.name for cell in get_part(wildcards)]
 
 
 def get_plugins(wildcards):
@@ -176,10 +187,8 @@ def get_all_figures():
 
 def get_cells(wildcards):
     """The per-replication results of an experiment's cells."""
-    return [
-        f"{RESULTS}/cells/{wildcards.experiment}/{cell.name}.json"
-        for cell in PLAN.cells[wildcards.experiment]
-    ]
+    parts = range(len(PARTS[wildcards.experiment]))
+    return [f"{RESULTS}/cells/{wildcards.experiment}/{part}.json" for part in parts]
 
 
 def get_logs(wildcards):
@@ -187,9 +196,14 @@ def get_logs(wildcards):
     cells = PLAN.cells[wildcards.experiment]
     if any(cell.scenario.workload.kind != "trace" for cell in cells):
         return []
-    return [
-        f"{RESULTS}/logs/{wildcards.experiment}/{cell.name}.parquet" for cell in cells
-    ]
+    parts = range(len(PARTS[wildcards.experiment]))
+    return [f"{RESULTS}/logs/{wildcards.experiment}/{part}" for part in parts]
+
+
+def get_log_names(wildcards):
+    """The files in each folder of logs."""
+    parts = PARTS[wildcards.experiment]
+    return [[f"{cell.name}.parquet" for cell in part] for part in parts]
 
 
 def get_knee_maps(wildcards):
@@ -266,7 +280,8 @@ def get_hashed_files():
     files += [plugin for entry in PLAN.experiments.values() for plugin in entry.plugins]
     names = {
         cell.scenario.workload.trace
-        for cell in CELLS.values()
+        for cells in PLAN.cells.values()
+        for cell in cells
         if cell.scenario.workload.kind == "trace"
     }
     files += [

@@ -22,6 +22,7 @@ rule measure_experiment:
         scenarios=get_experiment_scenarios,
         bootstrap=PLAN.settings.bootstrap.model_dump(),
         seed=PLAN.settings.seed,
+        log_names=get_log_names,
     script:
         "../scripts/measure_experiment.py"
 

@@ -1,25 +1,26 @@
-# Simulation: one job per cell of an experiment (its replications inside), one job per scenario of
-# a study and value of its first axis.
+# Simulation: one job for a few cells of an experiment (their replications inside), one job per
+# scenario of a study and value of its first axis.
 
 
-rule simulate_cell:
+rule simulate_cells:
     input:
         package=PACKAGE_CELL,
-        latency=get_latency_files,
+        latency=get_part_latency_files,
         trace=get_trace_file,
         plugins=get_plugins,
     output:
-        measures=f"{RESULTS}/cells/{{experiment}}/{{cell}}.json",
-        log=f"{RESULTS}/logs/{{experiment}}/{{cell}}.parquet",
+        measures=f"{RESULTS}/cells/{{experiment}}/{{part}}.json",
+        logs=directory(f"{RESULTS}/logs/{{experiment}}/{{part}}"),
     log:
-        f"{LOGS}/simulate_cell/{{experiment}}/{{cell}}.log",
+        f"{LOGS}/simulate_cells/{{experiment}}/{{part}}.log",
     benchmark:
-        f"{MACHINE}/benchmarks/simulate_cell/{{experiment}}/{{cell}}.tsv"
+        f"{MACHINE}/benchmarks/simulate_cells/{{experiment}}/{{part}}.tsv"
     params:
-        job=get_cell_job,
-        source=get_cell_trace_source,
+        jobs=get_cell_jobs,
+        names=get_cell_names,
+        source=get_part_trace_source,
     script:
-        "../scripts/simulate_cell.py"
+        "../scripts/simulate_cells.py"
 
 
 rule map_knees:

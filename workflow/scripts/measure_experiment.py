@@ -4,6 +4,9 @@ What an experiment does not ask for is written empty, so that all look alike.
 """
 
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 
 from anarchy import paths
 from anarchy.config import Bootstrap, Experiment, Scenario
@@ -19,12 +22,11 @@ from anarchy.serving.log import read_log
 def measure_experiment() -> None:
     experiment = Experiment.model_validate(snakemake.params.experiment)
     keys = ["scenario", *experiment.sweep]
-    cells = [read_rows(path) for path in snakemake.input.cells]
-    rows = [row for cell in cells for row in cell]
+    rows = [row for path in snakemake.input.cells for row in read_rows(path)]
     measures = aggregate(rows, keys)
     write_rows(snakemake.output.measures, measures)
     write_rows(snakemake.output.knees, knees(experiment, measures))
-    write_rows(snakemake.output.compare, comparisons(experiment, keys, cells))
+    write_rows(snakemake.output.compare, comparisons(experiment, keys, rows))
     wanted = experiment.spread
     spreads = spread(measures, keys, wanted.over, wanted.measures) if wanted else []
     write_rows(snakemake.output.spread, spreads)
@@ -45,16 +47,17 @@ def knees(experiment, measures):
     return knee_rows(experiment, measures, scenarios, partial(load_latency, paths.LATENCY))
 
 
-def comparisons(experiment, keys, cells):
+def comparisons(experiment, keys, rows):
     wanted = experiment.compare
     if wanted is None:
         return []
     if snakemake.input.logs:  # a recorded trace: the same requests are resampled on both sides
-        logs = [read_log(path) for path in snakemake.input.logs]
+        cells = [list(cell) for _, cell in groupby(rows, itemgetter(*keys))]
+        folders = zip(snakemake.input.logs, snakemake.params.log_names, strict=True)
+        logs = [read_log(Path(folder) / name) for folder, names in folders for name in names]
         bootstrap = Bootstrap.model_validate(snakemake.params.bootstrap)
         pairs = list(zip(cells, logs, strict=True))
         return compare_logs(pairs, keys, wanted, bootstrap, snakemake.params.seed)
-    rows = [row for cell in cells for row in cell]
     return compare(rows, keys, wanted.field, wanted.baseline, wanted.measures)
 
 

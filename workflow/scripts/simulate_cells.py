@@ -1,4 +1,4 @@
-"""Simulate and measure one cell of an experiment."""
+"""Simulate and measure some cells of an experiment, whose plugins and trace they share."""
 
 from pathlib import Path
 
@@ -23,9 +23,17 @@ def given_trace() -> TraceData | None:
     return read_trace(path, source.format, source.sha256)
 
 
-with job_log(snakemake.log[0]):
-    job = CellJob.model_validate(snakemake.params.job)
-    with plugins(map(Path, job.plugins)):
-        rows, log = measure_cell(job, paths.LATENCY, given_trace())
-    write_log(snakemake.output.log, log)
+def simulate_cells() -> None:
+    jobs = [CellJob.model_validate(job) for job in snakemake.params.jobs]
+    logs, trace, rows = Path(snakemake.output.logs), given_trace(), []
+    logs.mkdir()
+    with plugins(map(Path, jobs[0].plugins)):
+        for job, name in zip(jobs, snakemake.params.names, strict=True):
+            measured, log = measure_cell(job, paths.LATENCY, trace)
+            write_log(logs / f"{name}.parquet", log)
+            rows += measured
     write_rows(snakemake.output.measures, rows)
+
+
+with job_log(snakemake.log[0]):
+    simulate_cells()
