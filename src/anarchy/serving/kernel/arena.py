@@ -14,8 +14,9 @@ ROOM = 1 << 18
 class Arena:
     """Two arrays that grow at their ends; a part that has moved leaves its old place empty."""
 
-    def __init__(self) -> None:
-        self.ints: Ints = np.zeros(ROOM, np.int64)
+    def __init__(self, more: int = 0) -> None:
+        """`more` integers than usual are to come; they cost nothing until they are laid out."""
+        self.ints: Ints = np.zeros(ROOM + more, np.int64)
         self.reals: Floats = np.zeros(ROOM)
         self._used = [HEADER, REALS]
 

@@ -119,10 +119,18 @@ ROOM = 1 << 12
 
 
 def lay_state(
-    scenario: Scenario, table: LatencyTable, supply: Supply, extent: Extent, costs: bool
+    scenario: Scenario,
+    table: LatencyTable,
+    supply: Supply,
+    extent: Extent,
+    costs: bool,
+    more: int = 0,
 ) -> Arena:
-    """The state before anything has happened; `costs` keeps what the routers see."""
-    arena = Arena()
+    """The state before anything has happened; `costs` keeps what the routers see.
+
+    `more` integers are to be laid out behind it.
+    """
+    arena = Arena(more)
     topology, workload = scenario.topology, scenario.workload
     clients = workload.clients if isinstance(workload, ClosedLoop) else 0
     fields = [(WARMUP, extent.warmup), (WANTED, extent.measured), (CLIENTS, clients)]

@@ -85,9 +85,9 @@ class CompiledSystem:
         self._room: dict[int, int] = {}  # of the buffers that are filled up, by their field
         self._arena = self._lay_state()
 
-    def _lay_state(self) -> Arena:
+    def _lay_state(self, more: int = 0) -> Arena:
         extent = self._workload.extent
-        return lay_state(self._scenario, self._table, self._supply, extent, self._costs)
+        return lay_state(self._scenario, self._table, self._supply, extent, self._costs, more)
 
     @property
     def progress(self) -> tuple[int, int]:

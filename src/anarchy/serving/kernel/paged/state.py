@@ -65,8 +65,18 @@ from anarchy.serving.kernel.paged.layout import (
 ACTIONS_OF_ONE = 5
 """Things to do for a request at one instant, at most: one of each kind."""
 
+CHANGES_OF_BLOCK = 4
+"""Changes that there is room for; those that are news are two for each block at most."""
+
 LISTS = 1 << 14
 """Entries of lists of blocks that there is room for at first."""
+
+
+def paged_entries(scenario: Scenario, names: int, blocks: int) -> int:
+    """About how many integers a system with paged memory has; what is missing is laid out later."""
+    workers = scenario.topology.prefill + scenario.topology.decode
+    memory = blocks * (BLOCK + 1) + _table(blocks) + names
+    return workers * (memory + CHANGES_OF_BLOCK * blocks) + 4 * names
 
 
 def lay_paged(
@@ -80,7 +90,7 @@ def lay_paged(
     memory, cache, prefill = scenario.engine.memory, scenario.engine.cache, scenario.engine.prefill
     prompt, whole = (-(-tokens // cache.block_tokens) for tokens in (largest[0], sum(largest)))
     workers = scenario.topology.prefill + scenario.topology.decode
-    table = 1 << (2 * blocks).bit_length()
+    table = _table(blocks)
     paged = arena.integers(np.zeros(PAGED_HEADER))
     arena.ints[PAGED] = paged
     put(
@@ -154,11 +164,16 @@ def _lay_station(arena: Arena, scenario: Scenario, number: int, blocks: int) -> 
         fields += [(chain + FIRST, NOBODY), (chain + FINAL, NOBODY)]
     put(ints, station, fields)
     if ints[leg + INDEXED]:
-        room = 4 * blocks + 2
+        room = CHANGES_OF_BLOCK * blocks + 2
         put(ints, station, [(INDEX, ints[leg + SEEN]), (CHANGES_ROOM, room)])
         arena.ints[station + CHANGES_AT] = arena.blank(room)
     if not prefill:
         arena.move(station + PHASES, np.zeros(scenario.engine.cache.block_tokens))
+
+
+def _table(blocks: int) -> int:
+    """Entries of a hash table that is not more than half full."""
+    return 1 << (2 * blocks).bit_length()
 
 
 def _power(entries: int) -> int:

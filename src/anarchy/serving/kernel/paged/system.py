@@ -12,7 +12,7 @@ from anarchy.serving.kernel.paged.index import more_late_changes
 from anarchy.serving.kernel.paged.layout import LATE_ROOM, LINK, LINKS
 from anarchy.serving.kernel.paged.loop import advance_paged
 from anarchy.serving.kernel.paged.names import PagedSyntheticSupply, PagedTraceSupply
-from anarchy.serving.kernel.paged.state import lay_paged, lay_ring, more_lists
+from anarchy.serving.kernel.paged.state import lay_paged, lay_ring, more_lists, paged_entries
 from anarchy.serving.kernel.sinks import Sink
 from anarchy.serving.kernel.system import CompiledSystem, in_ring
 from anarchy.serving.paged import blocks_of_memory
@@ -30,8 +30,10 @@ class CompiledPagedSystem(CompiledSystem):
         "decode-step": layout.FIRST_TOKEN,
     }
 
-    def _lay_state(self) -> Arena:
-        arena, supply = super()._lay_state(), self._supply
+    def _lay_state(self, more: int = 0) -> Arena:
+        supply = self._supply
+        more += paged_entries(self._scenario, len(supply.value), self._blocks)
+        arena = super()._lay_state(more + len(supply.dense))
         parts = self._workload.block_tokens // supply.block_tokens
         largest = self._workload.largest
         lay_paged(arena, self._scenario, len(supply.value), parts, self._blocks, largest)
