@@ -1,12 +1,12 @@
 """Decode workers whose sequences hold blocks: the mirror of `serving.paged_decode`.
 
-Requests come to a worker through `reserve` and `activate`; `begin` and `end_steps` are the two ends
-of the steps between two changes of its batch.
+Requests come to a worker as `reservation` says and may lose their blocks as `preemption` says;
+`begin` and `make_due_steps` are the two ends of the steps between two changes of its batch.
 """
 
 import math
 
-from anarchy.serving.instant import SETTLE, step_end
+from anarchy.serving.instant import step_end
 from anarchy.serving.kernel.compiling import inlined, inner, small
 from anarchy.serving.kernel.decode import (
     add_end,
@@ -27,7 +27,6 @@ from anarchy.serving.kernel.layout import (
     BATCH_TOKENS,
     BLOCK_TOKENS,
     BOUNDARY,
-    CACHING,
     CONTEXT,
     DECODE_START,
     DONE,
@@ -40,7 +39,6 @@ from anarchy.serving.kernel.layout import (
     NOBODY,
     NOW,
     OUTPUT,
-    PAGED,
     REPLICA,
     SLOTS,
     STEP_IS_FIRST_TOKEN,
@@ -53,57 +51,34 @@ from anarchy.serving.kernel.layout import ORDER as ADMISSIONS
 from anarchy.serving.kernel.paged.chains import (
     append,
     following,
-    insert,
     link_of,
-    next_served,
-    prepend,
     remove,
 )
 from anarchy.serving.kernel.paged.index import tell
-from anarchy.serving.kernel.paged.instant import decode_station, later, on_grid, ready
+from anarchy.serving.kernel.paged.instant import decode_station, on_grid, ready
 from anarchy.serving.kernel.paged.layout import (
     ADMITTED,
     ADMITTED_AS,
     ANEW,
-    ANONYMOUS,
-    ARRIVED_AS,
-    BLOCK,
-    BLOCKS,
-    BLOCKS_AT,
     CHANGES,
     COMPUTED,
-    CONTINUED,
-    COUNT,
     ENDING,
     ENTERED,
-    ENTRIES,
-    FINAL,
     FIRST,
     FOLLOWING,
-    FREE,
     HELD,
     IRREGULAR,
     JOINED,
-    LAST_ADMITTED,
     LENGTH,
     MADE,
-    NAME,
-    NAMED_PLACES,
-    NEVER,
     NEWCOMER,
-    NEXT_NUMBER,
     PENDING,
     PHASES,
-    PREEMPT,
     PREEMPTIONS,
     PROMISED_BLOCKS,
     QUEUED,
     RECOMPUTING,
-    RELEASE,
-    TRANSFER,
     TRIED,
-    TURNS_GIVEN,
-    UNNAMED,
     boolean,
     integer,
 )
@@ -111,35 +86,19 @@ from anarchy.serving.kernel.paged.pool import (
     available,
     drop_list,
     grow,
-    keep,
-    list_at,
-    match,
-    name_blocks,
-    name_of,
-    name_one,
-    release,
-    take,
 )
+from anarchy.serving.kernel.paged.preemption import (
+    NOTHING,
+    continue_in_turn,
+    known_tokens,
+    let_go,
+    readmit,
+)
+from anarchy.serving.kernel.paged.reservation import accept, try_reservation, whole_blocks
 from anarchy.serving.kernel.rows import row_of, times_of
 
 STEP_END = step_end(1, 0)
 """Priority of the ends of the first worker's steps."""
-
-NOTHING = -1
-"""Tokens that were computed for a request that has to wait."""
-
-
-@small
-def _known(ints: Ints, request: int) -> int:
-    """Tokens that a request had when it joined its batch."""
-    return ints[row_of(ints, request) + INPUT] + ints[link_of(ints, request) + MADE]
-
-
-@small
-def _whole(ints: Ints, request: int) -> int:
-    """Blocks of the prompt and all its output."""
-    row = row_of(ints, request)
-    return -(-(ints[row + INPUT] + ints[row + OUTPUT]) // ints[BLOCK_TOKENS])
 
 
 @inner
@@ -161,65 +120,6 @@ def output_blocks(ints: Ints, reals: Floats, w: int, replica: int) -> int:
     return total
 
 
-# From prefill to the batch.
-
-
-@inner
-def try_reservation(ints: Ints, reals: Floats, station: int) -> None:
-    """Give the first pending request its room, if it has not been tried in vain already."""
-    pending = station + PENDING
-    if not ints[pending + LENGTH] or ints[station + TRIED] == ints[station + CHANGES]:
-        return
-    request = ints[pending + FIRST]
-    slots_left = ints[station + ADMITTED + LENGTH] < ints[SLOTS]
-    if not slots_left or not _reserve_room(ints, station, request):
-        ints[station + TRIED] = ints[station + CHANGES]
-        return
-    remove(ints, pending, request)
-    later(ints, reals, TRANSFER, request, SETTLE)
-
-
-@inlined
-def _reserve_room(ints: Ints, station: int, request: int) -> bool:
-    size, whole = ints[BLOCK_TOKENS], _whole(ints, request)
-    promised = ints[station + PROMISED_BLOCKS] + whole
-    if ints[ints[PAGED] + PREEMPT] == NEVER and promised > ints[ints[PAGED] + BLOCKS]:
-        return False
-    prompt, found = ints[row_of(ints, request) + INPUT], 0
-    if ints[CACHING]:
-        found, _ = match(ints, station, request, prompt // size)
-    fresh = -(-prompt // size) - found
-    if not take(ints, station, request, ints[link_of(ints, request) + HELD], found, fresh):
-        return False
-    ints[station + PROMISED_BLOCKS] = promised
-    return True
-
-
-@inner
-def accept(ints: Ints, reals: Floats, station: int, request: int) -> None:
-    """A request may join the batch from now on."""
-    link = link_of(ints, request)
-    prompt = ints[row_of(ints, request) + INPUT]
-    whole = prompt // ints[BLOCK_TOKENS]
-    ints[link + NAMED_PLACES] = whole
-    if ints[CACHING]:
-        name_blocks(ints, station, request, ints[link + HELD], integer(0), whole)
-    ints[link + MADE] = 0
-    ints[link + COMPUTED] = prompt
-    ahead = 0
-    other = ints[station + QUEUED + FIRST]
-    while other != NOBODY:
-        ahead += ints[link_of(ints, other) + ARRIVED_AS] < ints[link + ARRIVED_AS]
-        other = following(ints, other)
-    other = ints[station + QUEUED + FIRST]
-    for _ in range(ahead):
-        other = following(ints, other)
-    insert(ints, station + QUEUED, other, request)
-    later(ints, reals, RELEASE, request, SETTLE)
-    try_reservation(ints, reals, station)
-    ready(ints, reals, station)
-
-
 @inlined
 def meets_boundary(ints: Ints, reals: Floats, w: int) -> bool:
     """Let the running steps end at the first boundary from now on; whether that is now."""
@@ -235,19 +135,6 @@ def meets_boundary(ints: Ints, reals: Floats, w: int) -> bool:
         return False
     ints[worker + DUE_STEPS] = steps
     return True
-
-
-@inlined
-def enter_pending(ints: Ints, station: int, request: int) -> bool:
-    """Queue a request for room; whether the running steps should end for it."""
-    ints[station + TURNS_GIVEN] += 1
-    ints[link_of(ints, request) + ARRIVED_AS] = ints[station + TURNS_GIVEN]
-    waits = ints[station + PENDING + LENGTH] > 0
-    append(ints, station + PENDING, request)
-    return not (waits and ints[station + TRIED] == ints[station + CHANGES])
-
-
-# Steps.
 
 
 @inner
@@ -273,7 +160,7 @@ def begin(ints: Ints, reals: Floats, w: int) -> bool:
     fresh = ints[ints[station + PHASES] + ints[worker + STEPS] % ints[BLOCK_TOKENS]]
     if ints[station + IRREGULAR] or fresh > available(ints, station):
         ints[station + IRREGULAR] = 1
-        computed, budget, skipped = _continue_in_turn(ints, w)
+        computed, budget, skipped = continue_in_turn(ints, w)
     else:
         grow(ints, station, fresh)
     admitted, newcomer = integer(0), integer(NOBODY)
@@ -297,80 +184,6 @@ def begin(ints: Ints, reals: Floats, w: int) -> bool:
         ready(ints, reals, station)
         return True
     return False
-
-
-@inlined
-def _continue_in_turn(ints: Ints, w: int) -> tuple[int, int, int]:
-    """Give each running request its next block or chunk, in order of admission.
-
-    Returns the tokens computed again, the tokens left to this step, and how many requests stand
-    still because none are left.
-    """
-    station, size = decode_station(ints, w), ints[BLOCK_TOKENS]
-    steps = ints[worker_at(ints, w) + STEPS]
-    running, budget = station + ADMITTED, ints[BATCH_TOKENS]
-    computed, skipped = integer(0), integer(0)
-    request = ints[running + FIRST]
-    while request != NOBODY:
-        ints[link_of(ints, request) + CONTINUED] = 0
-        request = following(ints, request)
-    request = ints[running + FIRST]
-    while request != NOBODY and budget > 0:
-        link, victims, out = link_of(ints, request), ints[station + PREEMPTIONS], False
-        if ints[link + ANEW]:
-            tokens = _compute(ints, w, request, integer(0), budget)
-            if tokens == NOTHING:
-                break
-            computed += tokens
-            budget -= tokens
-            out = tokens == 0
-        else:
-            known = _known(ints, request) + steps - ints[link + JOINED]
-            if (known - 1) % size == 0:
-                while not out and not available(ints, station):
-                    out = _give_up(ints, w) == request
-                if not out:
-                    grow(ints, station, integer(1))
-            if not out:
-                ints[link + CONTINUED] = 1
-                budget -= 1
-        victims = ints[station + PREEMPTIONS] - victims
-        request = next_served(ints, running, request, victims, out)
-    request = ints[running + FIRST]
-    while request != NOBODY:
-        link = link_of(ints, request)
-        if not ints[link + CONTINUED] and not ints[link + ANEW]:
-            ints[link + JOINED] += 1
-            skipped += 1
-        request = following(ints, request)
-    return computed, budget, skipped
-
-
-@inner
-def _compute(ints: Ints, w: int, request: int, found: int, budget: int) -> int:
-    """Compute a chunk of old tokens again: how many, 0 if the request had to give up."""
-    station, size, link = decode_station(ints, w), ints[BLOCK_TOKENS], link_of(ints, request)
-    blocks, known = ints[link + HELD], _known(ints, request)
-    before = ints[link + COMPUTED] + found * size
-    after = min(known, before + budget)
-    if after <= before:
-        return NOTHING
-    fresh = -(-after // size) - ints[list_at(ints, blocks) + COUNT] - found
-    while not take(ints, station, request, blocks, found, fresh):
-        if not ints[station + ADMITTED + LENGTH]:
-            return NOTHING
-        if _give_up(ints, w) == request:
-            return 0
-    if ints[CACHING]:
-        name_blocks(ints, station, request, blocks, before // size, after // size)
-    ints[link + COMPUTED] = after
-    if after == known:
-        ints[link + JOINED] = ints[worker_at(ints, w) + STEPS]
-        if ints[link + ANEW]:
-            ints[link + ANEW] = 0
-            ints[station + RECOMPUTING] -= 1
-            ints[link + CONTINUED] = 1
-    return after - before
 
 
 @inlined
@@ -402,7 +215,7 @@ def _admit_waiting(ints: Ints, reals: Floats, w: int, budget: int) -> tuple[int,
         if anew:
             tokens = integer(NOTHING)
             if not ints[station + PENDING + LENGTH]:
-                tokens = _readmit(ints, w, request, budget)
+                tokens = readmit(ints, w, request, budget)
             if tokens == NOTHING:
                 break
             budget -= tokens
@@ -413,7 +226,7 @@ def _admit_waiting(ints: Ints, reals: Floats, w: int, budget: int) -> tuple[int,
         admitted += 1
         if anew:
             ints[station + IRREGULAR] = 1
-            if ints[link + COMPUTED] < _known(ints, request):
+            if ints[link + COMPUTED] < known_tokens(ints, request):
                 ints[link + ANEW] = 1
                 ints[station + RECOMPUTING] += 1
             continue
@@ -425,74 +238,6 @@ def _admit_waiting(ints: Ints, reals: Floats, w: int, budget: int) -> tuple[int,
         if budget <= 0:
             break
     return admitted, newcomer
-
-
-@inlined
-def _readmit(ints: Ints, w: int, request: int, budget: int) -> int:
-    """Start a preempted request anew, if all its tokens have room."""
-    station, size, known = decode_station(ints, w), ints[BLOCK_TOKENS], _known(ints, request)
-    found, held = integer(0), integer(0)
-    if ints[CACHING]:
-        found, held = match(ints, station, request, ints[link_of(ints, request) + NAMED_PLACES])
-        found = min(found, (known - 1) // size)
-    if -(-known // size) - min(held, found) > available(ints, station):
-        return NOTHING
-    return _compute(ints, w, request, found, budget)
-
-
-@inner
-def _give_up(ints: Ints, w: int) -> int:
-    """Preempt a running request: its blocks go, and it waits before all others."""
-    station = decode_station(ints, w)
-    end = FINAL if ints[ints[PAGED] + PREEMPT] == LAST_ADMITTED else FIRST
-    victim = ints[station + ADMITTED + end]
-    remove(ints, station + ADMITTED, victim)
-    link = link_of(ints, victim)
-    if ints[link + ANEW]:
-        ints[link + ANEW] = 0
-        ints[station + RECOMPUTING] -= 1
-    else:
-        made = ints[worker_at(ints, w) + STEPS] - ints[link + JOINED]
-        ints[link + COMPUTED] = _known(ints, victim) + made - (not ints[link + CONTINUED])
-        ints[link + MADE] += made
-    _let_go(ints, station, victim, boolean(True))
-    ints[link + COMPUTED] = 0
-    ints[link + CONTINUED] = 0
-    prepend(ints, station + QUEUED, victim)
-    ints[station + PREEMPTIONS] += 1
-    ints[station + CHANGES] += 1
-    return victim
-
-
-@inner
-def _let_go(ints: Ints, station: int, request: int, named: bool) -> None:
-    """Release the blocks of the computed tokens; whole ones stay cached, tail oldest.
-
-    `named` if the request will look for them again.
-    """
-    paged, size, link = ints[PAGED], ints[BLOCK_TOKENS], link_of(ints, request)
-    blocks = ints[link + HELD]
-    count = ints[list_at(ints, blocks) + COUNT]
-    held = list_at(ints, blocks) + ENTRIES
-    whole = ints[link + COMPUTED] // size if ints[CACHING] else 0
-    grown = -(-ints[link + COMPUTED] // size) - count
-    if named:
-        missing = max(0, _known(ints, request) // size - ints[link + NAMED_PLACES])
-        ints[link + NAMED_PLACES] += missing
-        ints[paged + NEXT_NUMBER] += missing
-    kept = max(0, whole - count)
-    ints[station + FREE] += grown - kept
-    for place in range(count + kept - 1, count - 1, -1):
-        keep(ints, station, name_of(ints, request, place) if named else UNNAMED)
-    if named:
-        name_blocks(ints, station, request, blocks, integer(0), min(whole, count))
-    else:
-        for place in range(ints[link + NAMED_PLACES], min(whole, count)):
-            block = ints[held + place]
-            if ints[ints[station + BLOCKS_AT] + block * BLOCK + NAME] == UNNAMED:
-                ints[paged + NEXT_NUMBER] += 1
-                name_one(ints, station, block, integer(ANONYMOUS))
-    release(ints, station, blocks)
 
 
 @inner
@@ -513,7 +258,7 @@ def _rebuild(ints: Ints, w: int) -> None:
 @small
 def _phase_of(ints: Ints, station: int, request: int) -> int:
     """The address of the count of sequences that take a block in the same steps as this one."""
-    first = ints[link_of(ints, request) + JOINED] + 1 - _known(ints, request)
+    first = ints[link_of(ints, request) + JOINED] + 1 - known_tokens(ints, request)
     return ints[station + PHASES] + first % ints[BLOCK_TOKENS]
 
 
@@ -522,7 +267,9 @@ def _count_in(ints: Ints, w: int, request: int) -> None:
     """Count a sequence that makes tokens from step JOINED on."""
     worker, station, link = worker_at(ints, w), decode_station(ints, w), link_of(ints, request)
     ints[_phase_of(ints, station, request)] += 1
-    ints[worker + CONTEXT] += _known(ints, request) + ints[worker + STEPS] - ints[link + JOINED]
+    ints[worker + CONTEXT] += (
+        known_tokens(ints, request) + ints[worker + STEPS] - ints[link + JOINED]
+    )
     last = ints[link + JOINED] + ints[row_of(ints, request) + OUTPUT] - ints[link + MADE]
     add_end(ints, ends_at(ints, w), ints[station + ENDING], last, ints[link + ADMITTED_AS], request)
     ints[station + ENDING] += 1
@@ -613,7 +360,7 @@ def _leave(ints: Ints, w: int, request: int) -> None:
     ints[link + COMPUTED] = ints[row + INPUT] + ints[row + OUTPUT] - 1
     ints[worker_at(ints, w) + CONTEXT] -= ints[link + COMPUTED] + 1
     remove(ints, station + ADMITTED, request)
-    ints[station + PROMISED_BLOCKS] -= _whole(ints, request)
-    _let_go(ints, station, request, boolean(False))
+    ints[station + PROMISED_BLOCKS] -= whole_blocks(ints, request)
+    let_go(ints, station, request, boolean(False))
     drop_list(ints, ints[link + HELD])
     ints[station + CHANGES] += 1

@@ -99,6 +99,7 @@ from anarchy.serving.kernel.paged.layout import (
 )
 from anarchy.serving.kernel.paged.names import UNNUMBERED
 from anarchy.serving.kernel.paged.pool import new_list
+from anarchy.serving.kernel.paged.reservation import accept, enter_pending, try_reservation
 from anarchy.serving.kernel.rows import row_of, times_of
 
 
@@ -154,11 +155,11 @@ def _prefilled(ints: Ints, reals: Floats, request: int) -> bool:
     _hear(ints, reals, ints[TO_DECODE])
     w = choose_decode(ints, reals, request)
     worker, station = decode_at(ints, w), decode_station(ints, w)
-    interrupts = decode.enter_pending(ints, station, request)
+    interrupts = enter_pending(ints, station, request)
     if ints[worker + BATCH] and interrupts and _meet_boundary(ints, reals, w):
         return True
     if not ints[worker + BATCH]:
-        decode.try_reservation(ints, reals, station)
+        try_reservation(ints, reals, station)
         ready(ints, reals, station)
     return False
 
@@ -184,7 +185,7 @@ def _activate(ints: Ints, reals: Floats, request: int) -> bool:
     if ints[worker + BATCH]:
         append(ints, station + ENTERED, request)
     else:
-        decode.accept(ints, reals, station, request)
+        accept(ints, reals, station, request)
     return False
 
 
