@@ -106,7 +106,7 @@ def _simulate(options: argparse.Namespace) -> int:
         rows=options.rows,
         changes=dict(map(parse_change, options.changes)),
     )
-    mechanism = lacking_mechanism(simulation.scenario)
+    mechanism = lacking_mechanism(simulation.scenario, simulation.trace)
     if options.engine == "auto" and mechanism is not None:
         print(f"engine: SimPy, because the compiled kernel lacks {mechanism}", file=sys.stderr)
     terminal = Console(stderr=True)

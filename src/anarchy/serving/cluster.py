@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol, TypedDict, Unpack
 from anarchy.config import Scenario, get_field
 from anarchy.errors import InputError
 from anarchy.serving.elastic import ElasticSystem
-from anarchy.serving.kernel.coverage import lacking
+from anarchy.serving.kernel.coverage import MOST_PLACES, lacking, shared_places
 from anarchy.serving.kernel.sinks import Sink
 from anarchy.serving.latency import Latency
 from anarchy.serving.log import Run
@@ -78,7 +78,7 @@ def prepare(
     Without `costs` nobody wants to know what the routers saw, and the kernel does not log it.
     """
     arguments = (scenario, latency, seed, replication, requests, warmup_cycles, trace)
-    if takes_kernel(scenario, simulator):
+    if takes_kernel(scenario, simulator, trace):
         # Only now, because numba takes a while to import.
         from anarchy.serving.kernel.system import CompiledSystem
 
@@ -86,21 +86,23 @@ def prepare(
     return _system(scenario)(*arguments)
 
 
-def takes_kernel(scenario: Scenario, simulator: Simulator) -> bool:
+def takes_kernel(scenario: Scenario, simulator: Simulator, trace: TraceData | None = None) -> bool:
     """Whether the kernel runs a scenario; one that must and cannot is refused."""
-    mechanism = lacking_mechanism(scenario)
+    mechanism = lacking_mechanism(scenario, trace)
     if simulator == "compiled" and mechanism is not None:
         raise InputError(f"the compiled kernel lacks {mechanism}; SimPy has it")
     return simulator != "simpy" and mechanism is None
 
 
-def lacking_mechanism(scenario: Scenario) -> str | None:
+def lacking_mechanism(scenario: Scenario, trace: TraceData | None = None) -> str | None:
     """What of a scenario the kernel lacks, in words: the field, and its value if it is a name."""
     field = lacking(scenario)
-    if field is None:
-        return None
-    value = get_field(scenario, field)
-    return f"{field} '{value}'" if isinstance(value, str) else field
+    if field is not None:
+        value = get_field(scenario, field)
+        return f"{field} '{value}'" if isinstance(value, str) else field
+    if shared_places(scenario, trace) > MOST_PLACES:
+        return "the memory for so many cached blocks on so many workers"
+    return None
 
 
 def _system(scenario: Scenario) -> type[System]:
