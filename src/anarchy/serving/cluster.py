@@ -80,9 +80,11 @@ def prepare(
     arguments = (scenario, latency, seed, replication, requests, warmup_cycles, trace)
     if takes_kernel(scenario, simulator, trace):
         # Only now, because numba takes a while to import.
+        from anarchy.serving.kernel.paged.system import CompiledPagedSystem
         from anarchy.serving.kernel.system import CompiledSystem
 
-        return CompiledSystem(*arguments, costs)
+        paged = scenario.engine.memory.paged
+        return (CompiledPagedSystem if paged else CompiledSystem)(*arguments, costs)
     return _system(scenario)(*arguments)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from anarchy.config import Custom, Scenario, Synthetic
+from anarchy.config import Custom, Prompts, Scenario, Synthetic
 from anarchy.serving.kernel.names import COMPILED_POLICIES
 from anarchy.traces import TraceData
 
@@ -17,7 +17,6 @@ _LACKING: tuple[tuple[str, Callable[[Scenario], bool]], ...] = (
     ("outages", lambda s: bool(s.outages)),
     ("workload.kind", lambda s: isinstance(s.workload, Custom)),
     ("router.policy", lambda s: s.router.policy not in COMPILED_POLICIES),
-    ("engine.memory.paged", lambda s: s.engine.memory.paged),
     ("engine.handoff.link", lambda s: s.engine.handoff.link != "none"),
     ("engine.local_prefill_below", lambda s: s.engine.local_prefill_below > 0),
     ("engine.cache.eviction", lambda s: s.engine.cache.eviction != "lru"),
@@ -48,6 +47,6 @@ def shared_places(scenario: Scenario, trace: TraceData | None) -> int:
         parts = (trace.block_tokens or 1) // cache.block_tokens if paged else 1
         blocks = max(1, parts) * sum(map(len, trace.blocks))
     elif isinstance(workload, Synthetic):
-        asked = [*workload.tenants] or [workload]
+        asked: list[Prompts] = [*workload.tenants] or [workload]
         blocks = sum(p.templates * (p.input_tokens // cache.block_tokens) for p in asked)
     return workers * blocks
