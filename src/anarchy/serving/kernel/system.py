@@ -84,6 +84,7 @@ class CompiledSystem:
         self._chunk = min(max(LEAST_CHUNK, 1 << total.bit_length()), CHUNK)
         self._room: dict[int, int] = {}  # of the buffers that are filled up, by their field
         self._arena = self._lay_state()
+        self._finished = False
 
     def _lay_state(self, more: int = 0) -> Arena:
         extent = self._workload.extent
@@ -93,7 +94,8 @@ class CompiledSystem:
     def progress(self) -> tuple[int, int]:
         """Requests done, and how many have to be."""
         extent = self._workload.extent
-        return int(self._arena.ints[layout.COMPLETIONS]), extent.warmup + extent.measured
+        wanted = extent.warmup + extent.measured
+        return wanted if self._finished else int(self._arena.ints[layout.COMPLETIONS]), wanted
 
     def run(self) -> Run:
         """All of it, the log in memory."""
@@ -275,6 +277,8 @@ class CompiledSystem:
         read_meters(arena.ints, arena.reals)
         after = self._meters()
         self._emit(sink, int(arena.ints[layout.ARRIVED]))
+        self._finished = True
+        arena.release()
         totals = {name: after[name] - before[name] for name in before if name != "time"}
         return {
             "start": before["time"],
