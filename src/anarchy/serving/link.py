@@ -15,9 +15,16 @@ from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from math import inf
 
-from anarchy.config import Handoff
+from anarchy.config import Handoff, Scenario
 from anarchy.serving.clock import Clock, Happening
 from anarchy.serving.request import Request
+
+
+def handoff_seconds(scenario: Scenario, tokens: float) -> float:
+    """Seconds of a transfer that has the link to itself."""
+    handoff = scenario.engine.handoff
+    bandwidth = inf if handoff.bandwidth is None else handoff.bandwidth
+    return handoff.overhead + tokens * scenario.model.kv_bytes_per_token / bandwidth
 
 
 class Transfer(Happening):

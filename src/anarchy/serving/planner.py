@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from anarchy.config import Planner, Scenario
 from anarchy.serving.forecast import make_forecast
 from anarchy.serving.latency import Latency
+from anarchy.serving.link import handoff_seconds
 
 
 @dataclass(frozen=True)
@@ -131,13 +132,6 @@ class SlaRule(Rule):
         self._prefill_correction = done.ttft / expected
         context = done.input_tokens + done.output_tokens / 2
         self._decode_correction = done.itl / service.itl(batch, context)
-
-
-def handoff_seconds(scenario: Scenario, tokens: float) -> float:
-    """Seconds of a transfer that has the link to itself."""
-    handoff = scenario.engine.handoff
-    bandwidth = math.inf if handoff.bandwidth is None else handoff.bandwidth
-    return handoff.overhead + tokens * scenario.model.kv_bytes_per_token / bandwidth
 
 
 def make_rule(scenario: Scenario, service: Latency) -> Rule:

@@ -21,10 +21,9 @@ from anarchy.serving.lagged_index import ReportedCaches
 from anarchy.serving.lagged_tiers import has_tiers, tiered_caches
 from anarchy.serving.latency import Latency
 from anarchy.serving.leg import Leg, Place
-from anarchy.serving.link import Links
+from anarchy.serving.link import Links, handoff_seconds
 from anarchy.serving.local_prefill import LOCAL, PrefillingDecodeWorker
 from anarchy.serving.log import ROWS, Floats, Run
-from anarchy.serving.planner import handoff_seconds
 from anarchy.serving.prefill import PrefillWorker
 from anarchy.serving.record import request_log
 from anarchy.serving.request import Request
