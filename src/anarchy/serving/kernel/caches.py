@@ -11,7 +11,7 @@ recently used block. The mirror of `serving.kvcache` and, for the two tiers, of 
 import numpy as np
 
 from anarchy.serving.kernel.arena import Arena
-from anarchy.serving.kernel.compiling import inlined, inner, small
+from anarchy.serving.kernel.compiling import inlined, inner, integer, small
 from anarchy.serving.kernel.layout import (
     BLOCK_COUNT,
     CACHE,
@@ -224,7 +224,7 @@ def _trim(ints: Ints, cache: int, worker: int) -> None:
             ints[size] -= taken
             if tier == DEVICE and ints[cache + CAPACITY_HOST]:
                 if block == NOBODY:
-                    _append_run(ints, cache, worker, HOST, taken)
+                    _append_run(ints, cache, worker, integer(HOST), taken)
                 else:
                     number = worker * ints[cache + BLOCK_COUNT] + block
                     _append(ints, cache, worker, HOST, number)
@@ -242,7 +242,7 @@ def insert(ints: Ints, cache: int, prompt: int, worker: int) -> None:
     """
     device = _list_of(ints, cache, worker, DEVICE)
     if ints[prompt + FRESH]:
-        _append_run(ints, cache, worker, DEVICE, ints[prompt + FRESH])
+        _append_run(ints, cache, worker, integer(DEVICE), ints[prompt + FRESH])
         ints[device + SIZE] += ints[prompt + FRESH]
     words, bit = ints[cache + WORDS], 1 << (worker & 31)
     holders = ints[cache + HOLDERS] + (worker >> 5)

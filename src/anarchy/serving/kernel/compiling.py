@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+import numpy as np
 
+from anarchy.serving.garbage import no_collection
 from anarchy.serving.kernel.layout import Floats, Ints
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,6 +82,10 @@ if CACHE is not None:
 numba.config.LOOP_VECTORIZE = 0  # type: ignore[attr-defined]
 numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
 
+integer: Any = np.int64
+boolean: Any = np.bool_
+"""Make a constant a value like others; for a literal, callees would be compiled once more."""
+
 _INNER = {
     "nogil": True,
     "error_model": "numpy",
@@ -135,6 +141,7 @@ def compile_all(say: Callable[[str], None]) -> None:
     found = 0 if CACHE is None else sum(1 for _ in CACHE.rglob("*.nbi"))
     if found < len(functions):
         say("compiling the simulator (once, about a minute)")
-    for function in functions:
-        annotations = inspect.get_annotations(function.py_func)
-        function.compile(tuple(TYPES[t] for name, t in annotations.items() if name != "return"))
+    with no_collection():
+        for function in functions:
+            annotations = inspect.get_annotations(function.py_func)
+            function.compile(tuple(TYPES[t] for name, t in annotations.items() if name != "return"))

@@ -4,7 +4,7 @@ Priority and order are one integer, the key: (priority - LOWEST) * ORDERS + orde
 stands beside its key.
 """
 
-from anarchy.serving.kernel.compiling import inlined, inner
+from anarchy.serving.kernel.compiling import inner, small
 from anarchy.serving.kernel.layout import (
     EVENT_KEYS,
     EVENT_TIMES,
@@ -44,7 +44,7 @@ def push(ints: Ints, reals: Floats, time: float, priority: int, what: int) -> No
     ints[keys + 2 * place + 1] = what
 
 
-@inlined
+@small
 def drop_first(ints: Ints, reals: Floats) -> None:
     """Take out the first event, which the caller has read at place 0."""
     last = ints[EVENTS] - 1

@@ -3,7 +3,7 @@
 import math
 
 from anarchy.serving.kernel.accounts import ended, news_are_short, placed
-from anarchy.serving.kernel.compiling import compiled, inlined, inner
+from anarchy.serving.kernel.compiling import compiled, inlined, inner, integer
 from anarchy.serving.kernel.decode import change_batch, submit
 from anarchy.serving.kernel.decode import clock_at as decode_clock
 from anarchy.serving.kernel.decode import worker_at as decode_at
@@ -222,7 +222,7 @@ def _end_step(ints: Ints, reals: Floats, w: int) -> None:
         row = row_of(ints, request)
         following = ints[row + NEXT]
         if ints[PREFILL_COUNT] > 1:
-            ended(ints, reals, leg, row, w, 0)
+            ended(ints, reals, leg, row, w, integer(0))
         delay = handoff_seconds(ints, reals, row)
         if delay > 0:
             push(ints, reals, now + delay, PRIORITY, HANDED_OVER + KINDS * request)

@@ -11,7 +11,7 @@ import numpy as np
 from anarchy.config import Router
 from anarchy.serving.kernel.accounts import account_of
 from anarchy.serving.kernel.arena import Arena, put
-from anarchy.serving.kernel.compiling import inlined, inner, small
+from anarchy.serving.kernel.compiling import inlined, inner, integer, small
 from anarchy.serving.kernel.layout import (
     ACCOUNT,
     ACTIVE_BLOCKS,
@@ -141,8 +141,8 @@ def _token_seconds(ints: Ints, reals: Floats, requests: int, context: float) -> 
     """Seconds per output token of each of `requests` on one decode worker."""
     slots = ints[SLOTS]
     if requests <= slots:
-        return itl(ints, reals, 0, requests, context)
-    return itl(ints, reals, 0, slots, context) * requests / slots
+        return itl(ints, reals, integer(0), requests, context)
+    return itl(ints, reals, integer(0), slots, context) * requests / slots
 
 
 @inner
@@ -154,10 +154,12 @@ def _predict(ints: Ints, reals: Floats, leg: int, prompt: int, known: int, toll:
         load = ints[account + KNOWN_ACTIVE]
         if ints[leg + IS_PREFILL]:
             uncached = tokens - ints[ints[leg + OVERLAPS] + w] * ints[BLOCK_TOKENS]
-            own = prefill_seconds(ints, reals, 0, max(1, uncached))
+            own = prefill_seconds(ints, reals, integer(0), max(1, uncached))
             queue = 0.0
             if load:
-                each = prefill_seconds(ints, reals, 0, ints[account + KNOWN_QUEUED] // load)
+                each = prefill_seconds(
+                    ints, reals, integer(0), ints[account + KNOWN_QUEUED] // load
+                )
                 queue = load * each
             reals[costs + w] = queue + own + load * own if toll else queue + own
             continue
@@ -409,7 +411,7 @@ def choose_of_two(ints: Ints, reals: Floats, leg: int, prompt: int) -> int:
         return first
     reals[few + 1] = ints[known + second * ACCOUNT + KNOWN_ACTIVE]
     if soft:
-        return second if _softmax(ints, reals, leg, few, 2) else first
+        return second if _softmax(ints, reals, leg, few, integer(2)) else first
     return _cheaper_of(ints, reals, leg, first, second)
 
 

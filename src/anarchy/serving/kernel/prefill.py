@@ -1,11 +1,7 @@
 """Prefill workers: the mirror of `serving.prefill`, step by step."""
 
-from typing import Any
-
-import numpy as np
-
 from anarchy.serving.kernel.caches import find_overlap, node_of
-from anarchy.serving.kernel.compiling import inlined, inner, small
+from anarchy.serving.kernel.compiling import inlined, inner, integer, small
 from anarchy.serving.kernel.events import KINDS, PRIORITY, STEP_ENDS
 from anarchy.serving.kernel.heap import push
 from anarchy.serving.kernel.layout import (
@@ -147,7 +143,7 @@ def start_step(ints: Ints, reals: Floats, w: int) -> None:
     now, table = reals[NOW], ints[worker + PREFILL_TABLE]
     requests, budget = ints[BATCH_REQUESTS], ints[BATCH_TOKENS]
     ints[worker + BATCH_HEAD] = ints[worker + QUEUE_HEAD]
-    total: Any = np.int64(0)  # not a literal, for which callees would be compiled once more
+    total = integer(0)
     fetching = 0.0
     count = 0
     last = NOBODY

@@ -3,7 +3,7 @@
 A chain is a record (FIRST, FINAL, LENGTH); a request is in one chain at a time.
 """
 
-from anarchy.serving.kernel.compiling import inner, small
+from anarchy.serving.kernel.compiling import inner, integer, small
 from anarchy.serving.kernel.layout import NOBODY, PAGED, ROW_MASK, Ints
 from anarchy.serving.kernel.paged.layout import (
     FINAL,
@@ -15,7 +15,6 @@ from anarchy.serving.kernel.paged.layout import (
     LINKS,
     PRECEDING,
     PREEMPT,
-    integer,
 )
 
 

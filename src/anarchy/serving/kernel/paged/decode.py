@@ -7,7 +7,7 @@ Requests come to a worker as `reservation` says and may lose their blocks as `pr
 import math
 
 from anarchy.serving.instant import step_end
-from anarchy.serving.kernel.compiling import inlined, inner, small
+from anarchy.serving.kernel.compiling import boolean, inlined, inner, integer, small
 from anarchy.serving.kernel.decode import (
     add_end,
     clock_at,
@@ -79,8 +79,6 @@ from anarchy.serving.kernel.paged.layout import (
     QUEUED,
     RECOMPUTING,
     TRIED,
-    boolean,
-    integer,
 )
 from anarchy.serving.kernel.paged.pool import (
     available,

@@ -10,7 +10,7 @@ import numpy as np
 
 from anarchy.serving.kernel.arena import Arena, put
 from anarchy.serving.kernel.caches import WORD
-from anarchy.serving.kernel.compiling import inlined, inner, small
+from anarchy.serving.kernel.compiling import inlined, inner, integer, small
 from anarchy.serving.kernel.layout import (
     BLOCK_COUNT,
     CACHE_WORKERS,
@@ -55,7 +55,6 @@ from anarchy.serving.kernel.paged.layout import (
     OWN_CHANGE,
     STATION,
     STATIONS,
-    integer,
 )
 
 LATE_CHANGES = 1 << 12

@@ -3,7 +3,7 @@
 import numpy as np
 
 from anarchy.serving.instant import SETTLE
-from anarchy.serving.kernel.compiling import inner, small
+from anarchy.serving.kernel.compiling import inner, integer, small
 from anarchy.serving.kernel.events import SETTLES
 from anarchy.serving.kernel.heap import push
 from anarchy.serving.kernel.layout import NOW, PAGED, PREFILL_COUNT, Floats, Ints
@@ -15,7 +15,6 @@ from anarchy.serving.kernel.paged.layout import (
     SETTLING,
     STATION,
     STATIONS,
-    integer,
 )
 
 GRID = 1e11

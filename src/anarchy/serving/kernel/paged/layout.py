@@ -5,15 +5,7 @@ prompts may share is a number below SHARED_NAMES; after these come the names tha
 has, PLACES for each request: its n-th block, whether it is of the prompt or of the output.
 """
 
-from typing import Any
-
-import numpy as np
-
 from anarchy.serving.kernel.layout import CACHE
-
-integer: Any = np.int64
-boolean: Any = np.bool_
-"""Make a constant a value like others; for a literal, callees would be compiled once more."""
 
 # What there is one of; ints[PAGED] is its address.
 (

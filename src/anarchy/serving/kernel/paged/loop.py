@@ -2,7 +2,7 @@
 
 from anarchy.serving.instant import SETTLE, SETTLE_ARRIVALS, TRANSFER_END
 from anarchy.serving.kernel.accounts import ended, news_are_short
-from anarchy.serving.kernel.compiling import compiled, inlined, inner
+from anarchy.serving.kernel.compiling import compiled, inlined, inner, integer
 from anarchy.serving.kernel.decode import clock_at as decode_clock
 from anarchy.serving.kernel.decode import worker_at as decode_at
 from anarchy.serving.kernel.events import (
@@ -95,7 +95,6 @@ from anarchy.serving.kernel.paged.layout import (
     SETTLING,
     SOURCE,
     TRANSFER,
-    integer,
 )
 from anarchy.serving.kernel.paged.names import UNNUMBERED
 from anarchy.serving.kernel.paged.pool import new_list

@@ -5,7 +5,7 @@ that a prompt is followed through memory from one end to the other. Only names o
 lie in a hash table: there is no end to them.
 """
 
-from anarchy.serving.kernel.compiling import inner, small
+from anarchy.serving.kernel.compiling import inner, integer, small
 from anarchy.serving.kernel.layout import DENSE, NOBODY, PAGED, SHARED, START, Ints
 from anarchy.serving.kernel.paged.index import note
 from anarchy.serving.kernel.paged.layout import (
@@ -39,7 +39,6 @@ from anarchy.serving.kernel.paged.layout import (
     UNNAMED,
     UNTOUCHED,
     UNUSED,
-    integer,
 )
 from anarchy.serving.kernel.rows import row_of
 

@@ -4,7 +4,7 @@ A running request gives up its blocks and computes its tokens again later, chunk
 steps of the others.
 """
 
-from anarchy.serving.kernel.compiling import inlined, inner, small
+from anarchy.serving.kernel.compiling import boolean, inlined, inner, integer, small
 from anarchy.serving.kernel.decode import (
     worker_at,
 )
@@ -53,8 +53,6 @@ from anarchy.serving.kernel.paged.layout import (
     QUEUED,
     RECOMPUTING,
     UNNAMED,
-    boolean,
-    integer,
 )
 from anarchy.serving.kernel.paged.pool import (
     available,

@@ -1,7 +1,7 @@
 """Prefill workers whose prompts hold blocks: the mirror of `serving.paged_prefill`."""
 
 from anarchy.serving.instant import SETTLE, step_end
-from anarchy.serving.kernel.compiling import inlined, inner, small
+from anarchy.serving.kernel.compiling import inlined, inner, integer, small
 from anarchy.serving.kernel.events import KINDS, STEP_ENDS
 from anarchy.serving.kernel.heap import push
 from anarchy.serving.kernel.layout import (
@@ -60,7 +60,6 @@ from anarchy.serving.kernel.paged.layout import (
     SOURCE,
     STEP_PROMPTS,
     STEP_TOKENS,
-    integer,
 )
 from anarchy.serving.kernel.paged.pool import (
     available,

@@ -4,7 +4,7 @@ Room is reserved for one request at a time, between two steps and in order of ar
 """
 
 from anarchy.serving.instant import SETTLE
-from anarchy.serving.kernel.compiling import inlined, inner, small
+from anarchy.serving.kernel.compiling import inlined, inner, integer, small
 from anarchy.serving.kernel.layout import (
     BLOCK_TOKENS,
     CACHING,
@@ -44,7 +44,6 @@ from anarchy.serving.kernel.paged.layout import (
     TRANSFER,
     TRIED,
     TURNS_GIVEN,
-    integer,
 )
 from anarchy.serving.kernel.paged.pool import (
     match,
