@@ -80,11 +80,13 @@ def prepare(
     arguments = (scenario, latency, seed, replication, requests, warmup_cycles, trace)
     if takes_kernel(scenario, simulator, trace):
         # Only now, because numba takes a while to import.
-        from anarchy.serving.kernel.paged.system import CompiledPagedSystem
+        if scenario.engine.memory.paged:
+            from anarchy.serving.kernel.paged.system import CompiledPagedSystem
+
+            return CompiledPagedSystem(*arguments, costs)
         from anarchy.serving.kernel.system import CompiledSystem
 
-        paged = scenario.engine.memory.paged
-        return (CompiledPagedSystem if paged else CompiledSystem)(*arguments, costs)
+        return CompiledSystem(*arguments, costs)
     return _system(scenario)(*arguments)
 
 
