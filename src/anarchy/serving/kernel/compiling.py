@@ -16,6 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+# Read when numba is imported. More optimisation takes a tenth longer to compile, and gains nothing
+# that can be measured.
+os.environ.setdefault("NUMBA_OPT", "1")
+
 import numba
 import numpy as np
 
