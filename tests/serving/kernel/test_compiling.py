@@ -62,3 +62,18 @@ def test_runs_call_no_code_that_is_not_compiled_beforehand() -> None:
     told.clear()
     compiling.compile_all(told.append)
     assert told == [], "it is quick the second time, and says nothing"
+
+
+def test_only_what_makes_arrays_counts_who_holds_them() -> None:
+    """Numba counts holders atomically wherever an array is handed on, if it is let."""
+    if compiling.CACHE is None:
+        pytest.skip("no folder for the compiled kernel can be written to")
+    compiling.compile_all(lambda _: None)
+    counting = set()
+    for entry in compiling.entries():
+        name = entry.py_func.__name__
+        objects = list(compiling.CACHE.rglob(f"*.{name}-*.nbc"))
+        assert objects, f"{name} is in the cache"
+        if any(b"NRT_incref" in path.read_bytes() for path in objects):
+            counting.add(name)
+    assert counting == {"chain_names"}

@@ -90,7 +90,13 @@ integer: Any = np.int64
 boolean: Any = np.bool_
 """Make a constant a value like others; for a literal, callees would be compiled once more."""
 
-_INNER = {
+_UNCOUNTED = {"_nrt": False}
+"""Compiled code borrows arrays and makes none, so it need not count who holds them: numba would
+count at each hand-over, atomically, which took a third of the time and more. The option is
+numba's own and not public; a public way to most of it is an intrinsic that takes an array and
+returns it without its memory's record (`meminfo`), which nobody then counts."""
+
+_INNER = _UNCOUNTED | {
     "nogil": True,
     "error_model": "numpy",
     "no_cpython_wrapper": True,
@@ -104,7 +110,18 @@ def compiled(function: F) -> F:
     Other threads run meanwhile. Rounding is that of Python's own arithmetic, or results would not
     equal the reference's: fast-math stays off.
     """
-    entry = _compile(function, cache=CACHE is not None, nogil=True, error_model="numpy")
+    return _entry(function, **_UNCOUNTED)
+
+
+def allocating(function: F) -> F:
+    """As `compiled`, for what makes arrays itself."""
+    return _entry(function)
+
+
+def _entry(function: F, **options: Any) -> F:
+    entry = _compile(
+        function, cache=CACHE is not None, nogil=True, error_model="numpy", **options
+    )
     _entries.append(entry)
     return entry
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from anarchy.config import Synthetic
 from anarchy.serving.kernel.cards import Generators, SyntheticSupply, TraceSupply
-from anarchy.serving.kernel.compiling import compiled
+from anarchy.serving.kernel.compiling import allocating
 from anarchy.serving.kernel.layout import FRESH, FRESH_NAME, INPUT, SHARED, Ints
 from anarchy.traces import TraceData
 
@@ -16,7 +16,7 @@ UNNUMBERED = -1
 """What the reference calls a name that no prompt has had yet."""
 
 
-@compiled
+@allocating
 def chain_names(ids: Ints, counts: Ints, kinds: int, parts: int) -> tuple[Ints, int]:
     """Names for the blocks of prompts that follow each other in `ids`, and how many there are.
 
