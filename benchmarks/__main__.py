@@ -15,9 +15,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from anarchy import paths
-from anarchy.errors import InputError, suggest
-from anarchy.files import Row, read_rows, write_rows
+from anarchy.common import paths
+from anarchy.common.errors import InputError, suggest
+from anarchy.common.files import Row, read_rows, write_rows
 from benchmarks import (
     closed_loops,
     compilation,

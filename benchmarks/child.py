@@ -16,7 +16,7 @@ from benchmarks.measuring import peak_memory, spend
 
 def imports() -> dict[str, Any]:
     """Import the simulator and do nothing."""
-    from anarchy.serving.kernel import system
+    from anarchy.serving.compiled.plain import run as system
 
     return {"module": system.__name__}
 
@@ -57,9 +57,9 @@ def replay(rows: int | None) -> dict[str, Any]:
 def first_run(folder: str | None) -> dict[str, Any]:
     """Import the kernel and run it for the first time, its code kept in `folder`."""
     if folder is not None:
-        from anarchy.serving.kernel import compiling
+        from anarchy.serving.compiled.core import compile
 
-        assert compiling.digest()  # imported before the folder is set, because it sets its own
+        assert compile.digest()  # imported before the folder is set, because it sets its own
         numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
     from benchmarks.subjects import closed_loop
 

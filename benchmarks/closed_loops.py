@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from anarchy.files import Row
-from anarchy.serving.cluster import Simulator
+from anarchy.common.files import Row
+from anarchy.serving.simulate import Simulator
 from benchmarks.measuring import Effort, Say, in_turns, ratio, row, spend
 from benchmarks.subjects import CLOSED_LOOPS, closed_loop
 

@@ -2,7 +2,7 @@
 
 import tempfile
 
-from anarchy.files import Row
+from anarchy.common.files import Row
 from benchmarks.measuring import Effort, Say, in_child, row
 
 

@@ -14,12 +14,12 @@ import numba
 import numpy as np
 import simpy
 
-from anarchy.files import Row
-from anarchy.serving.kernel import layout
-from anarchy.serving.kernel.arena import Arena
-from anarchy.serving.kernel.events import PRIORITY
-from anarchy.serving.kernel.heap import drop_first, push
-from anarchy.serving.kernel.layout import EVENT_KEYS, EVENT_TIMES, NOW, Floats, Ints
+from anarchy.common.files import Row
+from anarchy.serving.compiled.core import records
+from anarchy.serving.compiled.core.arena import Arena
+from anarchy.serving.compiled.core.event_queue import drop_first, push
+from anarchy.serving.compiled.core.events import PRIORITY
+from anarchy.serving.compiled.core.records import EVENT_KEYS, EVENT_TIMES, NOW, Floats, Ints
 from benchmarks.measuring import Effort, Say, in_turns, ratio, row, spend
 from benchmarks.subjects import closed_loop
 
@@ -82,8 +82,8 @@ def compiled_loop(events: int) -> float:
     """The kernel's queue, compiled as it is in the kernel."""
     arena = Arena()
     room = 2 * PENDING
-    arena.move(layout.EVENT_KEYS, np.zeros(2 * room))
-    arena.move_reals(layout.EVENT_TIMES, np.zeros(room))
+    arena.move(records.EVENT_KEYS, np.zeros(2 * room))
+    arena.move_reals(records.EVENT_TIMES, np.zeros(room))
     _schedule_first(arena.ints, arena.reals, DELAYS, PENDING)
     _, spent = spend(lambda: _compiled_loop(arena.ints, arena.reals, DELAYS, events))
     return events / spent.cpu
@@ -93,7 +93,7 @@ def kernel_loop(requests: int) -> float:
     """A closed loop on the kernel: all of its run is timed, and the events it scheduled count."""
     system = closed_loop(LOOP, requests).compiled()
     _, spent = spend(system.run)
-    return int(system._arena.ints[layout.EVENTS_EVER]) / spent.cpu
+    return int(system._arena.ints[records.EVENTS_EVER]) / spent.cpu
 
 
 def measure(effort: Effort, say: Say) -> list[Row]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, NullFormatter
 
-from anarchy.artefact.canvas import WIDTH, canvas, colour
-from anarchy.files import Row
+from anarchy.artefact.figures.style import WIDTH, canvas, colour
+from anarchy.common.files import Row
 from benchmarks.parts import TEXTS
 
 NANO = 1e9

@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from anarchy.files import Row
-from anarchy.games import assignment, caching, congestion, dynamics, topology
-from anarchy.games.caching import CachingGame
-from anarchy.games.congestion import CongestionGame, Strategy
-from anarchy.games.latency import MM1, Latency, Polynomial, Table
-from anarchy.games.report import Method
+from anarchy.common.files import Row
+from anarchy.games.common.equilibrium_report import Method
+from anarchy.games.common.latency import MM1, Latency, Polynomial, Table
+from anarchy.games.placement import topology
+from anarchy.games.placement.solve import CachingGame, solve_placement
+from anarchy.games.routing import best_response, min_cost_assignment
+from anarchy.games.routing.congestion import CongestionGame, Strategy
+from anarchy.games.routing.solve import solve_routing
 from benchmarks.measuring import Effort, Say, row, spend
 
 SEED = 1
@@ -44,7 +46,7 @@ def routing(players: int, workers: list[Latency], overlap: bool = False) -> Cong
 
 def solved(game: CongestionGame, method: Method = "auto") -> Timed:
     """The whole solution of a game."""
-    return lambda: congestion.solve(game, method)
+    return lambda: solve_routing(game, method)
 
 
 def rising(workers: int) -> list[Latency]:
@@ -70,10 +72,10 @@ def assigned(players: int, workers: int) -> Timed:
 
     def assign() -> bool:
         marginals = [
-            assignment.social_marginals([law(x) for x in range(1, players + 1)], name)
+            min_cost_assignment.social_marginals([law(x) for x in range(1, players + 1)], name)
             for name, law in game.latency.items()
         ]
-        return assignment.minimise(marginals, offsets).check()
+        return min_cost_assignment.minimise(marginals, offsets).check()
 
     return assign
 
@@ -81,12 +83,12 @@ def assigned(players: int, workers: int) -> Timed:
 def responded(players: int, workers: int) -> Timed:
     """Best responses of all from one worker until nobody wants to move."""
     game = routing(players, rising(workers), overlap=True)
-    return lambda: dynamics.best_responses(game, [0] * players)
+    return lambda: best_response.best_responses(game, [0] * players)
 
 
 def placed(game: CachingGame, method: Method = "bounds") -> Timed:
     """The whole solution of a placement game."""
-    return lambda: caching.solve(game, method)
+    return lambda: solve_placement(game, method)
 
 
 def grid(*, demand: object = 1, capacity: int | None = None) -> CachingGame:

@@ -17,9 +17,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal, TypeVar
 
-from anarchy import paths
-from anarchy.files import Row
-from anarchy.serving.garbage import no_collection
+from anarchy.common import paths
+from anarchy.common.files import Row
+from anarchy.common.garbage_collection import no_collection
 
 T = TypeVar("T")
 

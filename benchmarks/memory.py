@@ -1,7 +1,7 @@
 """Peak memory of whole runs, each in a process of its own; what is imported is in all of them."""
 
-from anarchy.errors import InputError
-from anarchy.files import Row
+from anarchy.common.errors import InputError
+from anarchy.common.files import Row
 from anarchy.measure.validation.dynamo.replay import load_dynamo
 from benchmarks.measuring import Effort, Say, in_child, row
 from benchmarks.subjects import CLOSED_LOOPS, trace_file

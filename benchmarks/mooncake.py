@@ -23,19 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from anarchy.config import with_fields
-from anarchy.errors import InputError
-from anarchy.files import Row
-from anarchy.measure.validation.dynamo.permutation import compare_runs
-from anarchy.measure.validation.dynamo.replay import (
-    MS,
-    load_dynamo,
-    recorded_requests,
-    replay_file,
-)
-from anarchy.measure.validation.dynamo.requests import classify, pair_fates
-from anarchy.serving.log import RequestLog
-from anarchy.traces import load_trace
+from anarchy.common.errors import InputError
+from anarchy.common.files import Row
+from anarchy.config.scenario import with_fields
+from anarchy.measure.validation.dynamo.per_request import classify, pair_fates
+from anarchy.measure.validation.dynamo.permutation_test import compare_runs
+from anarchy.measure.validation.dynamo.replay import MS, load_dynamo, recorded_requests, replay_file
+from anarchy.serving.log.request_log import RequestLog
+from anarchy.workload.traces import load_trace
 from benchmarks.measuring import Effort, Say, Spent, in_turns, ratio, row, spend
 from benchmarks.subjects import Subject, recorded, trace_file
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from anarchy import paths
-from anarchy.errors import InputError
-from anarchy.files import read_rows, write_text
+from anarchy.common import paths
+from anarchy.common.errors import InputError
+from anarchy.common.files import read_rows, write_text
 from benchmarks.tables import readable
 
 PAGE = paths.ROOT / "docs" / "performance.md"

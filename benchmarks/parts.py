@@ -15,9 +15,11 @@ from inspect import getattr_static
 from typing import Any
 from unittest.mock import patch
 
-from anarchy.errors import InputError
-from anarchy.files import Row
-from anarchy.serving.kernel import layout, sinks, system
+from anarchy.common.errors import InputError
+from anarchy.common.files import Row
+from anarchy.serving.compiled.core import records
+from anarchy.serving.compiled.plain import run as system
+from anarchy.serving.log import sinks
 from benchmarks.measuring import Effort, Say, in_turns, row
 from benchmarks.subjects import CLOSED_LOOPS, Subject, closed_loop, recorded
 
@@ -101,7 +103,7 @@ def _watched(subject: Subject, costs: bool = True) -> tuple[dict[str, float], in
     whole = time.process_time() - began
     seconds = {name: watch.seconds[name] for name in TEXTS if name != "rest"}
     seconds["rest"] = whole - sum(seconds.values())
-    return seconds, len(log), int(run._arena.ints[layout.EVENTS_EVER])
+    return seconds, len(log), int(run._arena.ints[records.EVENTS_EVER])
 
 
 def measure(effort: Effort, say: Say) -> list[Row]:

@@ -6,7 +6,7 @@ saw, which are as wide as the pools. Set-up is included, so that short runs show
 
 from typing import Any
 
-from anarchy.files import Row
+from anarchy.common.files import Row
 from benchmarks.measuring import Effort, Say, in_child, row, spend
 from benchmarks.subjects import Subject
 

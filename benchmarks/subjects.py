@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy import paths
-from anarchy.config import TraceSources, load_scenario, read_yaml, validate, with_fields
-from anarchy.errors import InputError
-from anarchy.inputs import find_trace
-from anarchy.serving.cluster import Simulator, prepare, simulate, takes_kernel
-from anarchy.serving.kernel.system import CompiledSystem
-from anarchy.serving.latency import load_latency
-from anarchy.serving.log import RequestLog, Run
-from anarchy.traces import TraceData, load_trace
+from anarchy.common import paths
+from anarchy.common.errors import InputError
+from anarchy.config.scenario import with_fields
+from anarchy.config.settings import TraceSources, load_scenario
+from anarchy.config.validation import validate
+from anarchy.config.yaml_files import read_yaml
+from anarchy.serving.compiled.plain.run import CompiledSystem
+from anarchy.serving.log.request_log import RequestLog, Run
+from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.simulate import Simulator, prepare, simulate, takes_kernel
+from anarchy.workload.trace_files import find_trace
+from anarchy.workload.traces import TraceData, load_trace
 
 CLOSED_LOOPS = {"70b-1p2d": 64, "70b-1p5d": 128, "340b-1p2d": 256}
 """The published closed loops, and with how many clients they are measured."""

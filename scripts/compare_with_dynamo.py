@@ -13,10 +13,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from anarchy import paths
-from anarchy.errors import InputError
-from anarchy.files import write_rows
-from anarchy.measure.validation.dynamo.measured import Effort, measure
+from anarchy.common import paths
+from anarchy.common.errors import InputError
+from anarchy.common.files import write_rows
+from anarchy.measure.validation.dynamo.measurements import Effort, measure
 from anarchy.measure.validation.dynamo.replay import WHEEL, load_dynamo, wheel_version
 
 

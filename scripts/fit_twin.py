@@ -22,15 +22,17 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, rankdata
 
-from anarchy import paths
-from anarchy.config import TraceSource, TraceSources, read_yaml, validate
-from anarchy.errors import InputError
-from anarchy.files import write_text
-from anarchy.inputs import find_trace
-from anarchy.serving.sharing import best_overlaps, sharing_facts
-from anarchy.serving.twin import BRANCH, EXTEND, REPEAT
-from anarchy.serving.twin_parameters import Twin
-from anarchy.traces import TraceData, read_trace
+from anarchy.common import paths
+from anarchy.common.errors import InputError
+from anarchy.common.files import write_text
+from anarchy.config.settings import TraceSource, TraceSources
+from anarchy.config.validation import validate
+from anarchy.config.yaml_files import read_yaml
+from anarchy.measure.prefix_sharing import best_overlaps, sharing_facts
+from anarchy.workload.synthetic_trace import BRANCH, EXTEND, REPEAT
+from anarchy.workload.synthetic_trace_parameters import Twin
+from anarchy.workload.trace_files import find_trace
+from anarchy.workload.traces import TraceData, read_trace
 
 NAME = "mooncake-conversation"
 COMMON = 1

@@ -19,9 +19,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from anarchy.files import write_text
-from anarchy.paths import LATENCY, ROOT
-from anarchy.serving.latency_table import LatencyTable, Roofline, Shape, load_table
+from anarchy.common.files import write_text
+from anarchy.common.paths import LATENCY, ROOT
+from anarchy.serving.service_times.table import LatencyTable, Roofline, Shape, load_table
 
 VERSION = "0.12.0"
 CHECKPOINT = "nvidia/Llama-3.1-70B-Instruct-FP8"

@@ -11,10 +11,10 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from anarchy import paths
-from anarchy.config import Trace
-from anarchy.files import write_text
-from anarchy.plan import load_plan
+from anarchy.build_plan import load_plan
+from anarchy.common import paths
+from anarchy.common.files import write_text
+from anarchy.config.workload import Trace
 
 NOTE = """# Reference values
 

@@ -9,9 +9,9 @@ from benchmarks import event_loops, mooncake, page, parts, scaling, tables
 from benchmarks.measuring import QUICK, in_turns, peak_memory, ratio, row
 from benchmarks.subjects import closed_loop, trace_file
 
-from anarchy.errors import InputError
-from anarchy.files import Row, read_rows, write_rows
-from anarchy.serving.kernel import coverage
+from anarchy.common.errors import InputError
+from anarchy.common.files import Row, read_rows, write_rows
+from anarchy.serving.compiled.core import coverage
 
 TINY = replace(
     QUICK,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from anarchy import paths
-from anarchy.games import gamefile
+from anarchy.common import paths
+from anarchy.games import game_file
 
 PAGE = paths.ROOT / "docs" / "games.md"
 
@@ -89,8 +89,8 @@ def test_every_game_file_of_the_page_is_used_by_a_command(folder: Path) -> None:
 def test_the_page_lists_every_kind_with_its_keys() -> None:
     rows = re.findall(r"^\| `(.+?)` \| (.+?) \|", PAGE.read_text(encoding="utf-8"), re.M)
     listed = {kind: set(re.findall(r"`(\w+)`", keys)) for kind, keys in rows}
-    families = gamefile.FAMILIES.values()
-    models = {kind: [model] for kind, model in gamefile.KINDS.items()} | {"bound": [*families]}
+    families = game_file.FAMILIES.values()
+    models = {kind: [model] for kind, model in game_file.KINDS.items()} | {"bound": [*families]}
     assert listed == {
         kind: {key for model in of_kind for key in model.model_fields} - {"kind"}
         for kind, of_kind in models.items()
@@ -99,6 +99,6 @@ def test_the_page_lists_every_kind_with_its_keys() -> None:
 
 def test_the_page_lists_every_family_latency_and_topology() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    names = [*gamefile.FAMILIES, *gamefile.TopologyFile.model_fields]
+    names = [*game_file.FAMILIES, *game_file.TopologyFile.model_fields]
     assert [name for name in names if f"`{name}`" not in text] == []
-    assert [name for name in gamefile.LatencyFile.model_fields if f"`{{{name}: " not in text] == []
+    assert [name for name in game_file.LatencyFile.model_fields if f"`{{{name}: " not in text] == []

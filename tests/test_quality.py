@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from anarchy import paths
+from anarchy.common import paths
 
 BIN = Path(sys.executable).parent
 
@@ -32,25 +32,3 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 def test_tool_is_content(command: list[str]) -> None:
     done = run(*command)
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-LAYERS = {
-    "games": {"serving", "control", "measure", "artefact"},
-    "serving": {"games", "control", "measure", "artefact"},
-    "measure": {"artefact"},
-}
-
-
-@pytest.mark.parametrize("layer", LAYERS)
-def test_imports_follow_the_flow_of_data(layer: str) -> None:
-    """config -> games | serving -> measure -> artefact, never back."""
-    for path in (paths.ROOT / "src/anarchy" / layer).glob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        for later in LAYERS[layer]:
-            assert f"anarchy.{later}" not in text, f"{path.name} imports {later}"
-
-
-def test_nothing_below_the_artefact_layer_knows_latex() -> None:
-    for layer in LAYERS:
-        for path in (paths.ROOT / "src/anarchy" / layer).glob("*.py"):
-            assert "latex" not in path.read_text(encoding="utf-8").lower(), path.name

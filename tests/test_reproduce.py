@@ -26,7 +26,7 @@ SCRIPT = ROOT / "reproduce"
 # does what the test has put into the file `job`.
 PYTHON = """#!/usr/bin/env bash
 if [ "$1" = -I ] && [ "$2" != -m ]; then exec {python} "$@"; fi
-if [ "$2" = anarchy.serving.kernel ]; then echo >>compiled; exit "${{COMPILING:-0}}"; fi
+if [ "$2" = anarchy.serving.compiled ]; then echo >>compiled; exit "${{COMPILING:-0}}"; fi
 printf '%s\\n' "$*" >>calls
 . ./job
 """
@@ -305,7 +305,7 @@ def test_clean_keeps_sources_data_and_environment(project: Path) -> None:
     kept = ["paper/main.tex", "data/traces/a.jsonl", "figures/style.mplstyle", ".venv/.stamp"]
     gone = ["paper/main.pdf", "paper/generated/numbers.tex", "figures/a.pdf", "figures/a.png"]
     gone += [
-        "src/anarchy/serving/kernel/__pycache__/0a/a.nbc",
+        "src/anarchy/serving/compiled/__pycache__/0a/a.nbc",
         "results/a.json",
         "build/quick/results/a.json",
         ".snakemake/log/a",

@@ -2,6 +2,6 @@
 
 import sys
 
-from anarchy.cli import main
+from anarchy.cli.main import main
 
 sys.exit(main())

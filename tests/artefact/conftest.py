@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from anarchy.config import Experiment, KneeMap, validate
+from anarchy.config.experiment import Experiment, KneeMap
+from anarchy.config.validation import validate
 
 HOSTILE = r"""\input{/etc/passwd} \write18{rm} % $x_1$ & _ # { } ~ ^ < > " 中文 é τ ½"""
 

@@ -3,8 +3,9 @@
 import pytest
 
 from anarchy.artefact.labels import FIELDS, axis_label, scenario_name, setting_text, value_text
-from anarchy.config import get_field, load_scenario
-from anarchy.paths import ROOT, SCENARIOS
+from anarchy.common.paths import ROOT, SCENARIOS
+from anarchy.config.scenario import get_field
+from anarchy.config.settings import load_scenario
 
 
 def test_every_named_field_exists() -> None:

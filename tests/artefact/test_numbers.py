@@ -16,8 +16,8 @@ from anarchy.artefact.numbers import (
     sources,
     write_numbers,
 )
-from anarchy.errors import InputError
-from anarchy.files import write_rows
+from anarchy.common.errors import InputError
+from anarchy.common.files import write_rows
 
 ROWS = [
     {"scenario": "a", "clients": 64, "id": "ttft", "value": 0.0512, "lo": 0.05, "hi": 0.0524},

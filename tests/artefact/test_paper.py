@@ -6,7 +6,7 @@ import pytest
 
 from anarchy.artefact.numbers import Number, read_declarations
 from anarchy.artefact.text_check import check_macros
-from anarchy.paths import ROOT
+from anarchy.common.paths import ROOT
 
 PAPER = ROOT / "paper"
 

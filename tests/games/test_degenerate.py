@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from anarchy.cli import main
+from anarchy.cli.main import main
 
 LOAD = {"polynomial": [0, 1]}
 W0, W1 = {"resources": ["w0"]}, {"resources": ["w1"]}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from anarchy.games.solving import solve_file
+from anarchy.games.solve import solve_file
 
 CASES = json.loads((Path(__file__).parents[1] / "golden" / "games.json").read_text("utf-8"))
 

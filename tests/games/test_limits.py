@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from anarchy.errors import InputError
-from anarchy.games import gamefile, queues
-from anarchy.games.rational import exact_text
-from anarchy.games.solving import solve, solve_file
+from anarchy.common.errors import InputError
+from anarchy.games import game_file
+from anarchy.games.common.rational import exact_text
+from anarchy.games.queueing import closed_forms
+from anarchy.games.solve import solve, solve_file
 
 BEYOND_INT64 = 10**30
 
 
 def solved(game: dict[str, Any]) -> dict[str, Any]:
-    return solve(gamefile.parse(json.loads(json.dumps(game), parse_int=str), "game"))
+    return solve(game_file.parse(json.loads(json.dumps(game), parse_int=str), "game"))
 
 
 def written(folder: Path, text: str) -> str:
@@ -103,7 +104,7 @@ def test_a_price_of_stability_without_a_bound_has_a_reason() -> None:
         "demand": 1,
         "miss_cost": "3/10",
     }
-    found = solve(gamefile.parse(json.loads(json.dumps(game), parse_int=str), "game"), "bounds")
+    found = solve(game_file.parse(json.loads(json.dumps(game), parse_int=str), "game"), "bounds")
     assert (found["price_of_stability"] is None) == ("reason" in found)
 
 
@@ -115,7 +116,7 @@ def test_a_long_mean_value_analysis_equals_the_normalising_constants() -> None:
     for demand in demands:
         for n in range(1, clients + 1):
             constants[n] += demand * constants[n - 1]
-    report = queues.mva(demands, clients, think)
+    report = closed_forms.mva(demands, clients, think)
     assert report.throughput == constants[-2] / constants[-1]
     assert report.residence_time == clients / report.throughput - think
     assert sum(report.queue_lengths) + report.throughput * think == clients
@@ -123,13 +124,13 @@ def test_a_long_mean_value_analysis_equals_the_normalising_constants() -> None:
 
 def test_exact_numbers_of_a_closed_network_stay_within_bounds() -> None:
     with pytest.raises(InputError, match=r"clients: .* too long"):
-        queues.mva([Fraction(1, 10**900 + 7), Fraction(1, 10**900 + 9)], 3000)
+        closed_forms.mva([Fraction(1, 10**900 + 7), Fraction(1, 10**900 + 9)], 3000)
 
 
 def test_waits_of_all_sizes_in_one_pass_equal_single_ones() -> None:
     for rate, arrivals in ((Fraction(3, 2), Fraction(7, 5)), (Fraction(1), Fraction(3))):
-        single = [queues.mmc_latency(c, rate, arrivals) for c in range(1, 12)]
-        assert queues.mmc_latencies(11, rate, arrivals) == single
+        single = [closed_forms.mmc_latency(c, rate, arrivals) for c in range(1, 12)]
+        assert closed_forms.mmc_latencies(11, rate, arrivals) == single
 
 
 @pytest.mark.parametrize(("queue", "allowed"), [("mm1", 10**5), ("mmc", 1000)])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anarchy.serving.log import RequestLog, Run
+from anarchy.serving.log.request_log import RequestLog, Run
 
 
 def _make_run(n: int, workers: int = 2, **given: Any) -> Run:

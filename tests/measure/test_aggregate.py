@@ -2,10 +2,10 @@ import math
 
 import pytest
 
-from anarchy.errors import InputError
-from anarchy.files import read_rows, write_rows
+from anarchy.common.errors import InputError
+from anarchy.common.files import read_rows, write_rows
 from anarchy.measure.aggregate import aggregate, compare, spread
-from anarchy.measure.stats import mean_interval, paired_difference, paired_ratio
+from anarchy.measure.intervals import mean_interval, paired_difference, paired_ratio
 
 KEYS = ["scenario", "workload.clients"]
 

@@ -9,7 +9,7 @@ import scipy.optimize  # noqa: F401 -- loaded here, so that no example pays for 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anarchy.games.latency import Latency, Polynomial, Table
+from anarchy.games.common.latency import Latency, Polynomial, Table
 from anarchy.measure import counterexamples
 from anarchy.measure.counterexamples import LOAD, check_rows, index, index_by_places, solve
 

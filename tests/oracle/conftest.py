@@ -2,7 +2,7 @@
 
 import pytest
 
-from anarchy.errors import InputError
+from anarchy.common.errors import InputError
 from anarchy.measure.validation.dynamo.replay import Request, load_dynamo, recorded_requests
 
 

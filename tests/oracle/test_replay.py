@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from anarchy.measure.validation.dynamo.replay import MS, Request, ours, replay
-from anarchy.measure.validation.dynamo.requests import (
+from anarchy.measure.validation.dynamo.per_request import (
     CASES,
     TRANSFER,
     Case,
@@ -18,7 +17,8 @@ from anarchy.measure.validation.dynamo.requests import (
     compare_case,
     pair_fates,
 )
-from anarchy.serving.log import RequestLog
+from anarchy.measure.validation.dynamo.replay import MS, Request, ours, replay
+from anarchy.serving.log.request_log import RequestLog
 
 DECODE_STEP = 0.008
 

@@ -9,22 +9,26 @@ from collections.abc import Sequence
 
 import pytest
 
-from anarchy.files import Row
-from anarchy.measure.validation.dynamo.choices import (
-    measure_choices,
-    our_choices,
-    their_choices,
-)
+from anarchy.common.files import Row
 from anarchy.measure.validation.dynamo.names import DYNAMO, OURS
-from anarchy.measure.validation.dynamo.permutation import Difference, compare_runs
-from anarchy.measure.validation.dynamo.replay import Request, ours
-from anarchy.measure.validation.dynamo.runs import (
+from anarchy.measure.validation.dynamo.per_run import (
     WINDOW_TEMPERATURES,
     measure_windows,
     run_ours,
     run_theirs,
 )
-from anarchy.measure.validation.dynamo.units import STATES, compare_cheapest, compare_overlaps
+from anarchy.measure.validation.dynamo.permutation_test import Difference, compare_runs
+from anarchy.measure.validation.dynamo.replay import Request, ours
+from anarchy.measure.validation.dynamo.router_choices import (
+    measure_choices,
+    our_choices,
+    their_choices,
+)
+from anarchy.measure.validation.dynamo.router_parts import (
+    STATES,
+    compare_cheapest,
+    compare_overlaps,
+)
 from anarchy.measure.validation.dynamo.verdicts import judge_choice
 
 FALSE_ALARM = 1e-3

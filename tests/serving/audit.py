@@ -8,17 +8,17 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
-from anarchy.config import Scenario
-from anarchy.serving.cluster import prepare
-from anarchy.serving.elastic import POOLS, ElasticSystem
-from anarchy.serving.lagged_index import LaggedIndex
-from anarchy.serving.latency import Latency
-from anarchy.serving.link import Links
-from anarchy.serving.log import Run
-from anarchy.serving.paged_elastic import PagedElasticSystem
-from anarchy.serving.pool import Status
-from anarchy.serving.request import Request
-from anarchy.serving.system import System
+from anarchy.config.scenario import Scenario
+from anarchy.serving.log.request_log import Run
+from anarchy.serving.reference.core.request import Request
+from anarchy.serving.reference.elastic.failures import POOLS, ElasticSystem
+from anarchy.serving.reference.elastic.paged_elastic import PagedElasticSystem
+from anarchy.serving.reference.elastic.worker_pool import Status
+from anarchy.serving.reference.kv_cache.stale_view import LaggedIndex
+from anarchy.serving.reference.plain.kv_transfer import Links
+from anarchy.serving.reference.plain.system import System
+from anarchy.serving.service_times.lookup import Latency
+from anarchy.serving.simulate import prepare
 
 
 def audited(

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from anarchy import paths
-from anarchy.config import Scenario, load_scenario, with_fields
-from anarchy.serving.latency import Latency, load_latency
+from anarchy.common import paths
+from anarchy.config.scenario import Scenario, with_fields
+from anarchy.config.settings import load_scenario
+from anarchy.serving.service_times.lookup import Latency, load_latency
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from numba.core.caching import UserProvidedCacheLocator
 
-from anarchy import paths
-from anarchy.serving.kernel.compiling import CACHE, FOLDER, compile_all
+from anarchy.common import paths
+from anarchy.serving.compiled.core.compile import CACHE, FOLDER, compile_all
 
 LEFT_OUT = shutil.ignore_patterns(
     ".venv", ".git", ".cache", ".snakemake", ".*_cache", ".hypothesis", "__pycache__",

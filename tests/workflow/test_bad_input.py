@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from anarchy import paths
-from anarchy.cli import main
-from anarchy.config import merge, read_yaml
+from anarchy.cli.main import main
+from anarchy.common import paths
+from anarchy.config.yaml_files import merge, read_yaml
 from tests.workflow.conftest import contents, copy_project, snakemake
 
 

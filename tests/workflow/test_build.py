@@ -11,15 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from anarchy.files import read_rows
-from tests.workflow.conftest import (
-    contents,
-    copy_project,
-    environment,
-    has_tex,
-    snakemake,
-    targets,
-)
+from anarchy.common.files import read_rows
+from tests.workflow.conftest import contents, copy_project, environment, has_tex, snakemake, targets
 
 OUT = Path("build/tiny")
 EXPERIMENTS = ("concurrency", "router-sweep", "mooncake-routing", "azure-routing")
@@ -101,7 +94,7 @@ def test_a_killed_build_resumes_to_the_same_bytes_elsewhere(built: Path, tmp_pat
 ROUTER = '''
 """A user's own router: always the last worker."""
 
-from anarchy.serving.router import Policy, register
+from anarchy.serving.reference.router.policy import Policy, register
 
 
 @register("last-worker")

@@ -5,13 +5,13 @@ import re
 import sys
 from pathlib import Path
 
-from anarchy import paths
+from anarchy.common import paths
 from anarchy.artefact.numbers import sources
 from anarchy.artefact.provenance import commit
-from anarchy.errors import InputError
-from anarchy.inputs import find_trace
-from anarchy.plan import CURVES, cell_job, load_plan, shared_out
-from anarchy.serving.latency_table import latency_sources
+from anarchy.common.errors import InputError
+from anarchy.workload.trace_files import find_trace
+from anarchy.build_plan import CURVES, cell_job, load_plan, shared_out
+from anarchy.serving.service_times.table import latency_sources
 
 try:
     PLAN = load_plan(Path(config["overlay"]) if "overlay" in config else None)
@@ -32,49 +32,42 @@ REFERENCE = str(paths.REFERENCE)
 SOURCE = Path("src/anarchy")
 
 
-def get_sources(*parts):
-    """The lock and the package's sources that jobs use: what all share, folders, single files."""
-    shared = ("config.py", "errors.py", "files.py", "jobs.py", "paths.py", "traces.py")
-    sources = [SOURCE / name for name in shared]
-    for part in parts:
-        path = SOURCE / part
-        sources += path.glob("*.py") if path.is_dir() else [path]
-    return sorted({"requirements.lock", *map(str, sources)})
+def get_sources(*patterns):
+    """The lock, what all jobs share, and the sources that match patterns below the package."""
+    sources = {"requirements.lock"}
+    for pattern in ("common/*.py", "config/*.py", *patterns):
+        found = sorted(map(str, SOURCE.glob(pattern)))
+        assert found, f"no source of the package matches {pattern}"
+        sources.update(found)
+    return sorted(sources)
 
 
-# The simulator: all folders of the serving system, the compiled kernel's among them. What the
-# kernel is compiled to lies elsewhere, and is no source.
-SERVING = sorted(
-    {
-        path.parent.relative_to(SOURCE).as_posix()
-        for path in (SOURCE / "serving").rglob("*.py")
-    }
-)
+# What a simulation runs: both simulators, and the workloads that they are given.
+SERVING = ("serving/**/*.py", "workload/*.py")
 
-PACKAGE_INPUTS = get_sources()
-PACKAGE_GAMES = get_sources("games", "games/theorems")
+PACKAGE_INPUTS = get_sources("workload/*.py")
+PACKAGE_GAMES = get_sources("games/**/*.py")
 PACKAGE_THEOREMS = get_sources(
-    "games",
-    "games/theorems",
-    "measure/estimator.py",
+    "games/**/*.py",
+    "measure/empirical_poa.py",
     "measure/counterexamples.py",
-    "serving/log.py",
+    "serving/log/*.py",
 )
 # What one run is measured by, without what joins runs: a change there reruns no simulation.
 RUN_MEASURES = [
     f"measure/{name}.py"
-    for name in ("measures", "estimator", "promises", "resampling", "stats")
+    for name in ("measures", "empirical_poa", "slo", "bootstrap", "intervals")
 ]
-PACKAGE_CELL = get_sources(*SERVING, "measure/cell.py", *RUN_MEASURES)
+PACKAGE_CELL = get_sources(*SERVING, "measure/experiment_point.py", *RUN_MEASURES)
 PACKAGE_KNEES = get_sources(
     *SERVING,
-    "games/knee.py",
-    "measure/kneemap.py",
-    "measure/knee.py",
+    "games/queueing/*.py",
+    "measure/saturation_map.py",
+    "measure/saturation.py",
     *RUN_MEASURES,
 )
-PACKAGE_MEASURE = get_sources("games", *SERVING, "measure")
-PACKAGE_ARTEFACT = get_sources("artefact", "artefact/theory", "measure")
+PACKAGE_MEASURE = get_sources("games/**/*.py", *SERVING, "measure/*.py")
+PACKAGE_ARTEFACT = get_sources("artefact/**/*.py", "measure/*.py")
 
 # The cells of each experiment as its jobs take them.
 PARTS = {name: shared_out(cells) for name, cells in PLAN.cells.items()}
@@ -290,9 +283,9 @@ def get_hashed_files():
     return sorted(
         {
             *map(str, files),
-            *get_sources("games", "games/theorems", *SERVING),
-            *get_sources("measure", "measure/validation", "measure/validation/dynamo"),
-            *get_sources("artefact", "artefact/theory"),
+            *get_sources(
+                "games/**/*.py", *SERVING, "measure/**/*.py", "artefact/**/*.py"
+            ),
         }
     )
 

@@ -5,11 +5,11 @@ from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
 
 PACKAGE_VALIDATION = get_sources(
     *SERVING,
-    "games",
-    "measure/validation",
-    "measure/control.py",
-    "measure/kneemap.py",
-    "measure/knee.py",
+    "games/**/*.py",
+    "measure/validation/*.py",
+    "measure/control_variates.py",
+    "measure/saturation_map.py",
+    "measure/saturation.py",
     *RUN_MEASURES,
 )
 
@@ -46,7 +46,7 @@ rule validate:
 
 rule judge_validation:
     input:
-        package=get_sources("measure/validation/judge.py", "measure/stats.py"),
+        package=get_sources("measure/validation/checks.py", "measure/intervals.py"),
         groups=[f"{RESULTS}/validation/{group}.json" for group in GROUPS],
     output:
         f"{RESULTS}/validation.json",
@@ -82,10 +82,10 @@ rule judge_dynamo:
         package=get_sources(
             *(
                 f"measure/validation/dynamo/{name}.py"
-                for name in ("names", "permutation", "verdicts")
+                for name in ("names", "permutation_test", "verdicts")
             ),
-            "measure/validation/judge.py",
-            "measure/stats.py",
+            "measure/validation/checks.py",
+            "measure/intervals.py",
         ),
         measured=f"{REFERENCE}/dynamo/measured.json",
         made_with=f"{REFERENCE}/dynamo/made-with.json",
@@ -101,9 +101,7 @@ rule judge_dynamo:
 
 rule tabulate_dynamo:
     input:
-        package=get_sources(
-            "artefact", "artefact/theory", "measure/validation/dynamo/names.py"
-        ),
+        package=get_sources("artefact/**/*.py", "measure/validation/dynamo/names.py"),
         rows=f"{RESULTS}/dynamo.json",
     output:
         f"{GENERATED}/tables/dynamo.tex",

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from anarchy.config import TraceSource
-from anarchy.files import write_rows
-from anarchy.traces import describe_trace, read_trace
+from anarchy.common.files import write_rows
+from anarchy.config.settings import TraceSource
+from anarchy.workload.traces import describe_trace, read_trace
 
 source = TraceSource.model_validate(snakemake.params.source)
 trace = read_trace(Path(snakemake.input.trace), source.format, source.sha256)

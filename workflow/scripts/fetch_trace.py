@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-from anarchy.config import TraceSource
-from anarchy.errors import InputError
-from anarchy.inputs import fetch_trace
-from anarchy.traces import read_bytes
+from anarchy.common.errors import InputError
+from anarchy.config.settings import TraceSource
+from anarchy.workload.trace_files import fetch_trace
+from anarchy.workload.traces import read_bytes
 
 source = TraceSource.model_validate(snakemake.params.source)
 target = Path(snakemake.output[0])

@@ -1,7 +1,7 @@
 """Judge what was measured beside Dynamo and kept as a reference."""
 
-from anarchy.files import read_rows, write_rows
-from anarchy.jobs import job_log
+from anarchy.common.files import read_rows, write_rows
+from anarchy.common.jobs import job_log
 from anarchy.measure.validation.dynamo.verdicts import judge_measured
 
 with job_log(snakemake.log[0]):

@@ -1,8 +1,8 @@
 """Judge all groups of the validation suite together."""
 
-from anarchy.files import read_rows, write_rows
-from anarchy.jobs import job_log
-from anarchy.measure.validation.judge import judge
+from anarchy.common.files import read_rows, write_rows
+from anarchy.common.jobs import job_log
+from anarchy.measure.validation.checks import judge
 
 with job_log(snakemake.log[0]):
     write_rows(

@@ -2,12 +2,13 @@
 
 from functools import partial
 
-from anarchy import paths
-from anarchy.config import KneeMap, Scenario, combinations
-from anarchy.files import write_rows
-from anarchy.jobs import job_log
-from anarchy.measure.kneemap import map_knees
-from anarchy.serving.latency import load_latency
+from anarchy.common import paths
+from anarchy.common.files import write_rows
+from anarchy.common.jobs import job_log
+from anarchy.config.experiment import KneeMap, combinations
+from anarchy.config.scenario import Scenario
+from anarchy.measure.saturation_map import map_knees
+from anarchy.serving.service_times.lookup import load_latency
 
 with job_log(snakemake.log[0]):
     study = KneeMap.model_validate(snakemake.params.study)

@@ -8,15 +8,17 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from anarchy import paths
-from anarchy.config import Bootstrap, Experiment, Scenario
-from anarchy.files import read_rows, write_rows
-from anarchy.jobs import job_log
+from anarchy.common import paths
+from anarchy.common.files import read_rows, write_rows
+from anarchy.common.jobs import job_log
+from anarchy.config.experiment import Experiment
+from anarchy.config.scenario import Scenario
+from anarchy.config.settings import Bootstrap
 from anarchy.measure.aggregate import aggregate, compare, spread
-from anarchy.measure.cell import compare_logs
-from anarchy.measure.kneemap import knee_rows
-from anarchy.serving.latency import load_latency
-from anarchy.serving.log import read_log
+from anarchy.measure.experiment_point import compare_logs
+from anarchy.measure.saturation_map import knee_rows
+from anarchy.serving.log.request_log import read_log
+from anarchy.serving.service_times.lookup import load_latency
 
 
 def measure_experiment() -> None:

@@ -1,9 +1,10 @@
 """Join the knees of a study's scenarios and mark the feasible combinations."""
 
-from anarchy.config import KneeMap, Scenario
-from anarchy.files import read_rows, write_rows
-from anarchy.jobs import job_log
-from anarchy.measure.kneemap import fact_rows, feasible_set, summary_rows
+from anarchy.common.files import read_rows, write_rows
+from anarchy.common.jobs import job_log
+from anarchy.config.experiment import KneeMap
+from anarchy.config.scenario import Scenario
+from anarchy.measure.saturation_map import fact_rows, feasible_set, summary_rows
 
 with job_log(snakemake.log[0]):
     study = KneeMap.model_validate(snakemake.params.study)

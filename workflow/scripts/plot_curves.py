@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from anarchy.artefact.theory import coupled, parallel_queues, placement, plateau, saturation
-from anarchy.files import read_rows
-from anarchy.jobs import job_log
+from anarchy.artefact.figures import coupled, parallel_queues, placement, plateau, saturation
+from anarchy.common.files import read_rows
+from anarchy.common.jobs import job_log
 
 FIGURES = {
     "parallel-queues": parallel_queues.plot,

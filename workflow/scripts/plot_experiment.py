@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from anarchy.artefact.figures import plot_experiment
-from anarchy.config import Experiment
-from anarchy.files import read_rows
-from anarchy.jobs import job_log
+from anarchy.artefact.figures.experiments import plot_experiment
+from anarchy.common.files import read_rows
+from anarchy.common.jobs import job_log
+from anarchy.config.experiment import Experiment
 
 with job_log(snakemake.log[0]):
     plot_experiment(

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from anarchy.artefact.knee_map import plot_knee_map
-from anarchy.config import KneeMap
-from anarchy.files import read_rows
-from anarchy.jobs import job_log
+from anarchy.artefact.figures.saturation_map import plot_knee_map
+from anarchy.common.files import read_rows
+from anarchy.common.jobs import job_log
+from anarchy.config.experiment import KneeMap
 
 with job_log(snakemake.log[0]):
     plot_knee_map(

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from anarchy.artefact.provenance import provenance
-from anarchy.files import write_rows
-from anarchy.jobs import job_log
+from anarchy.common.files import write_rows
+from anarchy.common.jobs import job_log
 
 with job_log(snakemake.log[0]):
     inputs = [Path(path) for path in snakemake.input.hashed]

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from anarchy import paths
-from anarchy.config import TraceSource
-from anarchy.files import write_rows
-from anarchy.jobs import job_log
-from anarchy.measure.cell import CellJob, measure_cell
-from anarchy.serving.log import write_log
-from anarchy.serving.router import plugins
-from anarchy.traces import TraceData, load_trace, read_trace
+from anarchy.common import paths
+from anarchy.common.files import write_rows
+from anarchy.common.jobs import job_log
+from anarchy.config.settings import TraceSource
+from anarchy.measure.experiment_point import CellJob, measure_cell
+from anarchy.serving.log.request_log import write_log
+from anarchy.serving.reference.router.policy import plugins
+from anarchy.workload.traces import TraceData, load_trace, read_trace
 
 
 def given_trace() -> TraceData | None:

@@ -1,15 +1,16 @@
 """Compute the curves of one figure of the theory."""
 
-from anarchy.files import write_rows
-from anarchy.games import bounds
-from anarchy.games.theorems import coupling, placement, plateau, saturation
-from anarchy.jobs import job_log
+from anarchy.common.files import write_rows
+from anarchy.common.jobs import job_log
+from anarchy.games import poa_table
+from anarchy.games.theorems import coupling, plateau, saturation
+from anarchy.games.theorems.placement import theorems
 
 CURVES = {
-    "parallel-queues": bounds.parallel_queues_rows,
+    "parallel-queues": poa_table.parallel_queues_rows,
     "saturation": saturation.curve_rows,
     "plateau": plateau.curve_rows,
-    "placement": placement.curve_rows,
+    "placement": theorems.curve_rows,
     "coupled": coupling.curve_rows,
 }
 

@@ -1,9 +1,9 @@
 """Tabulate the scenarios and what was assumed in them."""
 
-from anarchy.artefact.reference_tables import assumption_table, scenario_table
-from anarchy.config import Scenario
-from anarchy.files import write_text
-from anarchy.jobs import job_log
+from anarchy.artefact.tables.studies import assumption_table, scenario_table
+from anarchy.common.files import write_text
+from anarchy.common.jobs import job_log
+from anarchy.config.scenario import Scenario
 
 with job_log(snakemake.log[0]):
     scenarios = {

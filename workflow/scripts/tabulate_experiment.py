@@ -1,14 +1,14 @@
 """Tabulate an experiment: cells, knees, comparison, spread; what it has not stays empty."""
 
-from anarchy.artefact.experiment_tables import (
+from anarchy.artefact.tables.experiments import (
     comparison_table,
     experiment_table,
     knee_table,
     spread_table,
 )
-from anarchy.config import Experiment
-from anarchy.files import read_rows, write_text
-from anarchy.jobs import job_log
+from anarchy.common.files import read_rows, write_text
+from anarchy.common.jobs import job_log
+from anarchy.config.experiment import Experiment
 
 with job_log(snakemake.log[0]):
     name = snakemake.wildcards.experiment

@@ -1,9 +1,9 @@
 """Tabulate the feasible settings of a knee study and the facts that they meet."""
 
-from anarchy.artefact.reference_tables import facts_table, feasible_table
-from anarchy.config import KneeMap
-from anarchy.files import read_rows, write_text
-from anarchy.jobs import job_log
+from anarchy.artefact.tables.studies import facts_table, feasible_table
+from anarchy.common.files import read_rows, write_text
+from anarchy.common.jobs import job_log
+from anarchy.config.experiment import KneeMap
 
 with job_log(snakemake.log[0]):
     name = snakemake.wildcards.study

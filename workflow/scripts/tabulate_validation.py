@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from anarchy.artefact.validation_table import plot, validation_table
-from anarchy.files import read_rows, write_text
-from anarchy.jobs import job_log
+from anarchy.artefact.tables.validation import plot, validation_table
+from anarchy.common.files import read_rows, write_text
+from anarchy.common.jobs import job_log
 
 with job_log(snakemake.log[0]):
     rows = read_rows(snakemake.input.rows)

@@ -1,11 +1,11 @@
 """Run one group of the validation suite."""
 
-from anarchy import paths
-from anarchy.config import Scenario
-from anarchy.files import write_rows
-from anarchy.jobs import job_log
+from anarchy.common import paths
+from anarchy.common.files import write_rows
+from anarchy.common.jobs import job_log
+from anarchy.config.scenario import Scenario
 from anarchy.measure.validation.suite import check_group
-from anarchy.serving.latency import load_latency
+from anarchy.serving.service_times.lookup import load_latency
 
 with job_log(snakemake.log[0]):
     scenarios = {

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from anarchy.artefact.appendix import write_appendix
-from anarchy.config import Experiment
-from anarchy.jobs import job_log
+from anarchy.common.jobs import job_log
+from anarchy.config.experiment import Experiment
 
 with job_log(snakemake.log[0]):
     experiments = {

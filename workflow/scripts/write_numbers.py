@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from anarchy.artefact.numbers import write_numbers
-from anarchy.jobs import job_log
+from anarchy.common.jobs import job_log
 
 with job_log(snakemake.log[0]):
     write_numbers(

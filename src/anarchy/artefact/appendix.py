@@ -5,8 +5,8 @@ from pathlib import Path
 
 from anarchy.artefact.labels import field_label, scenario_name
 from anarchy.artefact.latex import latex_escape
-from anarchy.config import Experiment
-from anarchy.files import write_text
+from anarchy.common.files import write_text
+from anarchy.config.experiment import Experiment
 
 HEADER = "% Written by the rule write_appendix from config/experiments; do not edit.\n"
 

@@ -9,9 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from anarchy.artefact.latex import latex_escape
-from anarchy.config import Model, Scalar, load_yaml, validate
-from anarchy.errors import InputError, suggest
-from anarchy.files import read_rows, write_text
+from anarchy.common.errors import InputError, suggest
+from anarchy.common.files import read_rows, write_text
+from anarchy.config.base import Model, Scalar
+from anarchy.config.validation import validate
+from anarchy.config.yaml_files import load_yaml
 
 HEADER = "% Written by the rule write_numbers from paper/numbers.d; do not edit.\n"
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, pstdev
 from typing import Any
 
-from anarchy.errors import InputError, suggest
-from anarchy.measure.stats import mean_interval, paired_difference, paired_ratio
+from anarchy.common.errors import InputError, suggest
+from anarchy.measure.intervals import mean_interval, paired_difference, paired_ratio
 
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]

@@ -11,13 +11,14 @@ from itertools import product
 
 import numpy as np
 
-from anarchy.config import Estimator
-from anarchy.games import congestion
-from anarchy.games.latency import Latency, Polynomial, Table
-from anarchy.games.report import EquilibriumReport
+from anarchy.config.experiment import Estimator
+from anarchy.games.common.equilibrium_report import EquilibriumReport
+from anarchy.games.common.latency import Latency, Polynomial, Table
+from anarchy.games.routing import congestion
+from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems.checks import Row, check
-from anarchy.measure.estimator import window_costs
-from anarchy.serving.log import RequestLog, Run
+from anarchy.measure.empirical_poa import window_costs
+from anarchy.serving.log.request_log import RequestLog, Run
 
 READINGS, RECTANGULAR = "prop:index-readings", "prop:index-rectangular"
 GREEDY, BOUNDS = "prop:index-greedy", "prop:index-bounds"
@@ -54,7 +55,7 @@ def index(
     seconds: Sequence[int] | None = None,
     tokens: Sequence[int] | None = None,
 ) -> Fraction:
-    """PoA-hat of one window, from `anarchy.measure.estimator`, as the rational that it stands for.
+    """PoA-hat of one window, from `anarchy.measure.empirical_poa`, as the rational it stands for.
 
     chosen   worker of each request, shape (n,)
     costs    what the router saw, shape (n, workers): the requests on each worker, or with the
@@ -107,7 +108,7 @@ def index(
 def solve(latencies: Sequence[Latency], offsets: Numbers) -> EquilibriumReport:
     """The game of a window: request i on worker j costs latencies[j](load) + offsets[i][j]."""
     names = [f"w{j}" for j in range(len(latencies))]
-    return congestion.solve(
+    return solve_routing(
         congestion.CongestionGame(
             latency=dict(zip(names, latencies, strict=True)),
             players=tuple(

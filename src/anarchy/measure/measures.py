@@ -13,12 +13,13 @@ from functools import partial
 
 import numpy as np
 
-from anarchy.config import Estimator, Tenant
-from anarchy.errors import InputError, suggest
-from anarchy.measure.estimator import Itl, check_estimator, poa_hat
-from anarchy.measure.promises import PROMISES, Promise, attainment, goodput, is_promised
-from anarchy.serving.log import Floats, Ints, RequestLog, Run
-from anarchy.serving.registry import Registry
+from anarchy.common.errors import InputError, suggest
+from anarchy.common.registry import Registry
+from anarchy.config.experiment import Estimator
+from anarchy.config.workload import Tenant
+from anarchy.measure.empirical_poa import Itl, check_estimator, poa_hat
+from anarchy.measure.slo import PROMISES, Promise, attainment, goodput, is_promised
+from anarchy.serving.log.request_log import Floats, Ints, RequestLog, Run
 
 ESTIMATOR_PREFIX = "poa-hat:"
 

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anarchy.errors import InputError
-from anarchy.games import bounds, congestion
-from anarchy.games.congestion import CongestionGame, Strategy
-from anarchy.games.latency import MM1, Polynomial, Table
-from anarchy.games.smoothness import tight_poa
+from anarchy.common.errors import InputError
+from anarchy.games import poa_table
+from anarchy.games.common.latency import MM1, Polynomial, Table
+from anarchy.games.common.smoothness import tight_poa
+from anarchy.games.routing.congestion import CongestionGame, Strategy
+from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems import finite, plateau
 from anarchy.games.theorems.gains import gain_game, gain_worst_ratio
 from anarchy.games.theorems.plateau import LINEAR, affine_game, affine_worst_ratio, polynomial
@@ -47,7 +48,7 @@ def test_values_worked_out_by_hand(gamma: object, value: object) -> None:
 def test_closed_form_is_the_linear_program_and_a_game_attains_it(gamma: Fraction) -> None:
     stated = affine_worst_ratio(gamma)
     assert tight_poa([LINEAR], 16, gamma).poa == stated
-    assert congestion.solve(affine_game(gamma)).price_of_anarchy == stated
+    assert solve_routing(affine_game(gamma)).price_of_anarchy == stated
 
 
 @given(st.fractions(min_value=Fraction(5, 3), max_value=200, max_denominator=50))
@@ -115,7 +116,7 @@ def test_any_finite_bound_with_offsets_is_attained(
     bound = tight_poa(latencies, 4, gamma)
     assert bound.certificate.check()
     if bound.certificate.rho is not None:
-        report = congestion.solve(worst_game(bound.certificate))
+        report = solve_routing(worst_game(bound.certificate))
         assert report.price_of_anarchy == bound.poa
 
 
@@ -138,14 +139,14 @@ def test_no_coarse_correlated_equilibrium_exceeds_the_bound(
     )
     game = finite.FiniteGame.of_congestion(CongestionGame(workers, players, gamma))
     found = finite.worst_coarse_correlated(game)
-    pure = congestion.solve(CongestionGame(workers, players, gamma)).price_of_anarchy
+    pure = solve_routing(CongestionGame(workers, players, gamma)).price_of_anarchy
     assert float(pure) <= found * (1 + 1e-9)
     assert found <= float(affine_worst_ratio(gamma)) * (1 + 1e-9)
 
 
 @given(st.fractions(min_value=0, max_value=Fraction(39, 40), max_denominator=40))
 def test_overlap_as_a_gain_attains_its_own_ratio(beta: Fraction) -> None:
-    gain, cost = (congestion.solve(gain_game(beta, plus)) for plus in (False, True))
+    gain, cost = (solve_routing(gain_game(beta, plus)) for plus in (False, True))
     assert gain.price_of_anarchy == gain_worst_ratio(beta)
     assert gain.profiles == cost.profiles
     assert gain.optimum_profile == cost.optimum_profile
@@ -180,5 +181,5 @@ def test_curve_rows_hold_three_series_that_agree() -> None:
 
 
 def test_the_program_of_two_players_is_attained_by_the_game_at_the_lower_end() -> None:
-    report = congestion.solve(bounds.two_worker_game(Fraction(2, 3)))
+    report = solve_routing(poa_table.two_worker_game(Fraction(2, 3)))
     assert report.price_of_anarchy == tight_poa([LINEAR], 2, Fraction(2, 3)).poa

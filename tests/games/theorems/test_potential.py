@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anarchy.errors import InputError
-from anarchy.games import bounds, congestion
+from anarchy.common.errors import InputError
+from anarchy.games import poa_table
+from anarchy.games.routing import congestion
+from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems import finite, potential, softmax
 from anarchy.games.theorems.finite import FiniteGame, largest_defect
 from anarchy.games.theorems.potential import common_prefixes, routing_game
@@ -41,7 +43,7 @@ def test_credits_that_add_up_keep_a_potential_exactly_if_symmetric(
     game = routing_game(credit, "sum", Fraction(1))
     defect = largest_defect(FiniteGame.of_congestion(game))
     assert defect == potential.sum_defect(credit)
-    assert congestion.solve(game).exact_potential == (defect == 0)
+    assert solve_routing(game).exact_potential == (defect == 0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -51,14 +53,14 @@ def test_best_credits_keep_a_potential_exactly_if_the_two_smallest_agree(
 ) -> None:
     game = routing_game(credit, "max", Fraction(1))
     smallest, second, _ = sorted((credit[0][1], credit[0][2], credit[1][2]))
-    assert congestion.solve(game).exact_potential == (smallest == second)
+    assert solve_routing(game).exact_potential == (smallest == second)
     assert (potential.best_defect(credit) == 0) == (smallest == second)
 
 
 @settings(max_examples=40, deadline=None)
 @given(prompts, st.sampled_from(["sum", "max"]))
 def test_common_prefixes_keep_a_potential(texts: list[str], combine: str) -> None:
-    assert congestion.solve(routing_game(common_prefixes(texts), combine)).exact_potential
+    assert solve_routing(routing_game(common_prefixes(texts), combine)).exact_potential
 
 
 def test_common_prefixes_by_hand() -> None:
@@ -106,7 +108,7 @@ def test_prompts_of_one_length_keep_a_potential_under_the_router_rule(
 def test_profiles_written_out_agree_with_the_array_solver(data: st.DataObject) -> None:
     combine = data.draw(st.sampled_from(["sum", "max"]))
     game = routing_game(data.draw(matrices(3, symmetric=False)), combine)
-    written, report = FiniteGame.of_congestion(game), congestion.solve(game)
+    written, report = FiniteGame.of_congestion(game), solve_routing(game)
     assert written.optimum == report.optimum
     assert tuple(written.pure_equilibria()) == report.profiles
     assert (largest_defect(written) == 0) == report.exact_potential
@@ -146,7 +148,7 @@ def test_softmax_profile_of_two_equal_requests_is_a_fixed_point_by_hand() -> Non
 
 def test_a_search_that_does_not_settle_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finite, "MAX_STEPS", 1)
-    game = FiniteGame.of_congestion(bounds.two_worker_game(Fraction(2, 3)))
+    game = FiniteGame.of_congestion(poa_table.two_worker_game(Fraction(2, 3)))
     with pytest.raises(ArithmeticError, match="still moves"):
         finite.worst_softmax(game, 1.0)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anarchy.games.queues import parallel_mm1
+from anarchy.games.queueing.closed_forms import parallel_mm1
 from anarchy.games.theorems import splits
 
 RELATIVE = 1e-9

@@ -12,7 +12,8 @@ from fractions import Fraction
 
 from scipy.optimize import brentq
 
-from anarchy.games.allocation import (
+from anarchy.games.common.rational import Extended, positive, rational, root
+from anarchy.games.gpu_split.allocation import (
     AllocationGame,
     Interference,
     Pool,
@@ -23,8 +24,7 @@ from anarchy.games.allocation import (
     interference_equilibrium,
     variational_equilibrium,
 )
-from anarchy.games.queues import erlang_c
-from anarchy.games.rational import Extended, positive, rational, root
+from anarchy.games.queueing.closed_forms import erlang_c
 from anarchy.games.theorems.checks import Row, check
 
 SEGMENT, UNIT, EXCHANGE, INTERFERENCE = (

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from anarchy.games.rational import Extended, exact_text
+from anarchy.games.common.rational import Extended, exact_text
 
 Row = dict[str, Any]
 

@@ -12,8 +12,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from anarchy.games.allocation import AllocationGame, Pool
-from anarchy.games.coupled import (
+from anarchy.games.common.rational import Extended
+from anarchy.games.gpu_split.allocation import AllocationGame, Pool
+from anarchy.games.gpu_split.coupled import (
     CoupledGame,
     State,
     best_response_map,
@@ -23,8 +24,7 @@ from anarchy.games.coupled import (
     slope,
     target,
 )
-from anarchy.games.rational import Extended
-from anarchy.games.replanning import (
+from anarchy.games.gpu_split.delayed_planner import (
     delayed_orbit,
     gain_threshold,
     held_splits,

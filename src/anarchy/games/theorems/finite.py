@@ -13,8 +13,8 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy.games.congestion import CongestionGame, Strategy
-from anarchy.games.rational import rational
+from anarchy.games.common.rational import rational
+from anarchy.games.routing.congestion import CongestionGame, Strategy
 
 Profile = tuple[int, ...]
 Mixed = list[NDArray[np.float64]]

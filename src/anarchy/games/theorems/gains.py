@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-from anarchy.errors import InputError
-from anarchy.games import bounds, congestion
-from anarchy.games.congestion import CongestionGame
-from anarchy.games.latency import Polynomial
-from anarchy.games.rational import at_least
+from anarchy.common.errors import InputError
+from anarchy.games import poa_table
+from anarchy.games.common.latency import Polynomial
+from anarchy.games.common.rational import at_least
+from anarchy.games.routing.congestion import CongestionGame
+from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems.checks import Row, check
 from anarchy.games.theorems.plateau import (
     ENUMERATION,
@@ -48,7 +49,7 @@ def gain_game(beta: Fraction, plus: bool = False) -> CongestionGame:
     """
     slopes = {"h": Fraction(1), "g": 1 - beta}
     players = []
-    for strategies in bounds.three_player_game().players:
+    for strategies in poa_table.three_player_game().players:
         gains = [beta * sum(slopes[r[0]] for r in s.resources) for s in strategies]
         zero = max(gains) if plus else Fraction(0)
         players.append(
@@ -67,7 +68,7 @@ def check_rows() -> list[Row]:
         "prop:zero",
         "price of anarchy where the optimum costs nothing",
         "three requests, credit of the whole unloaded latency",
-        congestion.solve(gain_game(Fraction(1))).price_of_anarchy,
+        solve_routing(gain_game(Fraction(1))).price_of_anarchy,
         None,
         ENUMERATION,
         "none",
@@ -77,7 +78,7 @@ def check_rows() -> list[Row]:
 
 def _rows(beta: Fraction) -> Iterator[Row]:
     stated, label = gain_worst_ratio(beta), named(beta)
-    gain, cost = (congestion.solve(gain_game(beta, plus)) for plus in (False, True))
+    gain, cost = (solve_routing(gain_game(beta, plus)) for plus in (False, True))
     setting = f"three requests, credit of {beta} of the unloaded latency"
     yield check(
         f"gains-program-{label}",

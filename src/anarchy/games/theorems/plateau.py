@@ -14,11 +14,12 @@ from fractions import Fraction
 from itertools import combinations_with_replacement, product
 from typing import Any
 
-from anarchy.games import bounds, congestion
-from anarchy.games.congestion import CongestionGame, Strategy
-from anarchy.games.latency import MM1, Latency, Polynomial
-from anarchy.games.rational import exact_text, positive, rational
-from anarchy.games.smoothness import TightBound, tight_poa
+from anarchy.games import poa_table
+from anarchy.games.common.latency import MM1, Latency, Polynomial
+from anarchy.games.common.rational import exact_text, positive, rational
+from anarchy.games.common.smoothness import TightBound, tight_poa
+from anarchy.games.routing.congestion import CongestionGame, Strategy
+from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems import finite
 from anarchy.games.theorems.checks import Row, check
 from anarchy.games.theorems.worst_game import worst_game
@@ -92,9 +93,9 @@ def affine_game(gamma: Fraction) -> CongestionGame:
     avoid the offset on the one that would be theirs alone.
     """
     if gamma < Fraction(2, 3):
-        return bounds.two_worker_game(gamma)
+        return poa_table.two_worker_game(gamma)
     if gamma <= Fraction(5, 3):
-        return replace(bounds.three_player_game(), perceived_offset_weight=gamma)
+        return replace(poa_table.three_player_game(), perceived_offset_weight=gamma)
     x = _crowd(gamma)
     names = [f"w{i}" for i in range(x + 1)]
     offset = (x * x - x - 1) / gamma
@@ -158,7 +159,7 @@ def _affine_rows() -> Iterator[Row]:
             "cor:plateau-affine",
             "price of anarchy of the instance",
             f"{setting}, {len(game.players)} requests",
-            congestion.solve(game).price_of_anarchy,
+            solve_routing(game).price_of_anarchy,
             stated,
             ENUMERATION,
         )
@@ -177,7 +178,7 @@ def _family_rows() -> Iterator[Row]:
                 (Strategy(frozenset("a"), here), Strategy(frozenset("b"), there))
                 for here, there in (paid[:2], paid[2:])
             )
-            report = congestion.solve(CongestionGame({"a": one, "b": two}, players, gamma))
+            report = solve_routing(CongestionGame({"a": one, "b": two}, players, gamma))
             ratios.append(rational(report.price_of_anarchy, "ratio"))
         yield check(
             f"plateau-family-{named(gamma)}",
@@ -208,7 +209,7 @@ def _certificate_rows() -> Iterator[Row]:
             "prop:offset",
             "price of anarchy of the game built from the certificate",
             f"{name} latency, {players} requests, perceived weight {gamma}",
-            congestion.solve(worst_game(bound.certificate)).price_of_anarchy,
+            solve_routing(worst_game(bound.certificate)).price_of_anarchy,
             bound.poa,
             ENUMERATION,
         )
@@ -292,7 +293,7 @@ def curve_rows() -> list[dict[str, Any]]:
     ]
     for gamma in sorted(CURVE_POINTS):
         bound = rational(program_value(LINEAR, PLAYERS, gamma).poa, "bound")
-        attained = congestion.solve(affine_game(gamma)).price_of_anarchy
+        attained = solve_routing(affine_game(gamma)).price_of_anarchy
         rows.append(_curve_row("linear programme", gamma, bound))
         rows.append(_curve_row("instance", gamma, rational(attained, "ratio")))
     return rows

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from anarchy.games import congestion
-from anarchy.games.congestion import Colocation, CongestionGame, Strategy
+from anarchy.games.routing.congestion import Colocation, CongestionGame, Strategy
+from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems import gains, softmax
 from anarchy.games.theorems.checks import Row, check
 from anarchy.games.theorems.finite import FiniteGame, Profile, largest_defect
@@ -260,7 +260,7 @@ def _absence_rows() -> Iterator[Row]:
         "thm:overlap",
         "price of anarchy where no pure equilibrium exists",
         "two requests on two equal linear workers, a credit of 2 for one of them",
-        congestion.solve(CongestionGame(latency, pair, Fraction(1), chase)).price_of_anarchy,
+        solve_routing(CongestionGame(latency, pair, Fraction(1), chase)).price_of_anarchy,
         None,
         ENUMERATION,
         "none",

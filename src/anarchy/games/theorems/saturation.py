@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from anarchy.games.proxies import (
+from anarchy.games.common.rational import Extended, exact_text, rational
+from anarchy.games.queueing.closed_forms import parallel_mm1, saturation_limit
+from anarchy.games.queueing.proxy_routing import (
     critical_demand,
     latency_aware_bound,
     latency_aware_ratio,
     linear_proxy_ratio,
 )
-from anarchy.games.queues import parallel_mm1, saturation_limit
-from anarchy.games.rational import Extended, exact_text, rational
 from anarchy.games.theorems import splits
 from anarchy.games.theorems.checks import Row, check
 

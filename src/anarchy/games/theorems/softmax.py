@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
 
-from anarchy.errors import InputError
-from anarchy.games import bounds, congestion
-from anarchy.games.rational import rational
+from anarchy.common.errors import InputError
+from anarchy.games import poa_table
+from anarchy.games.common.rational import rational
+from anarchy.games.routing import congestion
 from anarchy.games.theorems import finite
 from anarchy.games.theorems.checks import Row, check
 from anarchy.games.theorems.plateau import CORRELATED, affine_worst_ratio, mixed_game, polynomial
@@ -130,8 +131,8 @@ def _attained_rows() -> Iterator[Row]:
 def _profile_rows() -> Iterator[Row]:
     """Softmax profiles, and the worst distribution with the same regrets, against the bound."""
     games = {
-        "two-workers": (bounds.two_worker_game(Fraction(2, 3)), Fraction(2, 3)),
-        "three-players": (bounds.three_player_game(), Fraction(1)),
+        "two-workers": (poa_table.two_worker_game(Fraction(2, 3)), Fraction(2, 3)),
+        "three-players": (poa_table.three_player_game(), Fraction(1)),
         "mixed": (mixed_game(Fraction(4)), Fraction(4)),
     }
     for (name, (routing, gamma)), temperature in product(games.items(), TEMPERATURES):

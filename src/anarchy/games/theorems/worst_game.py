@@ -5,10 +5,10 @@ Source: the construction of Chandan, Paccagnan and Marden (2024), with offsets a
 
 from fractions import Fraction
 
-from anarchy.games.congestion import CongestionGame, Strategy
-from anarchy.games.latency import Latency, Table
-from anarchy.games.rational import rational
-from anarchy.games.smoothness import Certificate
+from anarchy.games.common.latency import Latency, Table
+from anarchy.games.common.rational import rational
+from anarchy.games.common.smoothness import Certificate
+from anarchy.games.routing.congestion import CongestionGame, Strategy
 
 
 def worst_game(certificate: Certificate) -> CongestionGame:

@@ -10,14 +10,16 @@ import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from anarchy.config import ClosedLoop, Router, Scenario, Topology, with_fields
-from anarchy.games.queues import mva
-from anarchy.measure.control import batch_means, controlled_mean
-from anarchy.measure.kneemap import operational_bound, simulated_knee
-from anarchy.measure.validation.judge import CONFIDENCE, Row, exact_check, interval_check
-from anarchy.measure.validation.queues import INSTANT, TOKEN, TOKENS, latency, scenario
-from anarchy.serving.cluster import simulate
-from anarchy.serving.latency import Latency
+from anarchy.config.router import Router
+from anarchy.config.scenario import Scenario, Topology, with_fields
+from anarchy.config.workload import ClosedLoop
+from anarchy.games.queueing.closed_forms import mva
+from anarchy.measure.control_variates import batch_means, controlled_mean
+from anarchy.measure.saturation_map import operational_bound, simulated_knee
+from anarchy.measure.validation.checks import CONFIDENCE, Row, exact_check, interval_check
+from anarchy.measure.validation.queue_scenarios import INSTANT, TOKEN, TOKENS, latency, scenario
+from anarchy.serving.service_times.lookup import Latency
+from anarchy.serving.simulate import simulate
 
 WORKERS = 2
 """Workers that share the requests of the product-form network."""

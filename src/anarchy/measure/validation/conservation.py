@@ -9,10 +9,11 @@ from itertools import islice, pairwise
 
 import numpy as np
 
-from anarchy.config import Poisson, Scenario, Topology, Trace, with_fields
-from anarchy.measure.control import batch_means, controlled_mean
-from anarchy.measure.validation.judge import CONFIDENCE, Row, exact_check, interval_check
-from anarchy.measure.validation.queues import (
+from anarchy.config.scenario import Scenario, Topology, with_fields
+from anarchy.config.workload import Poisson, Trace
+from anarchy.measure.control_variates import batch_means, controlled_mean
+from anarchy.measure.validation.checks import CONFIDENCE, Row, exact_check, interval_check
+from anarchy.measure.validation.queue_scenarios import (
     EXPONENTIAL,
     INSTANT,
     TOKEN,
@@ -20,12 +21,12 @@ from anarchy.measure.validation.queues import (
     latency,
     scenario,
 )
-from anarchy.serving.arrivals import poisson
-from anarchy.serving.cluster import simulate
-from anarchy.serving.lengths import LogNormal
-from anarchy.serving.log import Run
-from anarchy.serving.paged import PagedSystem
-from anarchy.traces import TraceData
+from anarchy.serving.log.request_log import Run
+from anarchy.serving.reference.paged.system import PagedSystem
+from anarchy.serving.simulate import simulate
+from anarchy.workload.arrivals import poisson
+from anarchy.workload.lengths import LogNormal
+from anarchy.workload.traces import TraceData
 
 REQUESTS = 4000
 """Requests of the trace."""

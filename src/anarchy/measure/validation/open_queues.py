@@ -24,17 +24,17 @@ from functools import partial
 
 import numpy as np
 
-from anarchy.games import waiting
-from anarchy.measure.control import (
+from anarchy.games.queueing import waiting_times
+from anarchy.measure.control_variates import (
     Estimate,
     batch_means,
     controlled_mean,
     quantile_interval,
     zero_mean_p_value,
 )
-from anarchy.measure.stats import Interval
-from anarchy.measure.validation.judge import CONFIDENCE, Row, input_check, interval_check
-from anarchy.measure.validation.queues import (
+from anarchy.measure.intervals import Interval
+from anarchy.measure.validation.checks import CONFIDENCE, Row, input_check, interval_check
+from anarchy.measure.validation.queue_scenarios import (
     DETERMINISTIC,
     EXPONENTIAL,
     MIXED,
@@ -121,32 +121,38 @@ def _mm_decay(load: float) -> float:
 
 def _jsq_mean(load: float) -> float:
     """The mean field with its correction at `MANY` servers; what is left is of order MANY^-2."""
-    return waiting.jsq_mean(load, 2) + waiting.jsq_correction(load, 2) / MANY
+    return waiting_times.jsq_mean(load, 2) + waiting_times.jsq_correction(load, 2) / MANY
 
 
 COMPARISONS = {
     "mm1": Comparison(
-        Queue("mm1", "prefill", EXPONENTIAL), "M/M/1", waiting.mm1_mean, waiting.mm1_tail, _mm_decay
+        Queue("mm1", "prefill", EXPONENTIAL),
+        "M/M/1",
+        waiting_times.mm1_mean,
+        waiting_times.mm1_tail,
+        _mm_decay,
     ),
     "md1": Comparison(
         Queue("md1", "prefill", DETERMINISTIC),
         "M/D/1",
-        waiting.md1_mean,
-        waiting.md1_tail,
+        waiting_times.md1_mean,
+        waiting_times.md1_tail,
         _md1_decay,
     ),
     "mmc": Comparison(
         Queue("mmc", "decode", EXPONENTIAL, servers=SLOTS),
         f"M/M/{SLOTS}",
-        partial(waiting.mmc_mean, servers=SLOTS),
-        lambda load, time: waiting.mmc_tail(load, SLOTS, time),
+        partial(waiting_times.mmc_mean, servers=SLOTS),
+        lambda load, time: waiting_times.mmc_tail(load, SLOTS, time),
         _mm_decay,
     ),
     "ps-exponential": Comparison(
-        Queue("ps-exponential", "shared", EXPONENTIAL), "M/M/1-PS", waiting.ps_mean
+        Queue("ps-exponential", "shared", EXPONENTIAL), "M/M/1-PS", waiting_times.ps_mean
     ),
-    "ps-fixed": Comparison(Queue("ps-fixed", "shared", DETERMINISTIC), "M/D/1-PS", waiting.ps_mean),
-    "ps-mixed": Comparison(Queue("ps-mixed", "shared", MIXED), "M/G/1-PS", waiting.ps_mean),
+    "ps-fixed": Comparison(
+        Queue("ps-fixed", "shared", DETERMINISTIC), "M/D/1-PS", waiting_times.ps_mean
+    ),
+    "ps-mixed": Comparison(Queue("ps-mixed", "shared", MIXED), "M/G/1-PS", waiting_times.ps_mean),
     "jsq2": Comparison(
         Queue("jsq2", "prefill", EXPONENTIAL, servers=MANY, choices=2),
         f"JSQ(2), {MANY} servers",
@@ -272,7 +278,7 @@ def _check_tail(
 ) -> Row:
     queue = comparison.queue
     assert comparison.tail is not None
-    expected = waiting.quantile(partial(comparison.tail, load), TAIL)
+    expected = waiting_times.quantile(partial(comparison.tail, load), TAIL)
     # Above its P99 the work stays for about (1 - rho)^-2 requests at a time.
     excursions = count * (1 - TAIL) * (1 - load) ** 2
     controls = np.vstack([_inputs(queue, load, sample, batches)[:, :-1] for sample in samples])

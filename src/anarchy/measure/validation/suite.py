@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from anarchy.config import Scenario, Settings
+from anarchy.config.scenario import Scenario
+from anarchy.config.settings import Settings
+from anarchy.measure.validation.checks import Row
 from anarchy.measure.validation.closed_loops import (
     HANDOFFS,
     OUTPUT_TOKENS,
@@ -11,9 +13,8 @@ from anarchy.measure.validation.closed_loops import (
     check_response_times,
 )
 from anarchy.measure.validation.conservation import check_conservation
-from anarchy.measure.validation.judge import Row
 from anarchy.measure.validation.open_queues import check_open_queue
-from anarchy.serving.latency import Latency
+from anarchy.serving.service_times.lookup import Latency
 
 OPEN_QUEUES = {
     "mm1": ("mm1",),

@@ -17,15 +17,18 @@ from typing import Any
 
 import numpy as np
 
-from anarchy import paths
-from anarchy.config import Scenario, TraceSources, load_scenario, read_yaml, validate, with_fields
-from anarchy.errors import InputError
-from anarchy.inputs import find_trace
-from anarchy.serving.cluster import simulate
-from anarchy.serving.latency import Latency
-from anarchy.serving.latency_table import load_table
-from anarchy.serving.log import RequestLog
-from anarchy.traces import TraceData, read_trace
+from anarchy.common import paths
+from anarchy.common.errors import InputError
+from anarchy.config.scenario import Scenario, with_fields
+from anarchy.config.settings import TraceSources, load_scenario
+from anarchy.config.validation import validate
+from anarchy.config.yaml_files import read_yaml
+from anarchy.serving.log.request_log import RequestLog
+from anarchy.serving.service_times.lookup import Latency
+from anarchy.serving.service_times.table import load_table
+from anarchy.serving.simulate import simulate
+from anarchy.workload.trace_files import find_trace
+from anarchy.workload.traces import TraceData, read_trace
 
 Request = tuple[float, int, int, Sequence[int]]
 """Arrival in ms, prompt tokens, output tokens, ids of the prompt's blocks of 512 tokens."""

@@ -23,11 +23,11 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from anarchy.files import Row
-from anarchy.measure.stats import mean_interval
+from anarchy.common.files import Row
+from anarchy.measure.intervals import mean_interval
+from anarchy.measure.validation.checks import CONFIDENCE, LEVEL, holm
 from anarchy.measure.validation.dynamo.names import CLASSES, DEFAULT, DYNAMO, OURS
-from anarchy.measure.validation.dynamo.permutation import compare_runs, detectable
-from anarchy.measure.validation.judge import CONFIDENCE, LEVEL, holm
+from anarchy.measure.validation.dynamo.permutation_test import compare_runs, detectable
 
 ERROR, SHARE = 0.01, 0.99
 SAME = 1e-9

@@ -1,0 +1,346 @@
+"""The whole build, validated before any job starts: settings, scenarios, experiments, studies.
+
+The Snakefile and `anarchy check` load the same plan, so what the one accepts the other runs.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from anarchy.common import paths
+from anarchy.common.errors import InputError, suggest
+from anarchy.config.base import NAME_PATTERN, Scalar
+from anarchy.config.experiment import Estimator, Experiment, KneeMap, Study, combinations
+from anarchy.config.scenario import Scenario, get_field, with_fields
+from anarchy.config.settings import Settings, TraceSources, load_scenario, load_settings
+from anarchy.config.validation import validate, validate_layers
+from anarchy.config.workload import ClosedLoop, Custom, Tenant, Trace, TwinTrace
+from anarchy.config.yaml_files import read_yaml
+from anarchy.measure.experiment_point import CellJob
+from anarchy.measure.measures import get_measure
+from anarchy.measure.saturation_map import LOAD
+from anarchy.serving.reference.core.clients import WORKLOADS
+from anarchy.serving.reference.router.policy import get_policy, plugins
+from anarchy.serving.service_times.table import LatencyTable, load_table
+from anarchy.workload.synthetic_trace_parameters import load_twin
+from anarchy.workload.trace_files import TraceUnavailable, check_trace
+
+FEWEST_JOBS, MOST_CELLS = 4, 12
+"""An experiment has at least so many jobs if it has as many cells, and a job at most so many
+cells."""
+
+CURVES = ("parallel-queues", "saturation", "plateau", "placement", "coupled")
+"""Figures of the theory: no experiment or study may be called like one."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of an experiment: a scenario with its swept fields set."""
+
+    experiment: str
+    name: str  # unique within the experiment, fit for a file name
+    scenario_name: str
+    values: Mapping[str, Scalar | None]  # the swept fields only, validated
+    scenario: Scenario
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a build is made of. Mappings are sorted by name."""
+
+    settings: Settings
+    scenarios: Mapping[str, Scenario]
+    experiments: Mapping[str, Experiment]
+    studies: Mapping[str, KneeMap]
+    traces: TraceSources
+    cells: Mapping[str, tuple[Cell, ...]]  # by experiment
+    missing: Mapping[str, str] = field(default_factory=dict)  # experiment -> trace not to be had
+
+    @property
+    def outputs(self) -> paths.Outputs:
+        """The output folders of this build."""
+        return paths.Outputs(Path(self.settings.output))
+
+
+def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
+    """Read and validate all configuration below `root`; a fault is one `InputError`.
+
+    An experiment on a registered trace that is neither at hand nor downloadable is listed in
+    `missing` instead of being refused; without committed reference values it is left out.
+    """
+    settings = load_settings(root / paths.SETTINGS, overlay)
+    traces = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
+    checks = ScenarioChecks(root, traces)
+    scenarios = {}
+    for name, path in _files(root / paths.SCENARIOS).items():
+        scenarios[name] = load_scenario(root / paths.SCENARIOS, name)
+        checks.scenario(scenarios[name], str(path), with_policy=False)
+    experiments = _load_all(
+        root / paths.EXPERIMENTS, Experiment, settings.adjust.experiments, overlay
+    )
+    studies = _load_all(root / paths.STUDIES, Study, settings.adjust.studies, overlay)
+    _check_names(root, experiments, studies)
+
+    cells: dict[str, tuple[Cell, ...]] = {}
+    missing = {}
+    for name, experiment in list(experiments.items()):
+        source = str(root / paths.EXPERIMENTS / f"{name}.yaml")
+        with plugins(root / plugin for plugin in experiment.plugins):
+            found = tuple(_cells(name, experiment, scenarios, source))
+            _check_experiment(experiment, found, source)
+            absent = {checks.scenario(cell.scenario, source) for cell in found} - {None}
+        if absent:
+            missing[name] = sorted(filter(None, absent))[0]
+            if not (root / paths.REFERENCE / "experiments" / f"{name}.json").is_file():
+                del experiments[name]
+                continue
+        cells[name] = found
+        experiments[name] = experiment.model_copy(
+            update={"sweep": _validated(experiment.sweep, found[0].scenario, source)}
+        )
+    for name, study in list(studies.items()):
+        source = str(root / paths.STUDIES / f"{name}.yaml")
+        for fact in study.facts:
+            _measure(fact.measure, study.estimators, source)
+        for scenario_name in study.scenarios:
+            scenario = _scenario(scenarios, scenario_name, source)
+            if not isinstance(scenario.workload, ClosedLoop):
+                raise InputError(
+                    f"{source}: scenarios: '{scenario_name}' is no closed loop, so it has no knee"
+                )
+            for values in combinations(study.axes):
+                checks.scenario(with_fields(scenario, values, source), source)
+        first = with_fields(scenarios[study.scenarios[0]], combinations(study.axes)[0], source)
+        studies[name] = study.model_copy(update={"axes": _validated(study.axes, first, source)})
+    return Plan(settings, scenarios, experiments, studies, traces, cells, missing)
+
+
+class ScenarioChecks:
+    """What a job would refuse of a scenario, looked up once for each table and trace."""
+
+    def __init__(self, root: Path, traces: TraceSources) -> None:
+        self._root = root
+        self._traces = traces
+        self._tables: dict[str, LatencyTable] = {}
+        self._requests: dict[str, int | None] = {}  # of each trace; None: not at hand
+        self._absent: set[str] = set()
+
+    def scenario(self, scenario: Scenario, source: str, with_policy: bool = True) -> str | None:
+        """Refuse a scenario that cannot run; the name of a trace that cannot be had, if any.
+
+        The policies of scenario files are checked where they are used, because an experiment's
+        plugins may register them.
+        """
+        if with_policy:
+            get_policy(scenario.router.policy, f"{source}: router.policy")
+        self._check_table(scenario, source)
+        workload = scenario.workload
+        if isinstance(workload, TwinTrace):
+            load_twin(self._root / paths.TWINS, workload.twin)
+        if isinstance(workload, Custom) and with_policy:
+            WORKLOADS.find(workload.workload, f"{source}: workload.workload")
+        if not isinstance(workload, Trace):
+            return None
+        self._check_trace(workload, source)
+        return workload.trace if workload.trace in self._absent else None
+
+    def _check_table(self, scenario: Scenario, source: str) -> None:
+        name = scenario.model.latency
+        if name not in self._tables:
+            try:
+                self._tables[name] = load_table(self._root / paths.LATENCY, name)
+            except InputError as fault:
+                raise InputError(f"{source}: model.latency: {fault}") from None
+        table, hardware = self._tables[name], scenario.hardware
+        if table.tensor_parallel != hardware.gpus_per_worker:
+            raise InputError(
+                f"{source}: hardware.gpus_per_worker is {hardware.gpus_per_worker}, but the "
+                f"times of model.latency '{name}' are for {table.tensor_parallel} GPUs per worker"
+            )
+        if not table.system.lower().startswith(hardware.gpu.lower()):
+            raise InputError(
+                f"{source}: hardware.gpu is {hardware.gpu}, but the times of model.latency "
+                f"'{name}' are for {table.system}"
+            )
+
+    def _check_trace(self, workload: Trace, source: str) -> None:
+        trace, rows = workload.trace, workload.rows
+        if trace not in self._requests:
+            self._requests[trace] = None
+            try:
+                self._requests[trace] = check_trace(trace, self._traces, self._root)
+            except TraceUnavailable:
+                self._absent.add(trace)
+            except InputError as fault:
+                raise InputError(f"{source}: workload.trace: {fault}") from None
+        there = self._requests[trace]
+        if rows is not None and there is not None and rows > there:
+            raise InputError(
+                f"{source}: workload.rows: {rows} rows asked for, the trace has {there}"
+            )
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """The configuration files of a folder by name, which must be fit for jobs and file names."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        if path.suffix != ".yaml" or not re.fullmatch(NAME_PATTERN, path.stem):
+            raise InputError(
+                f"{path}: not the name of a configuration file; allowed: lower-case letters, "
+                "digits and hyphens, then .yaml"
+            )
+        found[path.stem] = path
+    return found
+
+
+def _load_all(
+    folder: Path, model: Any, adjust: Mapping[str, Any], overlay: Path | None
+) -> dict[str, Any]:
+    """The files of a folder with the overlay's adjustments laid over them."""
+    files = _files(folder)
+    for name in adjust:
+        if name not in files:
+            raise InputError(
+                f"{overlay}: adjust: no file {folder / name}.yaml; {suggest(name, files)}"
+            )
+    loaded = {}
+    for name, path in files.items():
+        layers = [(path, read_yaml(path))]
+        if name in adjust and overlay is not None:
+            layers.append((overlay, adjust[name]))
+        loaded[name] = validate_layers(model, layers)
+    return loaded
+
+
+def _check_names(root: Path, experiments: Iterable[str], studies: Iterable[str]) -> None:
+    """Figures share one folder, so that no two things may have the same name."""
+    taken = {*CURVES, "validation"}
+    for folder, names in ((paths.EXPERIMENTS, experiments), (paths.STUDIES, studies)):
+        for name in names:
+            if name in taken:
+                raise InputError(
+                    f"{root / folder / name}.yaml: the name '{name}' is taken by another figure; "
+                    "choose another"
+                )
+            taken.add(name)
+
+
+def _validated(
+    axes: Mapping[str, Sequence[Any]], scenario: Scenario, source: str
+) -> dict[str, list[Any]]:
+    """The values of swept fields as a scenario holds them: YAML reads 1e-3 as text."""
+    return {
+        field: [get_field(with_fields(scenario, {field: value}, source), field) for value in values]
+        for field, values in axes.items()
+    }
+
+
+def _scenario(scenarios: Mapping[str, Scenario], name: str, source: str) -> Scenario:
+    if name not in scenarios:
+        raise InputError(f"{source}: unknown scenario '{name}'; {suggest(name, scenarios)}")
+    return scenarios[name]
+
+
+def _cells(
+    name: str, experiment: Experiment, scenarios: Mapping[str, Scenario], source: str
+) -> Iterable[Cell]:
+    """The cells of an experiment; their values are the validated ones (1e-3 is a number)."""
+    names = set()
+    for scenario_name in experiment.scenarios:
+        base = with_fields(_scenario(scenarios, scenario_name, source), experiment.set, source)
+        for given in combinations(experiment.sweep):
+            scenario = with_fields(base, given, source)
+            values = {field: get_field(scenario, field) for field in given}
+            cell = Cell(name, _slug(scenario_name, values), scenario_name, values, scenario)
+            if cell.name in names:
+                raise InputError(f"{source}: sweep: the point {cell.name} occurs twice")
+            names.add(cell.name)
+            yield cell
+
+
+def _slug(scenario: str, values: Mapping[str, Any]) -> str:
+    parts = [f"{path.rsplit('.', 1)[-1]}-{value}" for path, value in values.items()]
+    return re.sub(r"[^A-Za-z0-9._-]", "-", "__".join([scenario, *parts]))
+
+
+def _check_experiment(experiment: Experiment, cells: Sequence[Cell], source: str) -> None:
+    """Everything that is shown must be measured and swept."""
+    known = set(experiment.measures)
+    for name in experiment.measures:
+        for cell in cells:
+            _measure(name, experiment.estimators, source, cell.scenario.tenants)
+    used = [*experiment.figure.y, *experiment.table.measures]
+    used += experiment.compare.measures if experiment.compare else []
+    used += experiment.spread.measures if experiment.spread else []
+    for name in used:
+        if name not in known:
+            raise InputError(f"{source}: measure '{name}' is not measured; {suggest(name, known)}")
+    if experiment.knee is not None and LOAD not in known:
+        raise InputError(f"{source}: key 'knee' needs the measure '{LOAD}' in 'measures'")
+    fields = {"scenario", *experiment.sweep}
+    shown = [experiment.figure.x, experiment.figure.series, experiment.figure.rows]
+    shown += [experiment.figure.panels]
+    shown += [experiment.knee.field if experiment.knee else None]
+    shown += [experiment.compare.field if experiment.compare else None]
+    shown += experiment.spread.over if experiment.spread else []
+    for path in shown:
+        if path is not None and path not in fields:
+            raise InputError(f"{source}: '{path}' is not swept; {suggest(path, fields)}")
+    if experiment.compare is not None:
+        field = experiment.compare.field
+        values = [cell.values.get(field, cell.scenario_name) for cell in cells]
+        if experiment.compare.baseline not in values:
+            allowed = ", ".join(map(str, dict.fromkeys(values)))
+            raise InputError(
+                f"{source}: compare.baseline: {experiment.compare.baseline} is not swept; "
+                f"allowed: {allowed}"
+            )
+
+
+def _measure(
+    name: str,
+    estimators: Mapping[str, Estimator],
+    source: str,
+    tenants: Sequence[Tenant] = (),
+) -> None:
+    try:
+        get_measure(name, estimators, tenants)
+    except InputError as fault:
+        raise InputError(f"{source}: {fault}") from None
+
+
+def shared_out(cells: Sequence[Cell]) -> list[tuple[Cell, ...]]:
+    """The cells of an experiment as its jobs take them, in order.
+
+    A job starts for longer than a short cell takes, so it takes some of them; a few jobs remain
+    for the cores to share, and the cells of one job replay one trace.
+    """
+    size = max(1, min(MOST_CELLS, len(cells) // FEWEST_JOBS))
+    parts: list[tuple[Cell, ...]] = []
+    for _, alike in groupby(cells, lambda cell: getattr(cell.scenario.workload, "trace", None)):
+        rest = tuple(alike)
+        parts += [rest[start : start + size] for start in range(0, len(rest), size)]
+    return parts
+
+
+def cell_job(plan: Plan, cell: Cell) -> CellJob:
+    """What the job of a cell needs to know, and nothing else."""
+    settings, experiment = plan.settings, plan.experiments[cell.experiment]
+    return CellJob(
+        experiment=cell.experiment,
+        keys={"scenario": cell.scenario_name, **cell.values},
+        scenario=cell.scenario,
+        measures=experiment.measures,
+        estimators=experiment.estimators,
+        seed=settings.seed,
+        replications=experiment.replications or settings.replications,
+        requests=experiment.requests or settings.requests,
+        warmup_cycles=settings.warmup_cycles,
+        bootstrap=settings.bootstrap,
+        plugins=experiment.plugins,
+    )

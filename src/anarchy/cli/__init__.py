@@ -1,0 +1,1 @@
+"""The `anarchy` command."""

@@ -1,0 +1,250 @@
+"""One simulation asked for by name: the library behind `anarchy simulate`."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from anarchy.build_plan import ScenarioChecks
+from anarchy.common import paths
+from anarchy.common.errors import InputError, suggest
+from anarchy.config.scenario import Scenario, get_field, with_fields
+from anarchy.config.settings import TraceSources, load_scenario
+from anarchy.config.validation import validate
+from anarchy.config.workload import Custom, Trace, TwinTrace
+from anarchy.config.yaml_files import read_yaml
+from anarchy.serving.log.request_log import LogWriter, RequestLog, log_writer
+from anarchy.serving.log.summary import Summary
+from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.simulate import Runnable, Simulator, prepare
+from anarchy.workload.synthetic_trace import generate
+from anarchy.workload.synthetic_trace_parameters import load_twin
+from anarchy.workload.trace_files import fetch_trace, find_trace, is_path
+from anarchy.workload.traces import TraceData, load_trace, read_trace
+
+REQUESTS = 4000
+"""Measured requests of a synthetic workload, when the user names no number."""
+
+REFRESH = 0.1
+"""Seconds between two readings of a run's progress."""
+
+Progress = Callable[[int, int], None]
+"""Called now and then with the requests done and those wanted, from another thread."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What is simulated: a checked scenario, its trace if it replays one, seed and length."""
+
+    scenario: Scenario
+    trace: TraceData | None
+    seed: int
+    requests: int
+
+
+def plan_simulation(
+    name: str,
+    *,
+    seed: int = 1,
+    trace: Path | None = None,
+    rows: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+    root: Path = Path(),
+) -> Simulation:
+    """Read and check everything that a run needs; a fault is one InputError.
+
+    `name` is a scenario of config/scenarios or the path of a YAML file; `trace` replaces the
+    scenario's workload, `rows` limits a trace or the measured requests of a synthetic workload,
+    and `changes` are fields to set.
+    """
+    scenario = _load(name, root)
+    if seed < 0:
+        raise InputError(f"--seed: {seed}, allowed are whole numbers from 0")
+    if rows is not None and rows < 1:
+        raise InputError(f"--rows: {rows}, allowed are whole numbers from 1")
+    if trace is not None:
+        scenario = _with_trace(scenario, trace)
+    for key, value in (changes or {}).items():
+        get_field(scenario, key, "--set")
+        scenario = with_fields(scenario, {key: value}, "--set")
+    recorded = isinstance(scenario.workload, Trace | TwinTrace)
+    if recorded and rows is not None:
+        scenario = with_fields(scenario, {"workload.rows": rows}, "--rows")
+    sources = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
+    missing = ScenarioChecks(root, sources).scenario(scenario, name)
+    if missing is not None:
+        raise InputError(f"{name}: workload.trace: '{missing}' is not at hand and cannot be had")
+    data = _read_trace(scenario, sources, seed, root)
+    _check_prompts(scenario, data, name)
+    return Simulation(scenario, data, seed, REQUESTS if recorded or rows is None else rows)
+
+
+class _Rows:
+    """Rows into the summary, and into a file if one is written."""
+
+    def __init__(self, summary: Summary, writer: LogWriter | None) -> None:
+        self._summary = summary
+        self._writer = writer
+
+    def take(self, log: RequestLog, measured: NDArray[np.bool_]) -> None:
+        self._summary.take(log, measured)
+        if self._writer is not None:
+            self._writer.write(log)
+
+
+def run_simulation(
+    simulation: Simulation,
+    *,
+    engine: Simulator = "auto",
+    out: Path | None = None,
+    progress: Progress | None = None,
+    root: Path = Path(),
+) -> dict[str, float | int | None]:
+    """Simulate; the figures of the run (see `serving.summary`).
+
+    With `out` the log is written there, whole or not at all. On the compiled kernel rows go as
+    they are done, so that memory grows with the requests in flight and by three numbers a request.
+    """
+    latency = load_latency(root / paths.LATENCY, simulation.scenario.model.latency)
+    system = prepare(
+        simulation.scenario,
+        latency,
+        seed=simulation.seed,
+        requests=simulation.requests,
+        trace=simulation.trace,
+        simulator=engine,
+        costs=out is not None,
+    )
+    summary = Summary()
+    with _writer(out) as writer, _watched(system, progress):
+        began = time.perf_counter()
+        run = system.stream(_Rows(summary, writer))
+        seconds = time.perf_counter() - began
+    return summary.figures(run["end"] - run["start"], seconds)
+
+
+@contextmanager
+def _writer(out: Path | None) -> Iterator[LogWriter | None]:
+    """What writes the log, if one is asked for."""
+    if out is None:
+        yield None
+        return
+    try:
+        with log_writer(out) as writer:
+            yield writer
+    except OSError as error:
+        raise InputError(f"--out: {out} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _watched(system: Runnable, progress: Progress | None) -> Iterator[None]:
+    """Tell of the progress now and then, and at the end."""
+    if progress is None:
+        yield
+        return
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(REFRESH):
+            progress(*system.progress)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watcher.join()
+        progress(*system.progress)
+
+
+def parse_change(text: str) -> tuple[str, Any]:
+    """One `key=value`; the value is read as YAML would read it."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise InputError(f"--set: '{text}' is not key=value, as in router.temperature=0.5")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InputError(f"--set: '{value}' of '{key}' is not a YAML value") from None
+
+
+def check_writable(out: Path) -> None:
+    """Refuse a path that no file can be written to, before anything is computed."""
+    if out.is_dir():
+        raise InputError(f"--out: {out} is a folder; name a file, as in log.parquet")
+    folder = out.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"--out: {out} cannot be written: {folder} is no writable folder")
+
+
+def _load(name: str, root: Path) -> Scenario:
+    library = root / paths.SCENARIOS
+    if not name.endswith((".yaml", ".yml")) and os.sep not in name:
+        return load_scenario(library, name)
+    path = Path(name)
+    if not path.is_file():
+        names = [known.stem for known in library.glob("*.yaml")]
+        raise InputError(f"{path}: no such scenario file; {suggest(path.stem, names)}")
+    if path.suffix != ".yaml":
+        raise InputError(f"{path}: scenario files end in .yaml")
+    return load_scenario(path.parent, path.stem, library)
+
+
+def _with_trace(scenario: Scenario, path: Path) -> Scenario:
+    """The scenario with its workload replaced, and without what was assumed of the old one."""
+    if not path.is_file():
+        raise InputError(f"--trace: {path}: no such file")
+    data = scenario.model_dump()
+    data["workload"] = {"kind": "trace", "trace": str(path.absolute())}
+    data["assumptions"] = {
+        key: reason
+        for key, reason in scenario.assumptions.items()
+        if not key.startswith("workload")
+    }
+    return validate(Scenario, data, "--trace")
+
+
+def _read_trace(
+    scenario: Scenario, sources: TraceSources, seed: int, root: Path
+) -> TraceData | None:
+    workload = scenario.workload
+    if isinstance(workload, TwinTrace):
+        twin = load_twin(root / paths.TWINS, workload.twin)
+        return generate(twin, workload.rows, seed if workload.seed is None else workload.seed)
+    if not isinstance(scenario.workload, Trace):
+        return None
+    name = scenario.workload.trace
+    path = find_trace(name, sources, root)
+    if is_path(name):
+        return load_trace(path)
+    source = sources.traces[name]
+    if not path.is_file():
+        path = fetch_trace(source, path.parent)
+    return read_trace(path, source.format, source.sha256)
+
+
+def _check_prompts(scenario: Scenario, trace: TraceData | None, source: str) -> None:
+    """A prompt that no worker's memory holds would be served in no real system."""
+    workload, capacity = scenario.workload, scenario.engine.cache.capacity_tokens
+    if isinstance(workload, Custom):
+        return  # what it will ask is its own affair
+    if isinstance(workload, Trace | TwinTrace):
+        assert trace is not None
+        largest = int(trace.input_tokens[: workload.rows].max())
+    else:
+        largest = max(part.input_tokens for part in [workload, *workload.tenants])
+    if largest > capacity:
+        raise InputError(
+            f"{source}: engine.cache.capacity_tokens: {capacity}, but a prompt has {largest} tokens"
+        )

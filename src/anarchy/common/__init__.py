@@ -1,0 +1,1 @@
+"""What every layer uses: errors, files, paths, the log of a job, the registry of plugins."""

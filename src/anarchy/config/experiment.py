@@ -1,0 +1,167 @@
+"""Experiments sweep fields of scenarios and measure; studies explore a space of assumptions."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from anarchy.config.base import Count, FieldPath, Model, Name, NonNegative, Positive, Scalar
+
+
+class Estimator(Model):
+    """How PoA-hat is computed from a request log; the source leaves every one of these open."""
+
+    entry: Literal["decode-latency", "router-cost"] = Field(
+        "decode-latency",
+        description="matrix entry of request i on worker j: predicted decode latency, or the "
+        "cost the router saw",
+    )
+    freezing: Literal["arrival", "window-start", "idle"] = Field(
+        "arrival", description="the moment whose loads the latencies are frozen at"
+    )
+    matching: Literal["balanced", "rectangular", "unconstrained"] = Field(
+        "balanced",
+        description="balanced gives each worker ceil(n/m) places; rectangular assigns only "
+        "min(n, m) requests while the numerator counts all; unconstrained has no capacity",
+    )
+    numerator: Literal["frozen", "realised"] = Field(
+        "frozen", description="cost of the actual routing: matrix entries, or what really happened"
+    )
+    window: Count = Field(40, description="consecutive routing decisions matched together")
+    aggregation: Literal["ratio-of-sums", "mean-of-ratios", "median-of-ratios"] = "ratio-of-sums"
+
+
+class Figure(Model):
+    """What the experiment's figure shows."""
+
+    kind: Literal["line", "bar", "heatmap"] = "line"
+    x: FieldPath = Field(description="a swept field, or `scenario`")
+    y: list[str] = Field(min_length=1, description="measures, one panel each")
+    series: FieldPath | None = Field(None, description="a swept field, or `scenario`: one line")
+    rows: FieldPath | None = Field(None, description="heatmap: the field of the vertical axis")
+    panels: FieldPath | None = Field(None, description="heatmap: one panel per value")
+    log_x: bool = False
+    log_y: bool = False
+    in_text: bool = Field(False, description="placed in the paper's text, not in the appendix")
+
+    @model_validator(mode="after")
+    def _heatmaps_have_rows(self) -> Self:
+        if (self.kind == "heatmap") != (self.rows is not None):
+            raise ValueError("'rows' belongs to figures of kind 'heatmap', which need it")
+        return self
+
+
+class Table(Model):
+    """What the experiment's table shows: one row per cell, one column per measure."""
+
+    measures: list[str] = Field(min_length=1)
+
+
+class Knee(Model):
+    """Where the load sweep bends: the interval between two neighbouring grid points."""
+
+    field: FieldPath = "workload.clients"
+    busy: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.995, description="load of the busiest prefill worker that counts as saturated"
+    )
+
+
+class Compare(Model):
+    """Paired differences between the values of one swept field and its baseline."""
+
+    field: FieldPath
+    baseline: Scalar | None
+    measures: list[str] = Field(min_length=1)
+
+
+class Spread(Model):
+    """How much measures differ over the settings of some swept fields, the others held fixed."""
+
+    over: list[FieldPath] = Field(min_length=1)
+    measures: list[str] = Field(min_length=1)
+
+
+class Experiment(Model):
+    """Scenarios x swept fields x seeds -> measures, a figure and a table."""
+
+    title: str
+    question: str = Field(description="what the experiment answers, in one sentence")
+    scenarios: list[Name] = Field(min_length=1)
+    set: dict[FieldPath, Scalar | None] = Field(
+        default={}, description="fields fixed in all scenarios"
+    )
+    sweep: dict[FieldPath, Annotated[list[Scalar | None], Field(min_length=1)]] = {}
+    replications: Count | None = Field(None, description="null takes the settings' number")
+    requests: Count | None = Field(None, description="null takes the settings' number")
+    measures: list[str] = Field(min_length=1)
+    estimators: dict[Name, Estimator] = Field(
+        default={}, description="each defines the measure poa-hat:<name>"
+    )
+    knee: Knee | None = None
+    compare: Compare | None = None
+    spread: Spread | None = None
+    figure: Figure
+    table: Table
+    plugins: list[str] = Field(default=[], description="Python files that register policies")
+
+    @model_validator(mode="after")
+    def _nothing_is_given_twice(self) -> Self:
+        if both := sorted(set(self.set) & set(self.sweep)):
+            raise ValueError(f"'{both[0]}' is both in 'set' and in 'sweep'")
+        if len(set(self.scenarios)) < len(self.scenarios):
+            raise ValueError("scenarios: a name occurs twice")
+        return self
+
+
+class Fact(Model):
+    """A published fact that the study does not fit: its members are held against it."""
+
+    claim: Annotated[str, Field(pattern=r"^C[0-9]{2}$")]
+    text: str
+    measure: str
+    clients: Count = Field(description="the load at which the measure is taken")
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("a fact needs 'at_least', 'at_most' or both")
+        return self
+
+
+class KneeMap(Model):
+    """The knee over a grid of assumptions, and the set that meets one published fact."""
+
+    kind: Literal["knee-map"]
+    title: str
+    question: str
+    scenarios: list[Name] = Field(min_length=1)
+    axes: dict[FieldPath, Annotated[list[Scalar | None], Field(min_length=1)]] = Field(min_length=1)
+    above: NonNegative = Field(description="the published knee lies above this concurrency")
+    upto: Positive = Field(description="and at or below this one")
+    busy: Annotated[float, Field(gt=0, lt=1)] = 0.995
+    largest: Count = Field(1024, description="concurrency at which the search gives up")
+    replications: Count = Field(3, description="searches per point, each with its own seeds")
+    requests: Count | None = Field(None, description="null takes the settings' number")
+    estimators: dict[Name, Estimator] = {}
+    facts: list[Fact] = Field(
+        default=[], description="other published facts, judged on the feasible set, never fitted"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_searched(self) -> Self:
+        if self.above >= self.upto:
+            raise ValueError(f"'above' ({self.above}) must be less than 'upto' ({self.upto})")
+        if "workload.clients" in self.axes:
+            raise ValueError("axes: 'workload.clients' is what the search varies")
+        return self
+
+
+Study = KneeMap
+
+
+def combinations(axes: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:
+    """All combinations of the axes' values, the last axis varying fastest."""
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]

@@ -1,0 +1,218 @@
+"""A scenario: one deployment under one workload, and its dotted fields."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from anarchy.common.errors import InputError, suggest
+from anarchy.config.base import Count, FieldPath, Model, Name, NonNegative, Order, Positive
+from anarchy.config.engine import Engine
+from anarchy.config.router import Router
+from anarchy.config.validation import validate
+from anarchy.config.workload import Synthetic, Tenant, Workload
+
+
+class ServedModel(Model):
+    """The language model, as far as serving it takes time and memory."""
+
+    name: str
+    latency: Name = Field(description="service times: a file of config/latency")
+    kv_bytes_per_token: Count = Field(description="bytes of KV cache that one token takes")
+
+
+class Hardware(Model):
+    """How many GPUs there are and how many one worker takes."""
+
+    gpu: str = "B200"
+    gpus: Count
+    gpus_per_worker: Count
+
+
+class Topology(Model):
+    """xPyD: the number of prefill and of decode workers, and how fast each of them is.
+
+    Speeds divide the service times of the table. Routers and the planner predict with the table
+    itself. A worker that the planner starts has the speed of its place: that of the worker that
+    was there before, and 1 where there was none.
+    """
+
+    prefill: Count
+    decode: Count
+    prefill_speed: list[Positive] = Field(
+        default=[], description="one for each prefill worker; none given: all 1"
+    )
+    decode_speed: list[Positive] = Field(
+        default=[], description="one for each decode worker; none given: all 1"
+    )
+
+    @model_validator(mode="after")
+    def _every_worker_has_a_speed(self) -> Self:
+        for pool in ("prefill", "decode"):
+            speeds, workers = getattr(self, f"{pool}_speed"), getattr(self, pool)
+            if speeds and len(speeds) != workers:
+                raise ValueError(
+                    f"{pool}_speed has {len(speeds)} entries, topology.{pool} is {workers}: "
+                    "one for each worker is wanted, or none"
+                )
+        return self
+
+
+class Planner(Model):
+    """What moves workers between the pools: see `serving.planner`.
+
+    A worker that leaves its pool gets no new requests and finishes its own; then its GPUs are
+    free, without anything cached, to start a worker of either pool.
+    """
+
+    rule: Literal["none", "load", "sla"] = Field(
+        "none",
+        description="none never moves a worker; load keeps queues and memory between thresholds; "
+        "sla computes what the forecast load needs",
+    )
+    interval: Positive = Field(30.0, description="seconds between decisions")
+    sampling: Positive = Field(
+        1.0, description="seconds between looks at queues and memory, averaged over the interval"
+    )
+    step: Count = Field(1, description="most workers that a pool gains or loses by one decision")
+    startup: NonNegative = Field(30.0, description="seconds until a new worker is in service")
+    drain: NonNegative = Field(
+        0.0, description="seconds from a leaving worker's last request until its GPUs are free"
+    )
+    kv_up: NonNegative = Field(0.9, description="load: decode grows above this share of KV memory")
+    kv_down: NonNegative = Field(0.5, description="load: decode shrinks below this share")
+    queue_up: NonNegative = Field(
+        5.0, description="load: prefill grows above this many waiting requests per worker"
+    )
+    queue_down: NonNegative = Field(0.2, description="load: prefill shrinks below this many")
+    itl: Positive = Field(0.02, description="sla: the promised inter-token latency, seconds")
+    correction: bool = Field(
+        True,
+        description="sla: whether service times are corrected by how far TTFT and ITL were from "
+        "what the table says",
+    )
+    forecast: Literal["constant", "moving-average", "kalman", "arima"] = Field(
+        "constant", description="sla: how rate and lengths of the next interval are foretold"
+    )
+    forecast_intervals: Count = Field(5, description="moving-average: intervals averaged")
+    forecast_ratio: Positive = Field(
+        0.1, description="kalman: variance of the level's steps over that of the noise"
+    )
+    arima_order: tuple[Order, Order, Order] = Field(
+        (1, 1, 0), description="arima: how many lags, differences and moving averages"
+    )
+    arima_intervals: Count = Field(
+        50, description="arima: the last intervals, to which it is fitted"
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_leave_room(self) -> Self:
+        for name in ("kv", "queue"):
+            down, up = getattr(self, f"{name}_down"), getattr(self, f"{name}_up")
+            if down > up:
+                raise ValueError(f"{name}_down ({down}) must not be above {name}_up ({up})")
+        return self
+
+
+class Outage(Model):
+    """A failure: the worker's requests are lost and begin anew, its cache is empty on return."""
+
+    pool: Literal["prefill", "decode"]
+    worker: Annotated[int, Field(ge=0)] = Field(description="number within the pool, from 0")
+    at: NonNegative = Field(description="seconds from the start of the run")
+    until: Positive = Field(description="seconds from the start of the run")
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Self:
+        if self.until <= self.at:
+            raise ValueError(f"'until' ({self.until}) must be later than 'at' ({self.at})")
+        return self
+
+
+class Scenario(Model):
+    """One deployment under one workload."""
+
+    description: str
+    model: ServedModel
+    hardware: Hardware
+    topology: Topology
+    engine: Engine = Engine()
+    router: Router = Router()
+    planner: Planner = Planner()
+    outages: list[Outage] = Field(default=[], description="failures of workers")
+    workload: Workload
+    assumptions: dict[FieldPath, str] = Field(
+        default={}, description="fields whose value nobody published, each with its reason"
+    )
+
+    @model_validator(mode="after")
+    def _workers_fit_the_gpus(self) -> Self:
+        needed = (self.topology.prefill + self.topology.decode) * self.hardware.gpus_per_worker
+        if needed > self.hardware.gpus:
+            most = self.hardware.gpus // self.hardware.gpus_per_worker
+            raise ValueError(
+                f"topology {self.topology.prefill}P/{self.topology.decode}D needs {needed} GPUs, "
+                f"hardware.gpus is {self.hardware.gpus}: at most {most} workers of "
+                f"{self.hardware.gpus_per_worker} GPUs"
+            )
+        return self
+
+    @property
+    def tenants(self) -> Sequence[Tenant]:
+        """The tenants of the workload, in the order of the log's numbers; none if it has none."""
+        return self.workload.tenants if isinstance(self.workload, Synthetic) else []
+
+    @model_validator(mode="after")
+    def _outages_do_not_overlap(self) -> Self:
+        free: dict[tuple[str, int], float] = {}
+        for outage in sorted(self.outages, key=lambda outage: outage.at):
+            workers = getattr(self.topology, outage.pool)
+            if outage.worker >= workers:
+                raise ValueError(
+                    f"outages: {outage.pool} worker {outage.worker} is unknown; allowed: 0 to "
+                    f"{workers - 1}"
+                )
+            worker = (outage.pool, outage.worker)
+            if outage.at < free.get(worker, 0.0):
+                raise ValueError(
+                    f"outages: {outage.pool} worker {outage.worker} fails at {outage.at} while it "
+                    "is down"
+                )
+            free[worker] = outage.until
+        return self
+
+    @model_validator(mode="after")
+    def _assumptions_name_fields(self) -> Self:
+        for path in self.assumptions:
+            get_field(self, path)
+        return self
+
+
+def with_fields(scenario: Scenario, values: Mapping[str, Any], source: str) -> Scenario:
+    """A scenario with dotted fields replaced, validated anew.
+
+    >>> with_fields(s, {"workload.clients": 64}, "x.yaml").workload.clients
+    64
+    """
+    data = scenario.model_dump()
+    for path, value in values.items():
+        get_field(scenario, path, source)
+        *parents, last = path.split(".")
+        node = data
+        for key in parents:
+            node = node[key]
+        node[last] = value
+    return validate(Scenario, data, source)
+
+
+def get_field(scenario: Scenario, path: str, source: str = "") -> Any:
+    """The value of a dotted field; an unknown one is refused with the nearest valid name."""
+    node: Any = scenario
+    prefix = f"{source}: " if source else ""
+    for key in path.split("."):
+        fields = list(type(node).model_fields) if isinstance(node, BaseModel) else []
+        if key not in fields:
+            hint = suggest(key, fields) if fields else "it has no fields"
+            raise InputError(f"{prefix}unknown field '{path}' at '{key}'; {hint}")
+        node = getattr(node, key)
+    return node

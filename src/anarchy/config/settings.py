@@ -1,0 +1,100 @@
+"""The settings of a build and the public traces; which files make up a scenario."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from anarchy.common.errors import InputError, suggest
+from anarchy.config.base import Count, Model, Name
+from anarchy.config.experiment import Experiment, Study
+from anarchy.config.scenario import Scenario
+from anarchy.config.validation import validate_layers
+from anarchy.config.yaml_files import read_yaml
+
+
+class Bootstrap(Model):
+    """Block bootstrap of a single real trace."""
+
+    resamples: Annotated[int, Field(ge=100)] = 1000
+    block: Count = Field(200, description="consecutive requests resampled together")
+
+
+class Adjust(Model):
+    """Partial experiments and studies merged over their files; how overlays coarsen a build."""
+
+    experiments: dict[Name, dict[str, Any]] = {}
+    studies: dict[Name, dict[str, Any]] = {}
+
+
+class Settings(Model):
+    """What is built, with which seed and how precisely."""
+
+    seed: Annotated[int, Field(ge=0)]
+    replications: Annotated[int, Field(ge=2)] = Field(description="runs per cell")
+    requests: Count = Field(description="measured requests per run of a synthetic workload")
+    warmup_cycles: Annotated[float, Field(ge=0, le=1000)] = Field(
+        description="completions per client (closed loop) dropped before measuring"
+    )
+    bootstrap: Bootstrap = Bootstrap()
+    output: str = Field(".", description="folder that receives results, figures and paper")
+    adjust: Adjust = Adjust()
+
+
+class TraceSource(Model):
+    """A public trace: looked up, downloaded when absent, checked, never committed."""
+
+    file: str
+    format: Literal["mooncake", "azure"]
+    url: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    licence: str
+    citation: str
+
+
+class TraceSources(Model):
+    """config/traces.yaml."""
+
+    traces: dict[Name, TraceSource]
+
+
+SCHEMA_MODELS: dict[str, type[Model]] = {
+    "config": Settings,
+    "scenario": Scenario,
+    "experiment": Experiment,
+    "study": Study,
+    "traces": TraceSources,
+}
+
+
+def load_settings(base: Path, overlay: Path | None = None) -> Settings:
+    """Read the settings with an optional overlay laid over them."""
+    files = [(base, read_yaml(base))]
+    if overlay is not None:
+        files.append((overlay, read_yaml(overlay)))
+    return validate_layers(Settings, files)
+
+
+def load_scenario(folder: Path, name: str, library: Path | None = None) -> Scenario:
+    """Read a scenario with everything it `extends`, from its folder or else from `library`."""
+    return validate_layers(Scenario, _scenario_files(folder, name, library))
+
+
+def _scenario_files(
+    folder: Path, name: str, library: Path | None = None, seen: tuple[str, ...] = ()
+) -> list[tuple[Path, dict[str, Any]]]:
+    """The files that make up a scenario, the most general first, without their `extends`."""
+    path = folder / f"{name}.yaml"
+    if library is not None and seen and not path.is_file():
+        folder, path = library, library / f"{name}.yaml"
+    if not path.is_file():
+        known = [p.stem for p in folder.glob("*.yaml")]
+        raise InputError(f"{path}: unknown scenario '{name}'; {suggest(name, known)}")
+    if name in seen:
+        raise InputError(f"{path}: extends itself through {' -> '.join([*seen, name])}")
+    data = read_yaml(path)
+    parent = data.pop("extends", None)
+    if parent is None:
+        return [(path, data)]
+    general = _scenario_files(folder, str(parent), library, (*seen, name))
+    return [*general, (path, data)]

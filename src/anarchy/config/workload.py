@@ -1,0 +1,173 @@
+"""`workload`: what is asked and when."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from anarchy.config.base import Count, Model, Name, NonNegative, Positive
+
+
+class FixedLengths(Model):
+    """Always the same length."""
+
+    kind: Literal["fixed"]
+    tokens: Count
+
+
+class GeometricLengths(Model):
+    """1, 2, ... tokens without memory."""
+
+    kind: Literal["geometric"]
+    mean_tokens: Annotated[float, Field(ge=1, le=100_000_000)]
+
+
+class ExponentialLengths(Model):
+    """Exponential, rounded, at least 1."""
+
+    kind: Literal["exponential"]
+    mean_tokens: Positive
+
+
+class LogNormalLengths(Model):
+    """exp of a normal law around log(median)."""
+
+    kind: Literal["log-normal"]
+    median: Positive
+    sigma: NonNegative
+
+
+class QuantileLengths(Model):
+    """An empirical law: values at levels from 0 to 1, linear between them."""
+
+    kind: Literal["quantiles"]
+    levels: list[NonNegative]
+    values: list[NonNegative]
+
+
+LengthLaw = Annotated[
+    FixedLengths | GeometricLengths | ExponentialLengths | LogNormalLengths | QuantileLengths,
+    Field(discriminator="kind"),
+]
+
+
+class Prompts(Model):
+    """What is asked: a prompt is the beginning of one of a few equally likely templates.
+
+    A prompt longer than the template's `input_tokens` goes on with text of its own.
+    """
+
+    templates: Count = 5
+    input_tokens: Count = Field(description="tokens of each template")
+    output_tokens: Count
+    input_lengths: LengthLaw | None = Field(None, description="null is always input_tokens")
+    output_lengths: LengthLaw | None = Field(None, description="null is always output_tokens")
+
+
+class Slo(Model):
+    """What a tenant was promised, in seconds; null promises nothing."""
+
+    ttft: Positive | None = None
+    itl: Positive | None = None
+
+
+class Tenant(Prompts):
+    """A class of requests with prompts and promises of its own."""
+
+    name: Name
+    share: Positive = Field(description="of the requests, relative to the other tenants' shares")
+    slo: Slo = Slo()
+
+
+class Synthetic(Prompts):
+    """What all workloads that are no traces have."""
+
+    tenants: list[Tenant] = Field(
+        default=[], description="if any, each request is one tenant's, and the prompts are theirs"
+    )
+
+    @model_validator(mode="after")
+    def _tenants_have_names(self) -> Self:
+        if len({tenant.name for tenant in self.tenants}) < len(self.tenants):
+            raise ValueError("tenants: a name occurs twice")
+        return self
+
+
+class ClosedLoop(Synthetic):
+    """C clients, each with one request in flight; prompts drawn from a few templates."""
+
+    kind: Literal["closed-loop"]
+    clients: Count
+    think_time: NonNegative = Field(0.002, description="mean of the exponential think time")
+
+
+class Poisson(Synthetic):
+    """Poisson arrivals of templated prompts."""
+
+    kind: Literal["poisson"]
+    rate: Positive = Field(description="requests per second")
+
+
+class Mmpp(Synthetic):
+    """Poisson arrivals whose rate follows a Markov chain: bursts."""
+
+    kind: Literal["mmpp"]
+    rates: list[NonNegative] = Field(min_length=2, description="requests per second, by state")
+    switching: list[list[float]] = Field(
+        description="generator matrix: transitions per second, rows sum to 0"
+    )
+    speed: Positive = Field(1.0, description="2 runs twice as fast")
+
+
+class Phase(Model):
+    """A stretch of constant load."""
+
+    duration: Positive = Field(description="seconds; the last phase goes on as long as needed")
+    rate: NonNegative = Field(description="requests per second")
+
+
+class Phases(Synthetic):
+    """Poisson arrivals whose rate steps: diurnal curves, load steps."""
+
+    kind: Literal["phases"]
+    phases: list[Phase] = Field(min_length=1)
+    speed: Positive = Field(1.0, description="2 runs twice as fast")
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> Self:
+        if self.phases[-1].rate == 0:
+            raise ValueError("the last phase needs a rate above 0, because it goes on")
+        return self
+
+
+class Trace(Model):
+    """Arrivals, lengths and prefix blocks of a recorded trace."""
+
+    kind: Literal["trace"]
+    trace: str = Field(description="a name of config/traces.yaml, or the path of a trace file")
+    rows: Count | None = Field(None, description="only the first rows; null is all")
+    speed: Positive = Field(1.0, description="2 replays twice as fast")
+
+
+class TwinTrace(Model):
+    """A synthetic trace with the statistics of a recorded one."""
+
+    kind: Literal["twin"]
+    twin: Name = Field(description="parameters: a file of config/twins")
+    rows: Annotated[int, Field(ge=1, le=10_000_000)] = Field(description="requests")
+    speed: Positive = Field(1.0, description="2 replays twice as fast")
+    seed: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="one twin for all replications; null gives each replication its own"
+    )
+
+
+class Custom(Model):
+    """A workload that a plugin registers."""
+
+    kind: Literal["custom"]
+    workload: str = Field(description="a registered workload: see `anarchy list`")
+    parameters: dict[str, Any] = {}
+
+
+Workload = Annotated[
+    ClosedLoop | Poisson | Mmpp | Phases | Trace | TwinTrace | Custom, Field(discriminator="kind")
+]

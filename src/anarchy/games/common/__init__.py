@@ -1,0 +1,1 @@
+"""What several games share: exact numbers, latencies, enumeration, reports of equilibria."""

@@ -1,0 +1,1 @@
+"""Game 1, the split of GPUs between prefill and decode, alone and coupled with routing."""

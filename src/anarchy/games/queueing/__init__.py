@@ -1,0 +1,1 @@
+"""Queues whose customers choose: waiting times, equilibria, the saturation point."""

@@ -1,0 +1,238 @@
+"""Solves a game file and names its results: the library behind `anarchy solve`.
+
+A result is one flat object of plain values. Rational numbers are strings in lowest terms,
+irrational ones floats, infinity is "inf". A ratio that would mean nothing is null, and `reason`
+then says why.
+
+Only what a kind of game needs is imported, so that a single game is solved without delay.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from fractions import Fraction
+from typing import Any
+
+from anarchy.common.errors import InputError
+from anarchy.games import game_file
+from anarchy.games.common.equilibrium_report import MAX_LISTED, EquilibriumReport, Method
+from anarchy.games.common.latency import MM1, Latency, Polynomial, Table
+from anarchy.games.common.rational import exact_text
+from anarchy.games.game_file import GameFile
+from anarchy.games.placement import topology
+
+Result = dict[str, Any]
+
+
+_SOCIAL = (
+    "optimum",
+    "best_equilibrium",
+    "worst_equilibrium",
+    "price_of_anarchy",
+    "price_of_stability",
+)
+
+
+def solve_file(file: str, method: Method = "auto") -> Result:
+    """Read a game file ("-" is standard input) and solve it; faults name the file."""
+    source = game_file.source_of(file)
+    game = game_file.parse(game_file.load(file), source)
+    with _within(source, ": "):
+        return solve(game, method)
+
+
+def solve(game: GameFile, method: Method = "auto") -> Result:
+    """Solve a checked game file. Raises `InputError` for what only the solver can refuse.
+
+    `method` is for congestion and caching games; the others have one method each.
+    """
+    if isinstance(game, game_file.CongestionFile):
+        return _congestion(game, method)
+    if isinstance(game, game_file.CachingFile):
+        return _caching(game, method)
+    if method != "auto":
+        raise InputError(f"kind: '{game.kind}' has one method of its own; allowed: --method auto")
+    solvers: dict[type, Callable[[Any], Result]] = {
+        game_file.QueuesFile: _queues,
+        game_file.AllocationFile: _allocation,
+        game_file.NetworkFile: _network,
+        game_file.SmoothnessBoundFile: _smoothness,
+        game_file.OffsetBoundFile: _smoothness,
+    }
+    return solvers.get(type(game), _reference)(game)
+
+
+@contextmanager
+def _within(place: str, joint: str = ".") -> Iterator[None]:
+    """Puts the place in front of the key that a fault names."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}{joint}{error}") from None
+
+
+def _results(report: Any, *names: str) -> Result:
+    """The named results of a report, and its reason if it has one."""
+    found = {name: plain(getattr(report, name)) for name in names}
+    if report.reason is not None:
+        found["reason"] = report.reason
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: rationals and infinity as text."""
+    if isinstance(value, Fraction) or value == math.inf:
+        return exact_text(value)
+    if isinstance(value, tuple):
+        return [plain(entry) for entry in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: plain(entry) for name, entry in asdict(value).items()}
+    return value
+
+
+def _latency(spec: game_file.LatencyFile) -> Latency:
+    name, value = spec.chosen
+    if name == "mm1":
+        return MM1(value)
+    return Polynomial(value) if name == "polynomial" else Table(value)
+
+
+def _equilibria(kind: str, report: EquilibriumReport, listed: bool, *names: str) -> Result:
+    """The results of a finite game; bounds come with their method and what they bound."""
+    profiles = ("profiles",) if listed and report.profiles is not None else ()
+    bounds = () if report.exact else ("method", "bounds")
+    return {"kind": kind} | _results(
+        report, "equilibria", *profiles, *_SOCIAL, *names, "exact", *bounds
+    )
+
+
+def _congestion(game: game_file.CongestionFile, method: Method) -> Result:
+    from anarchy.games.routing import congestion
+    from anarchy.games.routing.solve import solve_routing
+
+    latencies = {}
+    for name, spec in game.latency.items():
+        with _within(f"latency.{name}"):
+            latencies[name] = _latency(spec)
+    together = game.colocation
+    players: list[tuple[congestion.Strategy, ...]] = []
+    for player in game.players:
+        strategies = tuple(
+            congestion.Strategy(frozenset(strategy.resources), strategy.offset)
+            for strategy in player.strategies
+        )
+        players += [strategies] * player.count
+    report = solve_routing(
+        congestion.CongestionGame(
+            latency=latencies,
+            players=tuple(players),
+            perceived_offset_weight=game.perceived_offset_weight,
+            colocation=None
+            if together is None
+            else congestion.Colocation(together.credit, together.combine, together.weight),
+        ),
+        method,
+    )
+    return _equilibria(game.kind, report, True, "exact_potential")
+
+
+def _distances(spec: game_file.TopologyFile) -> topology.Distances:
+    shape, size = spec.chosen
+    build: Callable[..., topology.Distances] = getattr(topology, shape)
+    if shape == "grid":
+        return build(*size)
+    if shape == "clusters":
+        return build(size.count, size.size, size.intra, size.inter)
+    return build(size)
+
+
+def _caching(game: game_file.CachingFile, method: Method) -> Result:
+    from anarchy.games.placement.game import CachingGame
+    from anarchy.games.placement.solve import solve_placement
+
+    with _within("topology"):
+        distances = _distances(game.topology)
+    built = CachingGame.of(
+        distances, game.placement_cost, game.demand, game.miss_cost, game.capacity
+    )
+    report = solve_placement(built, method)
+    few = report.equilibria is not None and report.equilibria <= MAX_LISTED
+    return _equilibria(game.kind, report, few)
+
+
+def _queues(game: game_file.QueuesFile) -> Result:
+    from anarchy.games.queueing import closed_forms
+
+    proxy = game.router.get("linear-proxy")
+    report = closed_forms.parallel_mm1(
+        game.service_rates, game.demand, proxy.credit if proxy else None
+    )
+    return _results(
+        report,
+        "equilibrium_flow",
+        "optimum_flow",
+        "equilibrium_cost",
+        "optimum_cost",
+        "price_of_anarchy",
+    )
+
+
+def _allocation(game: game_file.AllocationFile) -> Result:
+    from anarchy.games.gpu_split import allocation
+
+    def pool(name: str, spec: game_file.PoolFile) -> allocation.Pool:
+        with _within(name):
+            return allocation.Pool(spec.queue, spec.service_rate, spec.arrival_rate, spec.weight)
+
+    built = allocation.AllocationGame(
+        game.budget, pool("prefill", game.prefill), pool("decode", game.decode)
+    )
+    if game.integer:
+        return _results(allocation.integer_splits(built), "optimum_prefill", "splits")
+    names = ("prefill", "decode", "multiplier", "prefill_latency", "decode_latency")
+    return _results(allocation.variational_equilibrium(built), *names)
+
+
+def _network(game: game_file.NetworkFile) -> Result:
+    from anarchy.games.queueing import closed_forms
+
+    report = closed_forms.mva(game.service_demands, game.clients, game.think_time)
+    names = ("throughput", "residence_time", "saturation_point")
+    return {name: plain(getattr(report, name)) for name in names}
+
+
+def _smoothness(game: game_file.SmoothnessBoundFile | game_file.OffsetBoundFile) -> Result:
+    from anarchy.games.common import smoothness
+
+    weight = None
+    if isinstance(game, game_file.OffsetBoundFile):
+        weight = game.perceived_offset_weight
+    with _within("latency"):
+        latencies = [_latency(spec) for spec in game.latency]
+    bound = smoothness.tight_poa(latencies, game.players, weight)
+    found = {
+        "price_of_anarchy": plain(bound.poa),
+        "lambda": plain(bound.lam),
+        "mu": plain(bound.mu),
+    }
+    return found if bound.reason is None else found | {"reason": bound.reason}
+
+
+def _reference(
+    game: game_file.DegreeBoundFile | game_file.PlayersBoundFile | game_file.ConstantBoundFile,
+) -> Result:
+    from anarchy.games.common import literature
+
+    if isinstance(game, game_file.ConstantBoundFile):
+        ratio, value = "price_of_stability", literature.affine_price_of_stability().value
+    elif isinstance(game, game_file.PlayersBoundFile):
+        ratio, value = "price_of_anarchy", literature.symmetric_affine(game.players).value
+    else:
+        closed_form = {
+            "atomic-polynomial": literature.atomic_polynomial,
+            "weighted-polynomial": literature.weighted_polynomial,
+            "nonatomic-polynomial": literature.nonatomic_polynomial,
+        }[game.family]
+        ratio, value = "price_of_anarchy", closed_form(game.degree).value
+    return {ratio: plain(value), "lambda": None, "mu": None}

@@ -1,0 +1,1 @@
+"""The theorems on placement, and the instances that they are checked on."""

@@ -1,0 +1,159 @@
+"""One cell of an experiment: its replications simulated and measured.
+
+A cell job is self-contained (scenario, options, seeds), so that a job reruns only when something
+it uses has changed.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anarchy.common import paths
+from anarchy.config.base import Model, Scalar
+from anarchy.config.experiment import Compare, Estimator
+from anarchy.config.scenario import Scenario
+from anarchy.config.settings import Bootstrap
+from anarchy.config.workload import Trace, TwinTrace
+from anarchy.measure.bootstrap import difference_interval, measure_interval
+from anarchy.measure.intervals import Interval
+from anarchy.measure.measures import Deployment, get_measure
+from anarchy.serving.log.request_log import RequestLog, Run
+from anarchy.serving.replications import simulate_many
+from anarchy.serving.service_times.lookup import load_latency
+from anarchy.workload.synthetic_trace import generate
+from anarchy.workload.synthetic_trace_parameters import Twin, load_twin
+from anarchy.workload.traces import TraceData
+
+
+class CellJob(Model):
+    """What one job simulates and measures."""
+
+    experiment: str
+    keys: dict[str, Scalar | None]  # `scenario` and the swept fields
+    scenario: Scenario
+    measures: list[str]
+    estimators: dict[str, Estimator]
+    seed: int
+    replications: int
+    requests: int
+    warmup_cycles: float
+    bootstrap: Bootstrap
+    plugins: list[str]
+
+
+def measure_cell(
+    job: CellJob,
+    latency_folder: Path,
+    trace: TraceData | None,
+    twin_folder: Path = paths.TWINS,
+) -> tuple[list[dict[str, Any]], RequestLog]:
+    """Rows {keys, replication, id, label, unit, value, lo, hi, n} and the first run's log.
+
+    A synthetic workload is replicated and its rows carry no interval yet. A recorded trace exists
+    once, so it is run once: its per-request measures get a block-bootstrap interval over `n`
+    requests, the others none.
+    """
+    tenants = job.scenario.tenants
+    measures = [get_measure(name, job.estimators, tenants) for name in job.measures]
+    recorded = isinstance(job.scenario.workload, Trace)
+    replications = 1 if recorded else job.replications
+    latency = load_latency(latency_folder, job.scenario.model.latency)
+    workload = job.scenario.workload
+    twin = load_twin(twin_folder, workload.twin) if isinstance(workload, TwinTrace) else None
+    deployment = Deployment(latency.itl, tenants)
+    rows: list[dict[str, Any]] = []
+    first: RequestLog | None = None
+    runs: Iterator[Run] = simulate_many(
+        job.scenario,
+        latency,
+        [{}],
+        seed=job.seed,
+        replications=replications,
+        cores=1,  # the jobs share the machine
+        requests=job.requests,
+        warmup_cycles=job.warmup_cycles,
+        trace=trace if twin is None else partial(_twin_rows, job, twin),
+    )
+    for replication, run in enumerate(runs):
+        first = run.log if first is None else first
+        for measure in measures:
+            row: dict[str, Any] = dict(job.keys)
+            row |= {"replication": replication, "id": measure.name}
+            row |= {"label": measure.label, "unit": measure.unit}
+            row["value"] = measure.compute(run, deployment)
+            if recorded:
+                rng = bootstrap_rng(job.seed, measure.name)
+                interval = measure_interval(run, measure.name, job.bootstrap, rng)
+                row["lo"] = interval.lo if interval else None
+                row["hi"] = interval.hi if interval else None
+                row["n"] = int(run.measured.sum())
+            rows.append(row)
+    assert first is not None  # replications >= 1 by the schema
+    return rows, first
+
+
+def _twin_rows(job: CellJob, twin: Twin, replication: int) -> TraceData:
+    """The requests of one replication: its own, unless the scenario fixes the twin's seed."""
+    workload = job.scenario.workload
+    assert isinstance(workload, TwinTrace)
+    if workload.seed is None:
+        return generate(twin, workload.rows, job.seed, replication)
+    return generate(twin, workload.rows, workload.seed)
+
+
+def bootstrap_rng(seed: int, measure: str) -> np.random.Generator:
+    """The resampling stream of a measure: the same for all cells, so that they are comparable."""
+    return np.random.default_rng([seed, *measure.encode()])
+
+
+def compare_logs(
+    cells: Sequence[tuple[list[dict[str, Any]], RequestLog]],
+    keys: Sequence[str],
+    options: Compare,
+    bootstrap: Bootstrap,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Paired differences between runs of one recorded trace, with block-bootstrap intervals.
+
+    `cells` are (rows of `measure_cell`, log). The same requests are resampled on both sides.
+    Columns as in `aggregate.compare`; `n` counts requests, and the ratio is that of the values.
+    """
+    by_key = {tuple(rows[0][key] for key in keys): (rows, log) for rows, log in cells}
+    position = list(keys).index(options.field)
+    result = []
+    for cell, (rows, log) in by_key.items():
+        if cell[position] == options.baseline:
+            continue
+        other = (*cell[:position], options.baseline, *cell[position + 1 :])
+        their_rows, their_log = by_key[other]
+        for measure in options.measures:
+            ours = next(row for row in rows if row["id"] == measure)
+            theirs = next(row for row in their_rows if row["id"] == measure)
+            head = {k: v for k, v in zip(keys, cell, strict=True) if k != options.field}
+            head |= {"alternative": cell[position], "baseline": options.baseline}
+            head |= {"id": measure, "label": ours["label"], "unit": ours["unit"]}
+            rng = bootstrap_rng(seed, measure)
+            result.append(
+                head
+                | _compared(ours["value"], theirs["value"])
+                | _interval(difference_interval(log, their_log, measure, bootstrap, rng))
+                | {"n": len(log)}
+            )
+    return result
+
+
+def _compared(ours: float | None, theirs: float | None) -> dict[str, Any]:
+    """Difference and ratio, null where a value is missing."""
+    if ours is None or theirs is None:
+        return {"value": None, "ratio": None}
+    return {"value": ours - theirs, "ratio": ours / theirs if theirs else None}
+
+
+def _interval(interval: Interval | None) -> dict[str, Any]:
+    """Nothing is claimed without an interval."""
+    if interval is None:
+        return {"lo": None, "hi": None, "differs": False}
+    return {"lo": interval.lo, "hi": interval.hi, "differs": interval.excludes(0)}

@@ -1,0 +1,1 @@
+"""What both compiled loops share: compilation, records, the event queue, requests."""

@@ -1,0 +1,1 @@
+"""The compiled loop of systems whose memory is not paged."""

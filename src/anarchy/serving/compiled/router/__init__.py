@@ -1,0 +1,1 @@
+"""Routing in the compiled simulator: policies, worker loads, the dispatcher."""

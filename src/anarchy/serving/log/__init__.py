@@ -1,0 +1,1 @@
+"""The log of a run: one row per request, its writers, its summary."""

@@ -1,0 +1,1 @@
+"""The reference simulator: every mechanism, written to be read."""

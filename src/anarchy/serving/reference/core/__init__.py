@@ -1,0 +1,1 @@
+"""The event queue, requests and clients, and the pool of KV blocks."""

@@ -1,0 +1,103 @@
+"""What happens at one instant of a paged system, in an order that no queue of events gives.
+
+Steps end first, those of prefill before those of decode and by number of the worker, then KV
+transfers. The system acts on them, in their order: it
+reserves, hands over, releases. Then the workers that are between two steps begin the next ones,
+prefill before decode and by number. Prompts that arrive come last, all of them before the workers
+that are still idle begin: a prompt that arrives as a step begins has missed it.
+
+Times lie on a grid (`on_grid`), because two sums of step times that mean the same instant may
+differ in their last bit, and a request that is late by one bit waits for a whole step.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from simpy.events import NORMAL
+
+from anarchy.serving.reference.core.event_queue import Clock, Happening
+from anarchy.serving.reference.core.request import Request
+
+TRANSFER_END, SETTLE = -1, 0
+"""Priorities of the ends of KV transfers and of all that follows from the ends of anything."""
+
+POOL_STEPS = 10**9
+"""More workers than a pool has: steps of one pool end before those of the next."""
+
+SETTLE_ARRIVALS = int(NORMAL) + 1
+"""Priority of all that follows from the prompts that arrive at this instant."""
+
+GRID = 1e11
+"""Instants in a second: 10 ps apart, exact in a float up to a day of simulated time."""
+
+
+def step_end(pool: int, worker: int) -> int:
+    """Priority of the end of a step: prefill before decode, then by number of the worker."""
+    return (pool - 2) * POOL_STEPS + worker
+
+
+def on_grid(time: float) -> float:
+    """The time, in seconds, at the resolution at which equal instants are equal."""
+    return round(time * GRID) / GRID
+
+
+class Stepper(Protocol):
+    """A worker that begins its steps when it is told to."""
+
+    def begin(self) -> bool:
+        """Begin the next step, if there is work; whether something has changed at this instant
+        already, so that the instant is not over."""
+
+
+class Instant(Happening):
+    """Actions and starts of steps that are due now, each list in its order."""
+
+    __slots__ = ("_actions", "_clock", "_due", "_handlers", "_pools", "_ready")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._handlers = (self._settle,)
+        self._actions: deque[tuple[Callable[[Request], None], Request]] = deque()
+        self._pools: list[Sequence[Stepper]] = []
+        self._ready: list[set[int]] = []
+        self._due = False
+
+    def add_pool(self, workers: Sequence[Stepper]) -> None:
+        """Workers that begin their steps after those of the pools added before."""
+        self._pools.append(workers)
+        self._ready.append(set())
+
+    def later(
+        self, action: Callable[[Request], None], request: Request, priority: int = SETTLE
+    ) -> None:
+        """Do something for a request at this instant, after what was asked for before."""
+        self._actions.append((action, request))
+        self._call(priority)
+
+    def ready(self, pool: int, worker: int) -> None:
+        """A worker is between two steps and has something to look at."""
+        self._ready[pool].add(worker)
+        self._call()
+
+    def _call(self, priority: int = SETTLE) -> None:
+        if not self._due:
+            self._due = True
+            self.callbacks = self._handlers
+            self._clock.at(self._clock.now, self, priority)
+
+    def _settle(self, _: Happening) -> None:
+        actions = self._actions
+        more = True
+        while more:
+            while actions:
+                action, request = actions.popleft()
+                action(request)
+            more = False
+            for workers, ready in zip(self._pools, self._ready, strict=True):
+                due = sorted(ready)
+                ready.clear()
+                for worker in due:
+                    more = workers[worker].begin() or more
+            more = more or bool(actions)
+        self._due = False

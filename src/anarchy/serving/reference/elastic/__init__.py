@@ -1,0 +1,1 @@
+"""Pools that change: failures of workers, and a planner that moves GPUs."""

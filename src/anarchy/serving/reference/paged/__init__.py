@@ -1,0 +1,1 @@
+"""Systems with paged KV memory: requests hold blocks, and may be preempted."""

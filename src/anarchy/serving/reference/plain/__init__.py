@@ -1,0 +1,1 @@
+"""Systems whose memory is not paged: prefill, KV transfer, decode."""

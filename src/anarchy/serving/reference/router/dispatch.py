@@ -1,0 +1,116 @@
+"""One leg's router: it looks, prices, chooses, and holds requests back if its policy wants that."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from anarchy.common.errors import InputError
+from anarchy.serving.reference.core.event_queue import Clock, Happening
+from anarchy.serving.reference.core.request import Request
+from anarchy.serving.reference.core.same_instant import on_grid
+from anarchy.serving.reference.router.policy import BatchPolicy, Policy
+from anarchy.serving.reference.router.worker_loads import RouterState
+
+Place = Callable[[Request, int, int, list[float]], None]
+"""What sends a request to a worker: request, worker, overlap seen there, costs of all workers."""
+
+
+class Leg:
+    """The replicas of a router, each with a policy of its own; they share the random streams."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        policies: Sequence[Policy],
+        state: RouterState,
+        ties: Iterator[float],
+        softmax: Iterator[float],
+        place: Place,
+    ) -> None:
+        self._policies = policies
+        self._state = state
+        self._name = state.leg
+        self._workers = len(state.active)
+        self._ties = ties
+        self._softmax = softmax
+        self._place = place
+        self._windows = [
+            Window(clock, policy, self._assign)
+            for policy in policies
+            if isinstance(policy, BatchPolicy)
+        ]
+
+    def route(self, request: Request) -> None:
+        """Send the request to a worker, now or when its window ends."""
+        if self._windows:
+            self._windows[request.replica].hold(request)
+            return
+        policy = self._policies[request.replica]
+        view = self._state.view(request)
+        costs = list(policy.costs(view))  # a policy may return live state
+        if len(costs) != self._workers:
+            self._refuse(policy, costs)
+        worker = policy.choose(view, costs, self._ties, self._softmax)
+        self._place(request, worker, view.overlaps[worker], costs)
+
+    def _assign(self, policy: BatchPolicy, requests: list[Request]) -> None:
+        # Views share their lists with the accounts, which change only when requests are placed.
+        views = [replace(self._state.view(request)) for request in requests]
+        costs = [list(policy.costs(view)) for view in views]
+        for row in costs:
+            if len(row) != self._workers:
+                self._refuse(policy, row)
+        for position, worker in policy.assign(views):
+            overlap = views[position].overlaps[worker]
+            self._place(requests[position], worker, overlap, costs[position])
+
+    def _refuse(self, policy: Policy, costs: list[float]) -> None:
+        raise InputError(
+            f"router policy '{policy.parameters.policy}' gives {len(costs)} costs for "
+            f"{self._workers} {self._name} workers; one for each is wanted"
+        )
+
+
+class Window(Happening):
+    """Requests that wait for each other; the event of the end of the wait.
+
+    An event that comes after the requests have left early is recognised by its time.
+    """
+
+    __slots__ = ("_assign", "_clock", "_due", "_handlers", "_held", "_policy")
+
+    def __init__(
+        self,
+        clock: Clock,
+        policy: BatchPolicy,
+        assign: Callable[[BatchPolicy, list[Request]], None],
+    ) -> None:
+        self._clock = clock
+        self._policy = policy
+        self._assign = assign
+        self._handlers = (self._end,)
+        self._held: list[Request] = []
+        self._due = 0.0
+
+    def hold(self, request: Request) -> None:
+        """Keep a request until the window ends."""
+        parameters = self._policy.parameters
+        self._held.append(request)
+        if len(self._held) >= parameters.window_requests:
+            self._release()
+        elif len(self._held) == 1:
+            self._due = on_grid(self._clock.now + parameters.window)
+            self.callbacks = self._handlers
+            self._clock.at(self._due, self)
+
+    def _end(self, _: Happening) -> None:
+        self.callbacks = self._handlers  # SimPy took them; an older event may still come
+        if self._held and self._clock.now == self._due:
+            self._release()
+
+    def drop(self, request: Request) -> None:
+        """Do without a held request."""
+        self._held.remove(request)
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        self._assign(self._policy, held)

@@ -1,0 +1,1 @@
+"""How long prefill and decode steps take: tables, interpolation, speeds of workers."""

@@ -1,0 +1,118 @@
+"""One call simulates a scenario and returns its run.
+
+Arrival -> prefill router -> prefill worker -> KV hand-off -> decode router -> decode worker ->
+done. Each leg has its own policy instance and its own random streams.
+
+Two simulators return the same log: the SimPy system, which is the reference and has every
+mechanism, and the compiled kernel, which is fast. The kernel is taken for what it covers.
+"""
+
+from typing import Any, Literal, Protocol, TypedDict, Unpack
+
+from anarchy.common.errors import InputError
+from anarchy.config.scenario import Scenario, get_field
+from anarchy.serving.compiled.core.coverage import MOST_PLACES, lacking, shared_places
+from anarchy.serving.log.request_log import Run
+from anarchy.serving.log.sinks import Sink
+from anarchy.serving.reference.elastic.autoscaled import PlannedSystem
+from anarchy.serving.reference.elastic.failures import ElasticSystem
+from anarchy.serving.reference.elastic.paged_elastic import PagedElasticSystem, PagedPlannedSystem
+from anarchy.serving.reference.paged.system import PagedSystem
+from anarchy.serving.reference.plain.system import System
+from anarchy.serving.service_times.lookup import Latency
+from anarchy.workload.traces import TraceData
+
+Simulator = Literal["auto", "compiled", "simpy"]
+"""Which simulator runs: the kernel where it can, or one of the two."""
+
+
+class Runnable(Protocol):
+    """A run that has not begun; `progress` may be read from another thread."""
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Requests done, and how many have to be."""
+
+    def run(self) -> Run:
+        """Simulate."""
+
+    def stream(self, sink: Sink) -> dict[str, Any]:
+        """Simulate and give the rows to `sink`; the other fields of the run."""
+
+
+class Options(TypedDict, total=False):
+    """What a run has beside its scenario, service times and seed."""
+
+    replication: int  # default 0
+    requests: int  # default 4000
+    warmup_cycles: float  # default 3
+    trace: TraceData | None
+    simulator: Simulator  # default auto
+
+
+def simulate(scenario: Scenario, latency: Latency, *, seed: int, **options: Unpack[Options]) -> Run:
+    """Simulate one run.
+
+    `requests` completions are measured after a warm-up of `warmup_cycles` completions per client
+    (closed loop) or a tenth of `requests` (Poisson); a trace is measured whole. Equal arguments
+    give equal runs, whichever simulator; runs that differ in the router only see the same
+    requests.
+    """
+    return prepare(scenario, latency, seed=seed, **options).run()
+
+
+def prepare(
+    scenario: Scenario,
+    latency: Latency,
+    *,
+    seed: int,
+    replication: int = 0,
+    requests: int = 4000,
+    warmup_cycles: float = 3.0,
+    trace: TraceData | None = None,
+    simulator: Simulator = "auto",
+    costs: bool = True,
+) -> Runnable:
+    """What `simulate` runs, before it runs.
+
+    Without `costs` nobody wants to know what the routers saw, and the kernel does not log it.
+    """
+    arguments = (scenario, latency, seed, replication, requests, warmup_cycles, trace)
+    if takes_kernel(scenario, simulator, trace):
+        # Only now, because numba takes a while to import.
+        if scenario.engine.memory.paged:
+            from anarchy.serving.compiled.paged.run import CompiledPagedSystem
+
+            return CompiledPagedSystem(*arguments, costs)
+        from anarchy.serving.compiled.plain.run import CompiledSystem
+
+        return CompiledSystem(*arguments, costs)
+    return _system(scenario)(*arguments)
+
+
+def takes_kernel(scenario: Scenario, simulator: Simulator, trace: TraceData | None = None) -> bool:
+    """Whether the kernel runs a scenario; one that must and cannot is refused."""
+    mechanism = lacking_mechanism(scenario, trace)
+    if simulator == "compiled" and mechanism is not None:
+        raise InputError(f"the compiled kernel lacks {mechanism}; SimPy has it")
+    return simulator != "simpy" and mechanism is None
+
+
+def lacking_mechanism(scenario: Scenario, trace: TraceData | None = None) -> str | None:
+    """What of a scenario the kernel lacks, in words: the field, and its value if it is a name."""
+    field = lacking(scenario)
+    if field is not None:
+        value = get_field(scenario, field)
+        return f"{field} '{value}'" if isinstance(value, str) else field
+    if shared_places(scenario, trace) > MOST_PLACES:
+        return "the memory for so many cached blocks on so many workers"
+    return None
+
+
+def _system(scenario: Scenario) -> type[System]:
+    paged = scenario.engine.memory.paged
+    if scenario.planner.rule != "none":
+        return PagedPlannedSystem if paged else PlannedSystem
+    if scenario.outages:
+        return PagedElasticSystem if paged else ElasticSystem
+    return PagedSystem if paged else System

@@ -1,0 +1,35 @@
+"""The figure of parallel queues: one line a set of rates, the same bytes twice."""
+
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from matplotlib.figure import Figure
+
+from anarchy.artefact.figures import parallel_queues
+
+ROWS: list[dict[str, Any]] = [
+    {"id": f"{rates}-{i}", "rates": rates, "load": i / 30, "value": 1 + i / 100, "unit": "ratio"}
+    for rates in ("4, 1", "1, 1")
+    for i in range(30)
+]
+
+
+def test_the_figure_is_written_with_the_same_bytes_twice(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        parallel_queues.plot(ROWS, tmp_path / name)
+    for suffix in ("pdf", "png"):
+        first, second = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
+        assert first
+        assert first == second
+
+
+def test_every_set_of_rates_has_a_labelled_line_through_its_rows(tmp_path: Path) -> None:
+    with patch.object(Figure, "savefig", autospec=True, side_effect=Figure.savefig) as save:
+        parallel_queues.plot(ROWS, tmp_path / "x")
+    (axes,) = save.call_args.args[0].axes
+    assert [text.get_text() for text in axes.texts] == ["rates 4, 1", "rates 1, 1"]
+    for line, rates in zip(axes.get_lines(), ("4, 1", "1, 1"), strict=True):
+        chosen = [row for row in ROWS if row["rates"] == rates]
+        assert list(line.get_xdata()) == [row["load"] for row in chosen]
+        assert list(line.get_ydata()) == [row["value"] for row in chosen]

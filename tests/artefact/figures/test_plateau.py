@@ -1,0 +1,31 @@
+"""The figure of the plateau: written, the same twice, and true to its rows."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from anarchy.artefact.figures import plateau as figure
+from anarchy.games.theorems import plateau
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return plateau.curve_rows()
+
+
+def test_the_figure_is_written_with_the_same_bytes_twice(
+    rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        figure.plot(rows, tmp_path / name)
+    for suffix in ("pdf", "png"):
+        first, second = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
+        assert first
+        assert first == second
+
+
+def test_the_shaded_window_is_where_the_rows_are_flat(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        inside = figure.LOWER <= row["gamma"] <= figure.UPPER
+        assert (row["value"] == figure.LEVEL) == inside

@@ -1,0 +1,46 @@
+"""The figure of the saturation law: written, the same twice, and true to its rows."""
+
+import math
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from matplotlib.figure import Figure
+
+from anarchy.artefact.figures import saturation as figure
+from anarchy.games.theorems import saturation
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    return saturation.curve_rows()
+
+
+def test_the_figure_is_written_with_the_same_bytes_twice(
+    rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        figure.plot(rows, tmp_path / name)
+    for suffix in ("pdf", "png"):
+        first, second = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
+        assert first
+        assert first == second
+
+
+def test_what_is_drawn_is_what_the_rows_hold(rows: list[dict[str, Any]], tmp_path: Path) -> None:
+    with patch.object(Figure, "savefig", autospec=True, side_effect=Figure.savefig) as save:
+        figure.plot(rows, tmp_path / "x")
+    left, right = save.call_args.args[0].axes
+    verticals = {line.get_xdata()[0] for line in left.get_lines() if len(line.get_xdata()) == 2}
+    poles = {row["pole"] for row in rows if row["router"] == "linear-proxy" and row["load"]}
+    assert verticals == poles
+    drawn = sorted(y for line in left.get_lines() for y in line.get_ydata() if y > 1.0)
+    values = [row["value"] for row in rows if row["load"]]
+    assert drawn == sorted(v for v in values if v > 1 and math.isfinite(v))
+    circles = [
+        y for line in right.get_lines() if line.get_marker() == "o" for y in line.get_ydata()
+    ]
+    assert circles == [row["value"] for row in rows if row["quantity"] == "critical load"]
+    worst = max(row["value"] for row in rows if row["router"] == "latency-aware")
+    assert any(f"at most {worst:.2f}" in text.get_text() for text in left.texts)

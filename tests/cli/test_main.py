@@ -1,0 +1,136 @@
+"""The command: exit codes, streams, one line for bad input."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from anarchy.cli.main import main
+from anarchy.common import paths
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(paths.ROOT)
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["--help"])
+    assert done.value.code == 0
+    text = capsys.readouterr().out
+    for command in ("check", "list", "schema", "solve"):
+        assert command in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "where"),
+    [
+        ([], "COMMAND", "anarchy --help"),
+        (["chek"], "invalid choice: 'chek'", "anarchy --help"),
+        (["solve"], "FILE", "anarchy solve --help"),
+        (["solve", "x.yaml", "--method", "magic"], "'magic'", "anarchy solve --help"),
+        (["simulate", "70b-1p2d", "--seed", "one"], "'one'", "anarchy simulate --help"),
+        (["list", "--loud"], "--loud", "anarchy --help"),
+        (["check", "--overlay"], "--overlay", "anarchy check --help"),
+    ],
+)
+def test_bad_usage_is_one_line_that_says_what_is_wrong(
+    arguments: list[str], named: str, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("anarchy: ")
+    assert named in captured.err
+    assert f"`{where}`" in captured.err
+
+
+def test_bad_input_is_one_line_and_code_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("replicatons: 3")
+    assert main(["check", "--overlay", str(overlay)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "unknown key 'replicatons'; did you mean 'replications'?" in captured.err
+
+
+def test_check_accepts_what_is_committed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 0
+    assert "configuration is valid" in capsys.readouterr().err
+
+
+def test_list_names_what_configs_can_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    text = capsys.readouterr().out
+    for name in ("70b-1p2d", "concurrency", "round-robin", "ttft-p99", "knee-map"):
+        assert name in text
+    for name in ("closed-loop", "log-normal", "goodput", "<measure>:<tenant>", "Mean TTFT [s]"):
+        assert name in text
+
+
+ROUTING = """kind: congestion
+latency: {a: {polynomial: [0, 1]}, b: {polynomial: [0, 2]}}
+players:
+  - {count: COUNT, strategies: [{resources: [a]}, {resources: [b], offset: 1}]}
+"""
+
+
+def solved(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str], *options: str
+) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of `anarchy solve`."""
+    file = folder / "game.yaml"
+    file.write_text(text, encoding="utf-8")
+    code = main(["solve", str(file), *options])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_solve_counts_what_is_too_large_to_enumerate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = solved(ROUTING.replace("COUNT", "300"), tmp_path, capsys)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["exact"] is True
+
+
+def test_solve_by_bounds_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = ROUTING.replace("COUNT", "6")
+    code, out, _ = solved(text, tmp_path, capsys, "--method", "bounds")
+    assert code == 0
+    assert json.loads(out)["bounds"].startswith("optimum is exact")
+    _, enumerated, _ = solved(text, tmp_path, capsys, "--method", "enumeration")
+    assert enumerated == solved(text, tmp_path, capsys)[1]
+
+
+def test_solve_refuses_to_enumerate_and_names_the_way_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = ROUTING.replace("COUNT", "300")
+    code, out, err = solved(text, tmp_path, capsys, "--method", "enumeration")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "about 10^90 profiles" in err
+    assert "method auto solves this game by counting" in err
+
+
+def test_solve_refuses_a_method_where_there_is_no_choice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "kind: parallel-queues\nservice_rates: [2]\ndemand: 1\n"
+    code, out, err = solved(text, tmp_path, capsys, "--method", "bounds")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "'parallel-queues' has one method of its own" in err
+
+
+def test_solve_table_shows_bounds_and_unknown_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = ROUTING.replace("COUNT", "6")
+    _, out, _ = solved(text, tmp_path, capsys, "--method", "bounds", "--format", "table")
+    assert "null" in out
+    assert "lower bounds" in " ".join(out.split())

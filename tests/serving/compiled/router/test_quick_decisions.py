@@ -1,0 +1,59 @@
+"""Decisions that do not price every worker are those that do."""
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from anarchy.config.scenario import Scenario
+from anarchy.serving.compiled.core.arena import Arena
+from anarchy.serving.compiled.core.compile import compiled
+from anarchy.serving.compiled.core.records import LEG, WORKERS
+from anarchy.serving.compiled.plain.run import CompiledSystem
+from anarchy.serving.compiled.router import argmin_tree
+from anarchy.serving.service_times.lookup import Latency
+from anarchy.serving.service_times.table import LatencyTable
+from tests.serving.compiled.scenarios import scenarios, tables
+
+# As Python can call them.
+set_key, least_at, tied_for_least = (
+    compiled(inner.py_func)  # type: ignore[attr-defined]
+    for inner in (argmin_tree.set_key, argmin_tree.least_at, argmin_tree.tied_for_least)
+)
+
+
+@given(
+    workers=st.integers(1, 40),
+    changes=st.lists(st.tuples(st.integers(0, 39), st.integers(-2, 3)), max_size=60),
+)
+def test_the_tournament_knows_the_least_and_the_tied(
+    workers: int, changes: list[tuple[int, int]]
+) -> None:
+    arena = Arena()
+    leg = arena.integers(np.zeros(LEG))
+    arena.ints[leg + WORKERS] = workers
+    argmin_tree.lay_tree(arena, leg)
+    keys = [0] * workers
+    for w, key in changes:
+        keys[w % workers] = key
+        set_key(arena.ints, leg, w % workers, key)
+        tied = [v for v, other in enumerate(keys) if other == min(keys)]
+        assert tied_for_least(arena.ints, leg) == len(tied)
+        assert [least_at(arena.ints, leg, place) for place in range(len(tied))] == tied
+
+
+@given(scenario=scenarios(), table=tables(), requests=st.integers(1, 120))
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+def test_a_run_without_costs_is_the_same_run(
+    scenario: Scenario, table: LatencyTable, requests: int
+) -> None:
+    logs = [
+        CompiledSystem(scenario, Latency(table), 1, 0, requests, 3.0, None, costs).run().log
+        for costs in (True, False)
+    ]
+    for name, values in logs[0].columns().items():
+        if name in ("prefill_cost", "decode_cost", "decode_active"):
+            assert getattr(logs[1], name).shape == (len(logs[1]), 0)
+        else:
+            np.testing.assert_array_equal(values, getattr(logs[1], name), err_msg=name)

@@ -1,0 +1,84 @@
+"""The kernel returns the reference's log: same choices, same times, whatever the scenario."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from anarchy.common import paths
+from anarchy.config.scenario import Scenario, with_fields
+from anarchy.config.settings import load_scenario
+from anarchy.serving.compiled.core.names import COMPILED_POLICIES
+from anarchy.serving.compiled.plain.run import CHUNK
+from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.service_times.table import LatencyTable
+from anarchy.workload.traces import TraceData
+from tests.serving.compiled.scenarios import assert_equal, both_runs, scenarios, tables, traces
+
+SLOW = settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+
+@given(scenario=scenarios(), table=tables(), seed=st.integers(0, 3), requests=st.integers(1, 120))
+@SLOW
+def test_synthetic_workloads(
+    scenario: Scenario, table: LatencyTable, seed: int, requests: int
+) -> None:
+    assert_equal(*both_runs(scenario, table, None, seed=seed, requests=requests))
+
+
+@given(scenario=scenarios({"kind": "trace", "trace": "drawn"}), table=tables(), trace=traces())
+@SLOW
+def test_traces(scenario: Scenario, table: LatencyTable, trace: TraceData) -> None:
+    assert_equal(*both_runs(scenario, table, trace, seed=1))
+
+
+@pytest.mark.parametrize("clients", [1, 64, 512])
+@pytest.mark.parametrize("name", ["70b-1p2d", "70b-1p5d", "340b-1p2d"])
+def test_published_closed_loops_are_equal_to_the_bit(name: str, clients: int) -> None:
+    root = paths.ROOT
+    scenario = load_scenario(root / paths.SCENARIOS, name)
+    scenario = with_fields(scenario, {"workload.clients": clients}, "test")
+    table = load_latency(root / paths.LATENCY, scenario.model.latency).table
+    reference, compiled = both_runs(scenario, table, None, seed=3, requests=1500)
+    for column, values in reference.log.columns().items():
+        np.testing.assert_array_equal(values, getattr(compiled.log, column), err_msg=column)
+    for field in dataclasses.fields(reference):
+        if field.name != "log":
+            ours = getattr(compiled, field.name)
+            np.testing.assert_array_equal(getattr(reference, field.name), ours, field.name)
+
+
+@pytest.mark.parametrize("policy", COMPILED_POLICIES)
+def test_every_policy_with_more_prompts_than_the_caches_hold(policy: str) -> None:
+    root = paths.ROOT
+    scenario = load_scenario(root / paths.SCENARIOS, "mooncake-8p8d")
+    changes = {
+        "router.policy": policy,
+        "workload": {
+            "kind": "poisson",
+            "rate": 60.0,
+            "templates": 40,
+            "input_tokens": 2000,
+            "output_tokens": 30,
+            "input_lengths": {"kind": "exponential", "mean_tokens": 1500},
+        },
+        "engine.cache.capacity_tokens": 40_000,
+        "assumptions": {},
+    }
+    scenario = with_fields(scenario, changes, "test")
+    table = load_latency(root / paths.LATENCY, scenario.model.latency).table
+    assert_equal(*both_runs(scenario, table, None, seed=1, requests=3000))
+
+
+def test_a_run_longer_than_any_buffer() -> None:
+    """All that the driver supplies runs short several times, and tenants share the streams."""
+    root = paths.ROOT
+    scenario = load_scenario(root / paths.SCENARIOS, "70b-1p2d-tenants")
+    table = load_latency(root / paths.LATENCY, scenario.model.latency).table
+    changes = {"router.temperature": 0.5, "workload.clients": 30}
+    scenario = with_fields(scenario, changes, "test")
+    assert_equal(*both_runs(scenario, table, None, seed=2, requests=3 * CHUNK))

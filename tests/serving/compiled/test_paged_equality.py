@@ -1,0 +1,146 @@
+"""The kernel returns the reference's log with paged memory, too, to the last bit."""
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from anarchy.common import paths
+from anarchy.common.errors import InputError
+from anarchy.config.scenario import Scenario, with_fields
+from anarchy.config.settings import load_scenario
+from anarchy.serving.compiled.paged.run import CompiledPagedSystem
+from anarchy.serving.log.request_log import Run
+from anarchy.serving.reference.paged.system import PagedSystem
+from anarchy.serving.service_times.lookup import Latency, load_latency
+from anarchy.serving.service_times.table import LatencyTable
+from anarchy.workload.traces import TraceData, load_trace
+from tests.serving.compiled.scenarios import engines, scenarios, tables, traces
+
+SLOW = settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+
+@st.composite
+def paged(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenario:
+    """A deployment whose workers have room for one request or for many."""
+    engine = draw(engines())
+    size = draw(st.sampled_from([4, 8, 16]))
+    engine["cache"] = {
+        "enabled": draw(st.booleans()),
+        "block_tokens": size,
+        "capacity_tokens": draw(st.sampled_from([240, 400, 4800, 4800])),
+    }
+    engine["memory"] = {
+        "paged": True,
+        "visible": draw(st.sampled_from(["scheduled", "step-end"])),
+        "preempt": draw(st.sampled_from(["last", "first", "never"])),
+    }
+    engine["prefill"]["chunked"] = draw(st.booleans())
+    return with_fields(draw(scenarios(workload)), {"engine": engine}, "paged")
+
+
+def outcome(kind: type[PagedSystem | CompiledPagedSystem], *arguments: Any) -> Run | str:
+    """The run, or why there is none."""
+    scenario, table, *others = arguments
+    try:
+        return kind(scenario, Latency(table), *others).run()
+    except InputError as fault:
+        return str(fault)
+
+
+def assert_same(*arguments: Any) -> Run | str:
+    """Both simulators give the same run or refuse with the same words; the reference's answer."""
+    reference, compiled = (outcome(kind, *arguments) for kind in (PagedSystem, CompiledPagedSystem))
+    if isinstance(reference, str) or isinstance(compiled, str):
+        assert reference == compiled
+        return reference
+    for column, values in reference.log.columns().items():
+        np.testing.assert_array_equal(values, getattr(compiled.log, column), err_msg=column)
+    for field in dataclasses.fields(reference):
+        if field.name not in ("log", "pools"):
+            ours = getattr(compiled, field.name)
+            np.testing.assert_array_equal(getattr(reference, field.name), ours, field.name)
+    return reference
+
+
+@given(scenario=paged(), table=tables(), seed=st.integers(0, 3), requests=st.integers(1, 120))
+@SLOW
+def test_synthetic_workloads(
+    scenario: Scenario, table: LatencyTable, seed: int, requests: int
+) -> None:
+    assert_same(scenario, table, seed, 0, requests, 3.0, None)
+
+
+@given(scenario=paged({"kind": "trace", "trace": "drawn"}), table=tables(), trace=traces())
+@SLOW
+def test_traces(scenario: Scenario, table: LatencyTable, trace: TraceData) -> None:
+    assert_same(scenario, table, 1, 0, 0, 3.0, trace)
+
+
+def recorded() -> TraceData:
+    """The Mooncake conversation trace, if it is at hand."""
+    name = "mooncake_conversation_trace.jsonl"
+    for folder in (os.environ.get("ANARCHY_TRACE_DIR"), paths.ROOT / paths.TRACE_CACHE):
+        if folder is not None and (Path(folder) / name).is_file():
+            return load_trace(Path(folder) / name)
+    pytest.skip(f"{name} is in neither ANARCHY_TRACE_DIR nor data/traces")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"topology": {"prefill": 8, "decode": 8}, "hardware.gpus": 16, "router.policy": "kv"},
+        {
+            "router.policy": "two-choice-hashing",
+            "router.hash_blocks": 9,
+            "engine.memory.preempt": "first",
+            "engine.decode.slots": 8,
+            "engine.handoff.bandwidth": 5e10,
+        },
+        {
+            "router": {
+                "policy": "kv-1.6",
+                "decode_overlap": True,
+                "tracking": {
+                    "cache_lag": 0.5,
+                    "event_lag": 0.1,
+                    "generated_blocks": True,
+                    "active_blocks": "distinct",
+                },
+            }
+        },
+    ],
+    ids=["round-robin", "kv", "hashing", "late"],
+)
+def test_the_recorded_trace(changes: dict[str, Any]) -> None:
+    trace, scenario = recorded(), load_scenario(paths.ROOT / paths.SCENARIOS, "oracle-3p5d")
+    scenario = with_fields(scenario, {"workload.rows": 500, **changes}, "test")
+    table = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency).table
+    assert isinstance(assert_same(scenario, table, 1, 0, 0, 3.0, trace), Run)
+
+
+def test_both_refuse_in_the_same_words() -> None:
+    rows, size = 40, 64
+    inputs, outputs = np.full(rows, 190), np.full(rows, 200)
+    trace = TraceData(np.arange(rows) / 100, inputs, outputs, [()] * rows, None)
+    scenario = load_scenario(paths.ROOT / paths.SCENARIOS, "oracle-3p5d")
+    table = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency).table
+    fields = {"workload.rows": rows, "topology": {"prefill": 1, "decode": 1}, "hardware.gpus": 2}
+
+    def refusal(trace: TraceData, **changes: int) -> str:
+        cache = {"enabled": True, "block_tokens": size, "capacity_tokens": 8 * size} | changes
+        small = with_fields(scenario, {**fields, "engine.cache": cache}, "test")
+        return str(assert_same(small, table, 1, 0, 0, 3.0, trace))
+
+    assert "all others wait for memory" in refusal(trace)
+    assert "needs 7 blocks" in refusal(trace, capacity_tokens=6 * size)
+    in_blocks = dataclasses.replace(trace, block_tokens=512)
+    assert "does not divide" in refusal(in_blocks, block_tokens=48)

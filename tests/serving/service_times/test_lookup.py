@@ -1,0 +1,387 @@
+"""Service times: interpolation, extrapolation, scaling, and the tables themselves."""
+
+import copy
+import json
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anarchy.common.errors import InputError
+from anarchy.common.paths import LATENCY, ROOT
+from anarchy.serving.service_times.lookup import (
+    Latency,
+    LatencyTable,
+    latency_sources,
+    load_latency,
+)
+from anarchy.serving.service_times.table import load_table
+
+FOLDER = ROOT / LATENCY
+FIXED = "fixed-100ms-8ms"
+NAMES = sorted({path.stem for path in FOLDER.glob("*.json")} - {FIXED})
+B200 = "llama31-70b-fp8-tp4-b200-trtllm"
+SCALED = "nemotron4-340b-fp8-tp8-b200-trtllm"
+
+TABLE = {
+    "model": "toy",
+    "system": "toy_gpu",
+    "backend": "toy",
+    "backend_version": "1",
+    "tensor_parallel": 1,
+    "provenance": {
+        "source": "made up",
+        "version": "1",
+        "licence": "Apache-2.0",
+        "call": "none",
+        "note": "estimates",
+    },
+    # From 100 tokens on: 2 + n/100 + (n/100)^2; below it noise.
+    "prefill": {"tokens": [10, 50, 100, 200, 400], "seconds": [3.0, 2.5, 4.0, 8.0, 22.0]},
+    "itl": {
+        "batch": [1, 4, 8],
+        "context": [1000, 3000],
+        "seconds": [[2.0, 1.0, 3.0], [4.0, 4.0, 7.0]],
+    },
+}
+
+
+@pytest.fixture
+def latency():
+    return Latency(LatencyTable.model_validate(TABLE))
+
+
+def changed(part, **values):
+    data = copy.deepcopy(TABLE)
+    data[part].update(values)
+    return data
+
+
+def refusal(folder, data):
+    """The message with which `data` is refused, without the path that it begins with."""
+    path = folder / "toy.json"
+    path.write_text(data if isinstance(data, str) else json.dumps(data))
+    with pytest.raises(InputError) as fault:
+        load_latency(folder, "toy")
+    message = str(fault.value)
+    assert message.startswith(str(path))
+    assert "\n" not in message
+    return message.removeprefix(str(path))
+
+
+# ------------------------------------------------------------------------------ look-up
+
+
+@pytest.mark.parametrize(
+    ("tokens", "seconds"),
+    [
+        (0, 3.0),
+        (9, 3.0),
+        (10, 3.0),
+        (30, 2.75),
+        (50, 2.5),
+        (150, 6.0),
+        (400, 22.0),
+        (500, 32.0),
+        (1000, 112.0),
+    ],
+)
+def test_prefill_by_hand(latency, tokens, seconds):
+    assert latency.prefill(tokens) == pytest.approx(seconds, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("batch", "context", "seconds"),
+    [
+        (1, 1000, 2.0),
+        (1, 0, 2.0),
+        (0, 1000, 2.0),
+        (1, 2000, 3.0),
+        (4, 3000, 4.0),
+        (4, 5000, 7.0),
+        (6, 1000, 2.0),
+        (6, 2000, 3.75),
+        (8, 3000, 7.0),
+        (12, 1000, 5.0),  # one more step from batch 4 to 8
+        (12, 3000, 10.0),
+    ],
+)
+def test_itl_by_hand(latency, batch, context, seconds):
+    assert latency.itl(batch, context) == pytest.approx(seconds, rel=1e-12)
+
+
+def test_one_context_makes_the_itl_flat_in_it(tmp_path):
+    data = changed("itl", context=[1000], seconds=[[2.0, 1.0, 3.0]])
+    latency = Latency(LatencyTable.model_validate(data))
+    assert latency.itl_line(4) == (1000.0, 1.0, 0.0)
+    assert latency.itl(4, 100_000) == 1.0
+    assert latency.extrapolated == 1
+
+
+def test_constant_and_linear_tables_are_accepted():
+    data = changed("prefill", tokens=[1, 2, 3], seconds=[0.1, 0.1, 0.1])
+    assert Latency(LatencyTable.model_validate(data)).prefill(1000) == pytest.approx(0.1)
+    # 0.1, 0.2, 0.3: in floating point the second difference is negative.
+    data = changed("prefill", tokens=[10, 20, 30], seconds=[0.1, 0.2, 0.3])
+    assert Latency(LatencyTable.model_validate(data)).prefill(3000) == pytest.approx(30.0)
+    data = changed("itl", seconds=[[0.1, 0.4, 0.8], [0.3, 0.6, 1.0]])
+    assert Latency(LatencyTable.model_validate(data)).itl(80, 3000) == pytest.approx(8.2)
+
+
+def test_lookups_beyond_the_table_are_counted(latency):
+    for tokens in (0, 10, 400):
+        latency.prefill(tokens)
+    for batch, context in ((1, 0), (8, 3000)):
+        latency.itl(batch, context)
+    assert latency.extrapolated == 0
+    for _ in range(3):
+        latency.prefill(401)
+    latency.itl(9, 10)
+    latency.itl(1, 3000.5)
+    assert latency.extrapolated == 5
+    latency.itl_line(9)
+    assert latency.extrapolated == 5
+
+
+@given(
+    st.integers(0, 12),
+    st.integers(0, 4000) | st.floats(0, 4000, allow_nan=False),
+    st.integers(0, 2500),
+)
+def test_steps_beyond_counts_what_beyond_says(batch, context, steps):
+    latency = Latency(LatencyTable.model_validate(TABLE))
+    expected = sum(latency.beyond(batch, context + k) for k in range(steps))
+    assert latency.steps_beyond(batch, context, steps) == expected
+
+
+def test_fixed_times_do_not_depend_on_the_work():
+    latency = load_latency(FOLDER, FIXED)
+    assert {latency.prefill(tokens) for tokens in (0, 1, 100, 8192, 999_999)} == {0.1}
+    assert {latency.itl(batch, x) for batch in (1, 5, 256) for x in (0, 10**5)} == {0.008}
+    assert latency.extrapolated == 0
+
+
+# ----------------------------------------------------------- properties of every table
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_look_up_meets_the_table_exactly(name):
+    latency = load_latency(FOLDER, name)
+    prefill, itl = latency.table.prefill, latency.table.itl
+    for tokens, seconds in zip(prefill.tokens, prefill.seconds, strict=True):
+        assert latency.prefill(tokens) == seconds
+    for context, row in zip(itl.context, itl.seconds, strict=True):
+        for batch, seconds in zip(itl.batch, row, strict=True):
+            assert latency.itl(batch, context) == pytest.approx(seconds, rel=1e-14)
+            if context == itl.context[0]:
+                assert latency.itl(batch, context) == seconds
+    assert latency.extrapolated == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_prefill_is_continuous_and_rises_where_the_table_does(name):
+    latency = load_latency(FOLDER, name)
+    axis = latency.table.prefill.tokens
+    for edge in axis:
+        before, at, after = (latency.prefill(edge + d) for d in (-1, 0, 1))
+        # Attention is quadratic, nothing is more: one token more changes at most 2 in `edge`.
+        assert before <= at <= before * (edge / (edge - 1)) ** 2
+        assert at <= after <= at * ((edge + 1) / edge) ** 2
+    points = [*range(axis[0], axis[-1], 61), *range(axis[-1], 300_000, 997)]
+    times = [latency.prefill(tokens) for tokens in points]
+    assert latency.table.prefill.seconds == sorted(latency.table.prefill.seconds)
+    assert all(a < b for a, b in pairwise(times))
+
+
+@given(st.sampled_from(NAMES), st.integers(1, 600), st.floats(0, 200_000))
+def test_the_itl_is_its_line_positive_and_between_its_neighbours(name, batch, context):
+    latency = LATENCIES[name]
+    start, value, slope = latency.itl_line(batch)
+    assert all(type(part) is float for part in (start, value, slope))
+    assert latency.itl(batch, context) == value + slope * max(0.0, context - start)
+    assert latency.itl(batch, context) > 0
+    axis = latency.table.itl.batch
+    if batch <= axis[-1]:
+        below = max(b for b in axis if b <= batch)
+        above = min(b for b in axis if b >= batch)
+        ends = sorted((latency.itl(below, context), latency.itl(above, context)))
+        tolerance = 1e-12 * ends[1]
+        assert ends[0] - tolerance <= latency.itl(batch, context) <= ends[1] + tolerance
+
+
+LATENCIES = {name: load_latency(FOLDER, name) for name in NAMES}
+
+
+@given(st.integers(256, 2000), st.floats(0, 200_000))
+def test_beyond_the_table_the_itl_is_linear_in_the_batch(batch, context):
+    latency = LATENCIES[B200]
+    low, middle, high = (latency.itl(batch + d, context) for d in (0, 1, 2))
+    assert high - middle == pytest.approx(middle - low, rel=1e-6)
+    assert middle > low
+
+
+# ------------------------------------------------------------------- the committed tables
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_table_claims_to_be_measured(name):
+    note = load_table(FOLDER, name).provenance.note
+    assert "estimates" in note
+    assert "not measurements" in note
+
+
+def test_the_published_fit_of_the_default_table():
+    """8.15 + 0.02296 N + 1.548e-7 N^2 and 7.10 + 0.0447 B milliseconds; a second derivation."""
+    table = load_table(FOLDER, B200)
+    for n, seconds in zip(table.prefill.tokens, table.prefill.seconds, strict=True):
+        assert 8.15 + 0.02296 * n + 1.548e-7 * n**2 == pytest.approx(1000 * seconds, rel=0.043)
+    for b, seconds in zip(table.itl.batch, table.itl.seconds[1], strict=True):
+        assert 7.10 + 0.0447 * b == pytest.approx(1000 * seconds, rel=0.046)
+
+
+def test_the_340b_is_scaled_by_the_roofline():
+    base, scaled = load_table(FOLDER, B200), load_table(FOLDER, SCALED)
+    weights = (341.0e9 / 8) / (70.6e9 / 4)
+    kv = (96 * 8 * 192 / 8) / (80 * 8 * 128 / 4)
+    for small, large in zip(base.prefill.seconds, scaled.prefill.seconds, strict=True):
+        assert large == pytest.approx(weights * small, rel=1e-12)
+    for j in range(len(base.itl.batch)):
+        (low, high), (low_scaled, high_scaled) = (
+            [row[j] for row in table.itl.seconds] for table in (base, scaled)
+        )
+        assert high_scaled - low_scaled == pytest.approx(kv * (high - low), rel=1e-9)
+        floor = low - (high - low) / 3  # contexts 1024 and 4096: a third of the step to 0
+        assert low_scaled == pytest.approx(weights * floor + kv * (low - floor), rel=1e-12)
+    assert scaled.model == "Nemotron-4-340B"
+    assert scaled.tensor_parallel == 8
+
+
+def test_the_sources_of_a_scaled_table_are_both_files():
+    assert latency_sources(FOLDER, B200) == [FOLDER / f"{B200}.json"]
+    assert latency_sources(FOLDER, SCALED) == [FOLDER / f"{SCALED}.json", FOLDER / f"{B200}.json"]
+
+
+# ---------------------------------------------------------------------------- bad tables
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one():
+    with pytest.raises(InputError, match=rf"unknown latency table '{B200}s'; did you mean"):
+        load_latency(FOLDER, B200 + "s")
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "message"),
+    [
+        (
+            "prefill",
+            {"tokens": [10, 50, 40, 200, 400]},
+            ": prefill.tokens: must increase strictly, but 40 follows 50 at position 2",
+        ),
+        (
+            "prefill",
+            {"tokens": [10, 50, 50, 200, 400]},
+            ": prefill.tokens: must increase strictly, but 50 follows 50 at position 2",
+        ),
+        ("itl", {"batch": [1, 8, 4]}, ": itl.batch: must increase strictly, but 4 follows 8"),
+        ("itl", {"context": [3000, 1000]}, ": itl.context: must increase strictly, but 1000"),
+        ("prefill", {"tokens": [0, 50, 100, 200, 400]}, ": prefill.tokens.0: "),
+        ("prefill", {"tokens": [10, 50], "seconds": [1.0, 2.0]}, ": prefill.tokens: "),
+        ("prefill", {"seconds": [3.0, 2.5, 4.0, 8.0]}, ": prefill: 4 seconds for 5 tokens"),
+        ("prefill", {"seconds": [3.0, 2.5, 4.0, 0.0, 22.0]}, ": prefill.seconds.3: "),
+        ("prefill", {"seconds": [3.0, -2.5, 4.0, 8.0, 22.0]}, ": prefill.seconds.1: "),
+        ("prefill", {"seconds": [3.0, 2.5, math.nan, 8.0, 22.0]}, ": prefill.seconds.2: "),
+        ("prefill", {"seconds": [3.0, 2.5, 4.0, 8.0, math.inf]}, ": prefill.seconds.4: "),
+        ("prefill", {"seconds": [3.0, 2.5, 4.0, 8.0, 7.0]}, ": prefill: the parabola through"),
+        ("prefill", {"seconds": [3.0, 2.5, 4.0, 8.0, 9.0]}, ": prefill: the parabola through"),
+        ("prefill", {"second": [1.0]}, ": unknown key 'prefill.second'; did you mean 'seconds'?"),
+        ("itl", {"batch": [1], "seconds": [[2.0], [4.0]]}, ": itl.batch: "),
+        ("itl", {"context": []}, ": itl.context: 0 points, allowed are one or two"),
+        (
+            "itl",
+            {"context": [1, 2, 3], "seconds": [[2.0, 1.0, 3.0]] * 3},
+            ": itl.context: 3 points, allowed are one or two: the ITL of a batch must be one line",
+        ),
+        ("itl", {"seconds": [[2.0, 1.0, 3.0]]}, ": itl: 1 rows of seconds for 2 contexts"),
+        (
+            "itl",
+            {"seconds": [[2.0, 1.0, 3.0], [4.0, 4.0]]},
+            ": itl: 2 seconds at context 3000 for 3 batches",
+        ),
+        ("itl", {"seconds": [[2.0, 1.0, 0.0], [4.0, 4.0, 7.0]]}, ": itl.seconds.0.2: "),
+        (
+            "itl",
+            {"seconds": [[2.0, 1.0, 3.0], [4.0, 0.9, 7.0]]},
+            ": itl: the ITL of batch 4 falls from context 1000 to 3000; extrapolated",
+        ),
+        (
+            "itl",
+            {"seconds": [[2.0, 1.0, 0.9], [4.0, 4.0, 7.0]]},
+            ": itl: the ITL or its growth with the context falls from batch 4 to 8; extrapolated",
+        ),
+        (
+            "itl",
+            {"seconds": [[2.0, 1.0, 3.0], [4.0, 4.0, 5.0]]},
+            ": itl: the ITL or its growth with the context falls from batch 4 to 8; extrapolated",
+        ),
+    ],
+)
+def test_a_faulty_table_is_refused(tmp_path, part, values, message):
+    assert refusal(tmp_path, changed(part, **values)).startswith(message)
+
+
+def test_values_may_be_noisy_inside_the_table():
+    assert TABLE["prefill"]["seconds"][1] < TABLE["prefill"]["seconds"][0]
+    assert TABLE["itl"]["seconds"][0][1] < TABLE["itl"]["seconds"][0][0]
+    LatencyTable.model_validate(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", ":1: not JSON: "),
+        ('{\n"model": "toy"\n"system"', ":3: not JSON: "),
+        ("[1, 2]", ": expected keys with values, not list"),
+        ("[" * 100_000, ": not JSON that can be read"),
+        ('{"model": ' + "9" * 5000 + "}", ": not JSON that can be read"),
+        ("{}", ": key 'model' is missing"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(tmp_path, text, message):
+    assert refusal(tmp_path, text).startswith(message)
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path):
+    (tmp_path / "toy.json").write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"toy\.json: not UTF-8 text"):
+        load_latency(tmp_path, "toy")
+
+
+def scaled_table():
+    return json.loads((FOLDER / f"{SCALED}.json").read_text()) | {"scaled_from": "base"}
+
+
+def test_a_scaling_needs_a_table_of_its_own(tmp_path):
+    assert refusal(tmp_path, scaled_table()).startswith(": scaled_from: no table 'base'; ")
+    (tmp_path / "base.json").write_text(json.dumps(scaled_table()))
+    assert refusal(tmp_path, scaled_table()) == ": scaled_from: 'base' is itself scaled"
+
+
+def test_a_scaling_without_gpus_is_refused(tmp_path):
+    (tmp_path / "base.json").write_text(json.dumps(TABLE))
+    data = scaled_table()
+    data["roofline"]["scaled"]["gpus_per_worker"] = 0
+    assert refusal(tmp_path, data).startswith(": roofline.scaled.gpus_per_worker: ")
+
+
+def test_a_scaling_may_scale_any_table_even_a_constant_one(tmp_path):
+    """Rounding must not turn a constant table into one that falls by the last bit."""
+    data = changed("prefill", tokens=[1, 2, 3], seconds=[0.1, 0.1, 0.1])
+    data["itl"].update(seconds=[[0.007, 0.007, 0.007], [0.008, 0.008, 0.008]])
+    (tmp_path / "base.json").write_text(json.dumps(data))
+    (tmp_path / "toy.json").write_text(json.dumps(scaled_table()))
+    latency = load_latency(tmp_path, "toy")
+    weights = (341.0e9 / 8) / (70.6e9 / 4)
+    assert latency.prefill(10_000) == pytest.approx(0.1 * weights)
+    assert latency.itl(500, 3000) == pytest.approx(0.0065 * weights + 0.0015 * 0.9)

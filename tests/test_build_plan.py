@@ -1,0 +1,300 @@
+"""The plan: everything is validated before a job starts, and faults name file and key."""
+
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from anarchy.build_plan import FEWEST_JOBS, MOST_CELLS, cell_job, load_plan, shared_out
+from anarchy.common import paths
+from anarchy.common.errors import InputError
+from anarchy.config.experiment import combinations
+from anarchy.config.scenario import with_fields
+from anarchy.config.yaml_files import merge, read_yaml
+from anarchy.workload import trace_files
+
+EXPERIMENT: dict[str, Any] = {
+    "title": "A small one",
+    "question": "Does it work?",
+    "scenarios": ["70b-1p2d"],
+    "sweep": {"workload.clients": [1, 4], "router.temperature": [0.0, 0.5]},
+    "measures": ["ttft-mean", "prefill-load"],
+    "figure": {"kind": "line", "x": "workload.clients", "y": ["ttft-mean"]},
+    "table": {"measures": ["ttft-mean"]},
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the configuration with one small experiment and no study."""
+    shutil.copytree(paths.ROOT / paths.CONFIG, tmp_path / paths.CONFIG)
+    for folder in (paths.EXPERIMENTS, paths.STUDIES):
+        for path in (tmp_path / folder).iterdir():
+            path.unlink()
+    write(tmp_path, {})
+    return tmp_path
+
+
+def write(root: Path, change: dict[str, Any], name: str = "small") -> None:
+    data = merge(EXPERIMENT, change)
+    (root / paths.EXPERIMENTS / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+
+
+def test_cells_are_all_combinations_with_their_fields_set(root: Path) -> None:
+    plan = load_plan(root=root)
+    cells = plan.cells["small"]
+    assert [cell.values for cell in cells] == combinations(EXPERIMENT["sweep"])
+    assert [cell.scenario.workload.clients for cell in cells] == [1, 1, 4, 4]  # type: ignore[union-attr]
+    assert len({cell.name for cell in cells}) == 4
+    assert cells[1].name == "70b-1p2d__clients-1__temperature-0.5"
+
+
+def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
+    plan = load_plan(root=root)
+    job = cell_job(plan, plan.cells["small"][2])
+    assert job.keys == {"scenario": "70b-1p2d", "workload.clients": 4, "router.temperature": 0.0}
+    assert job.replications == plan.settings.replications
+    write(root, {"replications": 3, "requests": 77})
+    plan = load_plan(root=root)
+    job = cell_job(plan, plan.cells["small"][0])
+    assert (job.replications, job.requests) == (3, 77)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param(
+            {"scenarios": ["70b-1p3d"]},
+            "small.yaml: unknown scenario '70b-1p3d'; did you mean",
+            id="unknown-scenario",
+        ),
+        pytest.param(
+            {"sweep": {"router.policy": ["kv", "roundrobin"]}},
+            "small.yaml: router.policy: unknown router policy 'roundrobin'; did you mean",
+            id="unknown-router",
+        ),
+        pytest.param(
+            {"sweep": {"workload.clients": [0]}},
+            "small.yaml: workload.clients: input should be greater than or equal to 1 (got 0)",
+            id="no-clients",
+        ),
+        pytest.param(
+            {"sweep": {"topology.decode": [2, 9]}},
+            "at most 6 workers of 4 GPUs",
+            id="more-decode-workers-than-gpus",
+        ),
+        pytest.param(
+            {"sweep": {"workload.klients": [1]}},
+            "small.yaml: unknown field 'workload.klients' at 'klients'; did you mean 'clients'?",
+            id="unknown-swept-field",
+        ),
+        pytest.param(
+            {"set": {"model.latency": "llama31-70b-fp8-tp4-b200-trtlm"}},
+            "did you mean 'llama31-70b-fp8-tp4-b200-trtllm'?",
+            id="unknown-latency-table",
+        ),
+        pytest.param(
+            {"measures": ["ttft-men"]},
+            "unknown measure 'ttft-men'; did you mean 'ttft-mean'?",
+            id="unknown-measure",
+        ),
+        pytest.param(
+            {"table": {"measures": ["itl-mean"]}},
+            "measure 'itl-mean' is not measured",
+            id="table-of-what-is-not-measured",
+        ),
+        pytest.param(
+            {"figure": {"series": "router.policy"}},
+            "'router.policy' is not swept",
+            id="figure-of-what-is-not-swept",
+        ),
+        pytest.param(
+            {"knee": {"field": "workload.clients"}, "measures": ["ttft-mean"]},
+            "key 'knee' needs the measure 'prefill-load'",
+            id="knee-without-load",
+        ),
+        pytest.param(
+            {"measures": ["ttft-mean", "goodput"]},
+            "small.yaml: measure 'goodput': its requests were promised nothing of the kind",
+            id="goodput-without-promises",
+        ),
+        pytest.param(
+            {
+                "scenarios": ["70b-1p2d-tenants", "70b-1p2d"],
+                "measures": ["ttft-mean", "goodput:chat"],
+            },
+            "small.yaml: unknown measure 'goodput:chat'; did you mean 'goodput'",
+            id="tenant-of-one-scenario",
+        ),
+        pytest.param({"plugins": ["mine.py"]}, "no such plugin file", id="missing-plugin"),
+        pytest.param(
+            {
+                "compare": {
+                    "field": "router.temperature",
+                    "baseline": 0.7,
+                    "measures": ["ttft-mean"],
+                }
+            },
+            "compare.baseline: 0.7 is not swept; allowed: 0.0, 0.5",
+            id="baseline-outside-the-sweep",
+        ),
+    ],
+)
+def test_faults_of_an_experiment(root: Path, change: dict[str, Any], message: str) -> None:
+    write(root, change)
+    with pytest.raises(InputError) as fault:
+        load_plan(root=root)
+    assert message in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_an_experiment_may_ask_for_tenants_and_their_promises(root: Path) -> None:
+    measures = ["ttft-mean", "goodput", "slo-attainment:documents", "ttft-p99:chat"]
+    write(root, {"scenarios": ["70b-1p2d-tenants"], "measures": measures})
+    plan = load_plan(root=root)
+    assert cell_job(plan, plan.cells["small"][0]).measures == measures
+
+
+def test_an_overlay_is_blamed_for_its_own_faults(root: Path) -> None:
+    overlay = root / "overlay.yaml"
+    overlay.write_text("adjust: {experiments: {smal: {replications: 2}}}")
+    with pytest.raises(InputError, match=r"overlay\.yaml: adjust: .* did you mean 'small'"):
+        load_plan(overlay, root)
+    overlay.write_text("adjust: {experiments: {small: {replicatons: 2}}}")
+    with pytest.raises(InputError, match=r"overlay\.yaml: unknown key 'replicatons'"):
+        load_plan(overlay, root)
+
+
+def test_swept_values_are_the_validated_ones(root: Path) -> None:
+    write(root, {})
+    path = root / paths.EXPERIMENTS / "small.yaml"
+    text = path.read_text().replace("router.temperature:", "engine.handoff.overhead:")
+    path.write_text(text.replace("- 0.0\n", "- 1e-3\n"))  # YAML reads 1e-3 as text
+    plan = load_plan(root=root)
+    cells = plan.cells["small"]
+    assert [cell.values["engine.handoff.overhead"] for cell in cells[:2]] == [0.001, 0.5]
+    sweep = plan.experiments["small"].sweep
+    assert sweep["engine.handoff.overhead"] == [0.001, 0.5], "figures see numbers too"
+
+
+@pytest.mark.parametrize("name", ["My_Exp.yaml", "a b{c}.yaml", "small.yml"])
+def test_file_names_are_fit_for_jobs(root: Path, name: str) -> None:
+    (root / paths.EXPERIMENTS / name).write_text(yaml.safe_dump(EXPERIMENT))
+    with pytest.raises(InputError, match="not the name of a configuration file"):
+        load_plan(root=root)
+
+
+@pytest.mark.parametrize("name", ["parallel-queues", "knee-map"])
+def test_names_of_figures_are_unique(root: Path, name: str) -> None:
+    source = paths.ROOT / paths.STUDIES / "knee-map.yaml"
+    (root / paths.STUDIES / "knee-map.yaml").write_text(source.read_text())
+    write(root, {}, name)
+    with pytest.raises(InputError, match=f"the name '{name}' is taken"):
+        load_plan(root=root)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"axes": {"model.latency": ["absent"]}}, "model.latency: .*absent"),
+        ({"axes": {"router.policy": ["kvv"]}}, "unknown router policy 'kvv'"),
+        ({"scenarios": ["mooncake-8p8d"], "axes": {"router.policy": ["kv"]}}, "is no closed loop"),
+        ({"above": 128, "upto": 96}, "'above' .* must be less than 'upto'"),
+        ({"axes": {"workload.clients": [4]}}, "is what the search varies"),
+        ({"facts": [{"claim": "C03", "text": "x", "measure": "ttft-p99", "clients": 1}]}, "a fact"),
+    ],
+)
+def test_faults_of_a_study(root: Path, change: dict[str, Any], message: str) -> None:
+    data = read_yaml(paths.ROOT / paths.STUDIES / "knee-map.yaml") | change
+    (root / paths.STUDIES / "study.yaml").write_text(yaml.safe_dump(data))
+    with pytest.raises(InputError, match=rf"study\.yaml: .*{message}"):
+        load_plan(root=root)
+
+
+def test_an_overlay_coarsens_an_experiment(root: Path) -> None:
+    overlay = root / "overlay.yaml"
+    overlay.write_text("adjust: {experiments: {small: {sweep: {workload.clients: [2]}}}}")
+    plan = load_plan(overlay, root)
+    assert [cell.values["workload.clients"] for cell in plan.cells["small"]] == [2, 2]
+
+
+def test_a_trace_out_of_reach_leaves_its_experiment_out(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANARCHY_TRACE_DIR", raising=False)
+    monkeypatch.setattr(trace_files, "_reachable", lambda url: False)
+    on_trace = {"scenarios": ["mooncake-8p8d"], "sweep": {"workload.clients": None}}
+    data = merge(EXPERIMENT, on_trace) | {"sweep": {"router.policy": ["kv", "round-robin"]}}
+    data["figure"] = {"kind": "bar", "x": "router.policy", "y": ["ttft-mean"]}
+    (root / paths.EXPERIMENTS / "recorded.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    plan = load_plan(root=root)
+    assert plan.missing == {"recorded": "mooncake-conversation"}
+    assert "recorded" not in plan.experiments, "there are no reference values of it"
+    (root / paths.REFERENCE / "experiments/recorded.json").write_text("[]")
+    assert "recorded" in load_plan(root=root).experiments
+
+
+def test_an_explicit_trace_file_must_exist(root: Path) -> None:
+    scenario = read_yaml(root / paths.SCENARIOS / "mooncake-8p8d.yaml")
+    scenario["workload"]["trace"] = str(root / "absent.jsonl")
+    (root / paths.SCENARIOS / "own.yaml").write_text(yaml.safe_dump(scenario))
+    write(root, {"scenarios": ["own"]})
+    data = EXPERIMENT | {"scenarios": ["own"], "sweep": {"router.policy": ["kv"]}}
+    data |= {"figure": {"kind": "bar", "x": "router.policy", "y": ["ttft-mean"]}}
+    (root / paths.EXPERIMENTS / "small.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    with pytest.raises(InputError, match=r"absent\.jsonl"):
+        load_plan(root=root)
+
+
+@pytest.mark.parametrize(("rows", "accepted"), [(3, True), (4, False)])
+def test_no_more_rows_than_the_trace_has(root: Path, rows: int, accepted: bool) -> None:
+    row = '{"timestamp": 0, "input_length": 1, "output_length": 1, "hash_ids": [0]}\n'
+    (root / "mine.jsonl").write_text(row * 3)
+    scenario = read_yaml(root / paths.SCENARIOS / "mooncake-8p8d.yaml")
+    scenario["workload"] |= {"trace": "mine.jsonl", "rows": rows}
+    (root / paths.SCENARIOS / "own.yaml").write_text(yaml.safe_dump(scenario))
+    if accepted:
+        load_plan(root=root)
+        return
+    message = r"own\.yaml: workload\.rows: 4 rows asked for, the trace has 3$"
+    with pytest.raises(InputError, match=message):
+        load_plan(root=root)
+
+
+def test_the_examples_of_the_readme_are_accepted(root: Path) -> None:
+    readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    experiment = re.search(r"```yaml\n(title: .*?)```", readme, re.DOTALL)
+    router = re.search(r"```python\n(# my_routers/least_requests\.py\n.*?)```", readme, re.DOTALL)
+    assert experiment is not None
+    assert router is not None
+    (root / "my_routers").mkdir()
+    (root / "my_routers/least_requests.py").write_text(router.group(1))
+    data = yaml.safe_load(experiment.group(1)) | {"plugins": ["my_routers/least_requests.py"]}
+    data["set"] = {"router.policy": "least-requests"}
+    path = root / paths.EXPERIMENTS / "long-outputs.yaml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False))
+    assert len(load_plan(root=root).cells["long-outputs"]) == 6
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 17, 96])
+def test_jobs_take_the_cells_in_order(count: int, root: Path) -> None:
+    cell = load_plan(root=root).cells["small"][0]
+    cells = [replace(cell, name=str(number)) for number in range(count)]
+    parts = shared_out(cells)
+    assert [cell for part in parts for cell in part] == cells
+    assert len(parts) >= min(count, FEWEST_JOBS)
+    assert max(map(len, parts)) <= MOST_CELLS
+
+
+def test_a_job_replays_one_trace(root: Path) -> None:
+    cell = load_plan(root=root).cells["small"][0]
+    workloads = [{"kind": "trace", "trace": name} for name in ("a", "a", "b")]
+    changes = [{"workload": workload, "assumptions": {}} for workload in workloads * 40]
+    scenarios = [with_fields(cell.scenario, change, "test") for change in changes]
+    cells = [replace(cell, scenario=scenario) for scenario in scenarios]
+    for part in shared_out(cells):
+        assert len({cell.scenario.workload.trace for cell in part}) == 1  # type: ignore[union-attr]
