@@ -27,8 +27,8 @@ def main() -> None:
     plan = load_plan()
     names = [
         name
-        for name, cells in plan.cells.items()
-        if any(isinstance(cell.scenario.workload, Trace) for cell in cells)
+        for name, points in plan.points.items()
+        if any(isinstance(point.scenario.workload, Trace) for point in points)
     ]
     results = plan.outputs.results
     kept = [path for name in names for path in (results / "experiments").glob(f"{name}.*")]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from anarchy.build_plan import FEWEST_JOBS, MOST_CELLS, cell_job, load_plan, shared_out
+from anarchy.build_plan import FEWEST_JOBS, MOST_POINTS, load_plan, point_job, split_into_jobs
 from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.experiment import combinations
@@ -44,23 +44,23 @@ def write(root: Path, change: dict[str, Any], name: str = "small") -> None:
     (root / paths.EXPERIMENTS / f"{name}.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
 
 
-def test_cells_are_all_combinations_with_their_fields_set(root: Path) -> None:
+def test_points_are_all_combinations_with_their_fields_set(root: Path) -> None:
     plan = load_plan(root=root)
-    cells = plan.cells["small"]
-    assert [cell.values for cell in cells] == combinations(EXPERIMENT["sweep"])
-    assert [cell.scenario.workload.clients for cell in cells] == [1, 1, 4, 4]  # type: ignore[union-attr]
-    assert len({cell.name for cell in cells}) == 4
-    assert cells[1].name == "70b-1p2d__clients-1__temperature-0.5"
+    points = plan.points["small"]
+    assert [point.values for point in points] == combinations(EXPERIMENT["sweep"])
+    assert [point.scenario.workload.clients for point in points] == [1, 1, 4, 4]  # type: ignore[union-attr]
+    assert len({point.name for point in points}) == 4
+    assert points[1].name == "70b-1p2d__clients-1__temperature-0.5"
 
 
 def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
     plan = load_plan(root=root)
-    job = cell_job(plan, plan.cells["small"][2])
+    job = point_job(plan, plan.points["small"][2])
     assert job.keys == {"scenario": "70b-1p2d", "workload.clients": 4, "router.temperature": 0.0}
     assert job.replications == plan.settings.replications
     write(root, {"replications": 3, "requests": 77})
     plan = load_plan(root=root)
-    job = cell_job(plan, plan.cells["small"][0])
+    job = point_job(plan, plan.points["small"][0])
     assert (job.replications, job.requests) == (3, 77)
 
 
@@ -156,7 +156,7 @@ def test_an_experiment_may_ask_for_tenants_and_their_promises(root: Path) -> Non
     measures = ["ttft-mean", "goodput", "slo-attainment:documents", "ttft-p99:chat"]
     write(root, {"scenarios": ["70b-1p2d-tenants"], "measures": measures})
     plan = load_plan(root=root)
-    assert cell_job(plan, plan.cells["small"][0]).measures == measures
+    assert point_job(plan, plan.points["small"][0]).measures == measures
 
 
 def test_an_overlay_is_blamed_for_its_own_faults(root: Path) -> None:
@@ -175,8 +175,8 @@ def test_swept_values_are_the_validated_ones(root: Path) -> None:
     text = path.read_text().replace("router.temperature:", "engine.handoff.overhead:")
     path.write_text(text.replace("- 0.0\n", "- 1e-3\n"))  # YAML reads 1e-3 as text
     plan = load_plan(root=root)
-    cells = plan.cells["small"]
-    assert [cell.values["engine.handoff.overhead"] for cell in cells[:2]] == [0.001, 0.5]
+    points = plan.points["small"]
+    assert [point.values["engine.handoff.overhead"] for point in points[:2]] == [0.001, 0.5]
     sweep = plan.experiments["small"].sweep
     assert sweep["engine.handoff.overhead"] == [0.001, 0.5], "figures see numbers too"
 
@@ -219,7 +219,7 @@ def test_an_overlay_coarsens_an_experiment(root: Path) -> None:
     overlay = root / "overlay.yaml"
     overlay.write_text("adjust: {experiments: {small: {sweep: {workload.clients: [2]}}}}")
     plan = load_plan(overlay, root)
-    assert [cell.values["workload.clients"] for cell in plan.cells["small"]] == [2, 2]
+    assert [point.values["workload.clients"] for point in plan.points["small"]] == [2, 2]
 
 
 def test_a_trace_out_of_reach_leaves_its_experiment_out(
@@ -277,24 +277,24 @@ def test_the_examples_of_the_readme_are_accepted(root: Path) -> None:
     data["set"] = {"router.policy": "least-requests"}
     path = root / paths.EXPERIMENTS / "long-outputs.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False))
-    assert len(load_plan(root=root).cells["long-outputs"]) == 6
+    assert len(load_plan(root=root).points["long-outputs"]) == 6
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 17, 96])
-def test_jobs_take_the_cells_in_order(count: int, root: Path) -> None:
-    cell = load_plan(root=root).cells["small"][0]
-    cells = [replace(cell, name=str(number)) for number in range(count)]
-    parts = shared_out(cells)
-    assert [cell for part in parts for cell in part] == cells
+def test_jobs_take_the_points_in_order(count: int, root: Path) -> None:
+    point = load_plan(root=root).points["small"][0]
+    points = [replace(point, name=str(number)) for number in range(count)]
+    parts = split_into_jobs(points)
+    assert [point for part in parts for point in part] == points
     assert len(parts) >= min(count, FEWEST_JOBS)
-    assert max(map(len, parts)) <= MOST_CELLS
+    assert max(map(len, parts)) <= MOST_POINTS
 
 
 def test_a_job_replays_one_trace(root: Path) -> None:
-    cell = load_plan(root=root).cells["small"][0]
+    point = load_plan(root=root).points["small"][0]
     workloads = [{"kind": "trace", "trace": name} for name in ("a", "a", "b")]
     changes = [{"workload": workload, "assumptions": {}} for workload in workloads * 40]
-    scenarios = [with_fields(cell.scenario, change, "test") for change in changes]
-    cells = [replace(cell, scenario=scenario) for scenario in scenarios]
-    for part in shared_out(cells):
-        assert len({cell.scenario.workload.trace for cell in part}) == 1  # type: ignore[union-attr]
+    scenarios = [with_fields(point.scenario, change, "test") for change in changes]
+    points = [replace(point, scenario=scenario) for scenario in scenarios]
+    for part in split_into_jobs(points):
+        assert len({point.scenario.workload.trace for point in part}) == 1  # type: ignore[union-attr]

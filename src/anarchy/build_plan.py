@@ -19,7 +19,7 @@ from anarchy.config.settings import Settings, TraceSources, load_scenario, load_
 from anarchy.config.validation import validate, validate_layers
 from anarchy.config.workload import ClosedLoop, Custom, Tenant, Trace, TwinTrace
 from anarchy.config.yaml_files import read_yaml
-from anarchy.measure.experiment_point import CellJob
+from anarchy.measure.experiment_point import PointJob
 from anarchy.measure.measures import get_measure
 from anarchy.measure.saturation_map import LOAD
 from anarchy.serving.reference.core.clients import WORKLOADS
@@ -28,17 +28,17 @@ from anarchy.serving.service_times.table import LatencyTable, load_table
 from anarchy.workload.synthetic_trace_parameters import load_twin
 from anarchy.workload.trace_files import TraceUnavailable, check_trace
 
-FEWEST_JOBS, MOST_CELLS = 4, 12
-"""An experiment has at least so many jobs if it has as many cells, and a job at most so many
-cells."""
+FEWEST_JOBS, MOST_POINTS = 4, 12
+"""An experiment has at least so many jobs if it has as many points, and a job at most so many
+points."""
 
 CURVES = ("parallel-queues", "saturation", "plateau", "placement", "coupled")
 """Figures of the theory: no experiment or study may be called like one."""
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One point of an experiment: a scenario with its swept fields set."""
+class SweepPoint:
+    """One point of a sweep: a scenario with its swept fields set."""
 
     experiment: str
     name: str  # unique within the experiment, fit for a file name
@@ -56,7 +56,7 @@ class Plan:
     experiments: Mapping[str, Experiment]
     studies: Mapping[str, KneeMap]
     traces: TraceSources
-    cells: Mapping[str, tuple[Cell, ...]]  # by experiment
+    points: Mapping[str, tuple[SweepPoint, ...]]  # by experiment
     missing: Mapping[str, str] = field(default_factory=dict)  # experiment -> trace not to be had
 
     @property
@@ -84,20 +84,20 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
     studies = _load_all(root / paths.STUDIES, Study, settings.adjust.studies, overlay)
     _check_names(root, experiments, studies)
 
-    cells: dict[str, tuple[Cell, ...]] = {}
+    points: dict[str, tuple[SweepPoint, ...]] = {}
     missing = {}
     for name, experiment in list(experiments.items()):
         source = str(root / paths.EXPERIMENTS / f"{name}.yaml")
         with plugins(root / plugin for plugin in experiment.plugins):
-            found = tuple(_cells(name, experiment, scenarios, source))
+            found = tuple(_points(name, experiment, scenarios, source))
             _check_experiment(experiment, found, source)
-            absent = {checks.scenario(cell.scenario, source) for cell in found} - {None}
+            absent = {checks.scenario(point.scenario, source) for point in found} - {None}
         if absent:
             missing[name] = sorted(filter(None, absent))[0]
             if not (root / paths.REFERENCE / "experiments" / f"{name}.json").is_file():
                 del experiments[name]
                 continue
-        cells[name] = found
+        points[name] = found
         experiments[name] = experiment.model_copy(
             update={"sweep": _validated(experiment.sweep, found[0].scenario, source)}
         )
@@ -115,7 +115,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
                 checks.scenario(with_fields(scenario, values, source), source)
         first = with_fields(scenarios[study.scenarios[0]], combinations(study.axes)[0], source)
         studies[name] = study.model_copy(update={"axes": _validated(study.axes, first, source)})
-    return Plan(settings, scenarios, experiments, studies, traces, cells, missing)
+    return Plan(settings, scenarios, experiments, studies, traces, points, missing)
 
 
 class ScenarioChecks:
@@ -246,21 +246,21 @@ def _scenario(scenarios: Mapping[str, Scenario], name: str, source: str) -> Scen
     return scenarios[name]
 
 
-def _cells(
+def _points(
     name: str, experiment: Experiment, scenarios: Mapping[str, Scenario], source: str
-) -> Iterable[Cell]:
-    """The cells of an experiment; their values are the validated ones (1e-3 is a number)."""
+) -> Iterable[SweepPoint]:
+    """The points of an experiment; their values are the validated ones (1e-3 is a number)."""
     names = set()
     for scenario_name in experiment.scenarios:
         base = with_fields(_scenario(scenarios, scenario_name, source), experiment.set, source)
         for given in combinations(experiment.sweep):
             scenario = with_fields(base, given, source)
             values = {field: get_field(scenario, field) for field in given}
-            cell = Cell(name, _slug(scenario_name, values), scenario_name, values, scenario)
-            if cell.name in names:
-                raise InputError(f"{source}: sweep: the point {cell.name} occurs twice")
-            names.add(cell.name)
-            yield cell
+            point = SweepPoint(name, _slug(scenario_name, values), scenario_name, values, scenario)
+            if point.name in names:
+                raise InputError(f"{source}: sweep: the point {point.name} occurs twice")
+            names.add(point.name)
+            yield point
 
 
 def _slug(scenario: str, values: Mapping[str, Any]) -> str:
@@ -268,12 +268,12 @@ def _slug(scenario: str, values: Mapping[str, Any]) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", "__".join([scenario, *parts]))
 
 
-def _check_experiment(experiment: Experiment, cells: Sequence[Cell], source: str) -> None:
+def _check_experiment(experiment: Experiment, points: Sequence[SweepPoint], source: str) -> None:
     """Everything that is shown must be measured and swept."""
     known = set(experiment.measures)
     for name in experiment.measures:
-        for cell in cells:
-            _measure(name, experiment.estimators, source, cell.scenario.tenants)
+        for point in points:
+            _measure(name, experiment.estimators, source, point.scenario.tenants)
     used = [*experiment.figure.y, *experiment.table.measures]
     used += experiment.compare.measures if experiment.compare else []
     used += experiment.spread.measures if experiment.spread else []
@@ -293,7 +293,7 @@ def _check_experiment(experiment: Experiment, cells: Sequence[Cell], source: str
             raise InputError(f"{source}: '{path}' is not swept; {suggest(path, fields)}")
     if experiment.compare is not None:
         field = experiment.compare.field
-        values = [cell.values.get(field, cell.scenario_name) for cell in cells]
+        values = [point.values.get(field, point.scenario_name) for point in points]
         if experiment.compare.baseline not in values:
             allowed = ", ".join(map(str, dict.fromkeys(values)))
             raise InputError(
@@ -314,27 +314,27 @@ def _measure(
         raise InputError(f"{source}: {fault}") from None
 
 
-def shared_out(cells: Sequence[Cell]) -> list[tuple[Cell, ...]]:
-    """The cells of an experiment as its jobs take them, in order.
+def split_into_jobs(points: Sequence[SweepPoint]) -> list[tuple[SweepPoint, ...]]:
+    """The points of an experiment as its jobs take them, in order.
 
-    A job starts for longer than a short cell takes, so it takes some of them; a few jobs remain
-    for the cores to share, and the cells of one job replay one trace.
+    A job starts for longer than it simulates a short point, so it takes some of them; a few jobs
+    remain for the cores to share, and the points of one job replay one trace.
     """
-    size = max(1, min(MOST_CELLS, len(cells) // FEWEST_JOBS))
-    parts: list[tuple[Cell, ...]] = []
-    for _, alike in groupby(cells, lambda cell: getattr(cell.scenario.workload, "trace", None)):
+    size = max(1, min(MOST_POINTS, len(points) // FEWEST_JOBS))
+    parts: list[tuple[SweepPoint, ...]] = []
+    for _, alike in groupby(points, lambda point: getattr(point.scenario.workload, "trace", None)):
         rest = tuple(alike)
         parts += [rest[start : start + size] for start in range(0, len(rest), size)]
     return parts
 
 
-def cell_job(plan: Plan, cell: Cell) -> CellJob:
-    """What the job of a cell needs to know, and nothing else."""
-    settings, experiment = plan.settings, plan.experiments[cell.experiment]
-    return CellJob(
-        experiment=cell.experiment,
-        keys={"scenario": cell.scenario_name, **cell.values},
-        scenario=cell.scenario,
+def point_job(plan: Plan, point: SweepPoint) -> PointJob:
+    """What the job of a point needs to know, and nothing else."""
+    settings, experiment = plan.settings, plan.experiments[point.experiment]
+    return PointJob(
+        experiment=point.experiment,
+        keys={"scenario": point.scenario_name, **point.values},
+        scenario=point.scenario,
         measures=experiment.measures,
         estimators=experiment.estimators,
         seed=settings.seed,

@@ -26,18 +26,18 @@ def make_experiment(**changes: Any) -> Experiment:
 
 
 def make_rows(experiment: Experiment, label: str = "TTFT P99") -> list[dict[str, Any]]:
-    """Rows whose value is 0.1 s or 10 /s times one plus the number of the cell."""
+    """Rows whose value is 0.1 s or 10 /s times one plus the number of the point."""
     rows = []
-    cells = itertools.product(experiment.scenarios, *experiment.sweep.values())
-    for i, (scenario, *values) in enumerate(cells, start=1):
-        cell = {"scenario": scenario, **dict(zip(experiment.sweep, values, strict=True))}
+    points = itertools.product(experiment.scenarios, *experiment.sweep.values())
+    for i, (scenario, *values) in enumerate(points, start=1):
+        point = {"scenario": scenario, **dict(zip(experiment.sweep, values, strict=True))}
         for measure, name, unit, base in (
             ("ttft-p99", label, "s", 0.1),
             ("throughput", "Throughput", "1/s", 10.0),
         ):
             value = base * i
             row = {"id": measure, "label": name, "unit": unit, "value": value}
-            rows.append(cell | row | {"lo": 0.98 * value, "hi": 1.02 * value, "n": 10})
+            rows.append(point | row | {"lo": 0.98 * value, "hi": 1.02 * value, "n": 10})
     return rows
 
 
@@ -61,14 +61,14 @@ def make_study_rows(
     rows: list[dict[str, Any]] = []
     feasible: list[dict[str, Any]] = []
     for i, values in enumerate(itertools.product(*study.axes.values())):
-        cell = dict(zip(study.axes, values, strict=True))
+        point = dict(zip(study.axes, values, strict=True))
         value = knee(i)
         inside = value is not None and study.above < value <= study.upto
         for scenario in study.scenarios:
             row = {"scenario": scenario, "id": "knee", "value": value, "unit": "clients"}
-            rows.append(cell | row | {"operational": value, "inside": inside})
+            rows.append(point | row | {"operational": value, "inside": inside})
         knees = {f"knee:{s}": value for s in study.scenarios}
-        feasible.append(cell | {"feasible": inside, "chosen": i == 0} | knees)
+        feasible.append(point | {"feasible": inside, "chosen": i == 0} | knees)
     return rows, feasible
 
 

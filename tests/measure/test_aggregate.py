@@ -29,7 +29,7 @@ def rows_of(values, measure="ttft-p99", scenario="a", clients=1, **more):
 # -------------------------------------------------------------------------------- aggregate
 
 
-def test_aggregate_gives_one_row_per_cell_and_measure_in_order_of_occurrence():
+def test_aggregate_gives_one_row_per_point_and_measure_in_order_of_occurrence():
     rows = (
         rows_of([2.0, 4.0], clients=2)
         + rows_of([1.0, 3.0], clients=1)
@@ -62,7 +62,7 @@ def test_rows_without_label_and_unit_stay_without():
     ]
 
 
-def test_a_missing_replication_makes_the_cell_missing_not_selected():
+def test_a_missing_replication_makes_the_point_missing_not_selected():
     (row,) = aggregate(rows_of([1.0, None, 3.0]), KEYS)
     assert (row["value"], row["lo"], row["hi"], row["n"]) == (None, None, None, 2)
 
@@ -152,7 +152,7 @@ def test_pairs_are_made_by_replication_not_by_position():
     assert compare_policies(rows)[0]["lo"] == -0.5
 
 
-def test_each_other_cell_is_compared_with_its_own_baseline():
+def test_each_other_point_is_compared_with_its_own_baseline():
     rows = policies([1.0, 2.0], [1.0, 2.0]) + policies([9.0, 10.0], [1.0, 2.0], clients=2)
     assert [r["value"] for r in compare_policies(rows)] == [0, 8]
 
@@ -172,7 +172,7 @@ def test_a_baseline_of_zero_has_a_difference_but_no_ratio():
     assert (row["value"], row["ratio"], row["differs"]) == (1.0, None, True)
 
 
-def test_cells_with_other_replications_are_not_pairs():
+def test_points_with_other_replications_are_not_pairs():
     with pytest.raises(ValueError, match="not pairs"):
         compare_policies(policies([1.0, 2.0], [1.0]))
     rows = policies([1.0], [1.0]) + rows_of([1.0], clients=7, **{"router.policy": "kv"})

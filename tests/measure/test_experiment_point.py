@@ -1,4 +1,4 @@
-"""Cells: replications measured, recorded traces bootstrapped, runs of one trace compared."""
+"""One point: replications measured, recorded traces bootstrapped, runs of one trace compared."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from anarchy.common import paths
 from anarchy.config.experiment import Compare
 from anarchy.config.scenario import with_fields
 from anarchy.config.settings import Bootstrap, load_scenario
-from anarchy.measure.experiment_point import CellJob, bootstrap_rng, compare_logs, measure_cell
+from anarchy.measure.experiment_point import PointJob, bootstrap_rng, compare_logs, measure_point
 from anarchy.workload.traces import TraceData
 
 LATENCY = paths.ROOT / paths.LATENCY
 
 
-def job(scenario: str = "70b-1p2d", **changes: Any) -> CellJob:
+def job(scenario: str = "70b-1p2d", **changes: Any) -> PointJob:
     fields = {
         "experiment": "test",
         "keys": {"scenario": scenario, "router.policy": "kv"},
@@ -29,7 +29,7 @@ def job(scenario: str = "70b-1p2d", **changes: Any) -> CellJob:
         "bootstrap": Bootstrap(resamples=200, block=5),
         "plugins": [],
     }
-    return CellJob.model_validate(fields | changes)
+    return PointJob.model_validate(fields | changes)
 
 
 def small_trace(rows: int = 60) -> TraceData:
@@ -44,8 +44,8 @@ def small_trace(rows: int = 60) -> TraceData:
     )
 
 
-def test_a_synthetic_cell_is_replicated_and_has_no_interval_yet() -> None:
-    rows, log = measure_cell(job(), LATENCY, None)
+def test_a_synthetic_point_is_replicated_and_has_no_interval_yet() -> None:
+    rows, log = measure_point(job(), LATENCY, None)
     assert {row["replication"] for row in rows} == {0, 1, 2}
     assert len(rows) == 3 * 4
     assert all("lo" not in row for row in rows)
@@ -54,8 +54,8 @@ def test_a_synthetic_cell_is_replicated_and_has_no_interval_yet() -> None:
     assert len(log) >= 100
 
 
-def test_a_recorded_cell_runs_once_with_a_bootstrap_interval() -> None:
-    rows, log = measure_cell(job("mooncake-8p8d"), LATENCY, small_trace())
+def test_a_recorded_point_runs_once_with_a_bootstrap_interval() -> None:
+    rows, log = measure_point(job("mooncake-8p8d"), LATENCY, small_trace())
     by_id = {row["id"]: row for row in rows}
     assert len(rows) == 4
     assert len(log) == 60
@@ -72,12 +72,12 @@ def test_runs_of_one_trace_are_compared_request_by_request() -> None:
             "scenario": with_fields(base.scenario, {"router.policy": "round-robin"}, "test"),
         }
     )
-    cells = [measure_cell(one, LATENCY, small_trace()) for one in (base, turns)]
+    points = [measure_point(one, LATENCY, small_trace()) for one in (base, turns)]
     options = Compare(
         field="router.policy", baseline="round-robin", measures=["prefix-reuse", "throughput"]
     )
     keys = ["scenario", "router.policy"]
-    reuse, throughput = compare_logs(cells, keys, options, Bootstrap(block=5, resamples=200), 3)
+    reuse, throughput = compare_logs(points, keys, options, Bootstrap(block=5, resamples=200), 3)
     assert (reuse["alternative"], reuse["baseline"]) == ("kv", "round-robin")
     assert reuse["value"] > 0.2, "the router finds the conversation's worker"
     assert reuse["differs"]
@@ -93,4 +93,4 @@ def test_the_resampling_stream_depends_on_seed_and_measure_only() -> None:
 
 def test_an_unknown_measure_is_refused() -> None:
     with pytest.raises(Exception, match="did you mean 'ttft-mean'"):
-        measure_cell(job(measures=["ttft-men"]), LATENCY, None)
+        measure_point(job(measures=["ttft-men"]), LATENCY, None)

@@ -75,9 +75,9 @@ def test_a_killed_build_resumes_to_the_same_bytes_elsewhere(built: Path, tmp_pat
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    cells = project / OUT / "results/cells"
+    points = project / OUT / "results/points"
     deadline = time.monotonic() + 60
-    while not list(cells.rglob("*.json")) and time.monotonic() < deadline:
+    while not list(points.rglob("*.json")) and time.monotonic() < deadline:
         assert started.poll() is None, "the build ended before it could be killed"
         time.sleep(0.05)
     os.killpg(started.pid, signal.SIGKILL)
@@ -157,5 +157,5 @@ def test_absent_traces_fall_back_on_reference_values(tmp_path: Path) -> None:
     ]
     done = snakemake(project, *wanted, ANARCHY_TRACE_DIR=str(tmp_path / "nothing"))
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert not (project / OUT / "results/cells/mooncake-routing").exists()
+    assert not (project / OUT / "results/points/mooncake-routing").exists()
     assert r"\committed{" in (project / wanted[0]).read_text()

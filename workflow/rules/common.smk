@@ -10,7 +10,7 @@ from anarchy.artefact.numbers import sources
 from anarchy.artefact.provenance import commit
 from anarchy.common.errors import InputError
 from anarchy.workload.trace_files import find_trace
-from anarchy.build_plan import CURVES, cell_job, load_plan, shared_out
+from anarchy.build_plan import CURVES, point_job, load_plan, split_into_jobs
 from anarchy.serving.service_times.table import latency_sources
 
 try:
@@ -58,7 +58,7 @@ RUN_MEASURES = [
     f"measure/{name}.py"
     for name in ("measures", "empirical_poa", "slo", "bootstrap", "intervals")
 ]
-PACKAGE_CELL = get_sources(*SERVING, "measure/experiment_point.py", *RUN_MEASURES)
+PACKAGE_POINT = get_sources(*SERVING, "measure/experiment_point.py", *RUN_MEASURES)
 PACKAGE_KNEES = get_sources(
     *SERVING,
     "games/queueing/*.py",
@@ -69,8 +69,8 @@ PACKAGE_KNEES = get_sources(
 PACKAGE_MEASURE = get_sources("games/**/*.py", *SERVING, "measure/*.py")
 PACKAGE_ARTEFACT = get_sources("artefact/**/*.py", "measure/*.py")
 
-# The cells of each experiment as its jobs take them.
-PARTS = {name: shared_out(cells) for name, cells in PLAN.cells.items()}
+# The points of each experiment as its jobs take them.
+PARTS = {name: split_into_jobs(points) for name, points in PLAN.points.items()}
 
 # Results of experiments whose trace is not to be had: committed reference values replace them.
 # The pattern matches what such a results file is called, without its suffix.
@@ -104,7 +104,7 @@ def get_study_scenarios(wildcards):
 
 
 def get_part(wildcards):
-    """The cells that one job of an experiment takes."""
+    """The points that one job of an experiment takes."""
     return PARTS[wildcards.experiment][int(wildcards.part)]
 
 
@@ -118,14 +118,14 @@ def get_part_latency_files(wildcards):
     return get_tables(get_part(wildcards))
 
 
-def get_tables(cells):
-    """The latency tables of some cells, with those that they are scaled from."""
-    tables = {cell.scenario.model.latency for cell in cells}
+def get_tables(points):
+    """The latency tables of some points, with those that they are scaled from."""
+    tables = {point.scenario.model.latency for point in points}
     return sorted({str(p) for t in tables for p in latency_sources(paths.LATENCY, t)})
 
 
 def get_experiment_latency_files(wildcards):
-    return get_tables(PLAN.cells[wildcards.experiment])
+    return get_tables(PLAN.points[wildcards.experiment])
 
 
 TRACE_SOURCES = {source.file: source for source in PLAN.traces.traces.values()}
@@ -141,7 +141,7 @@ def get_trace_source(wildcards):
 
 
 def get_part_trace_source(wildcards):
-    """The registered trace that a job's cells replay, if they do."""
+    """The registered trace that a job's points replay, if they do."""
     workload = get_part(wildcards)[0].scenario.workload
     source = PLAN.traces.traces.get(getattr(workload, "trace", None))
     return source.model_dump() if source else None
@@ -159,14 +159,14 @@ def get_trace_file(wildcards):
     return str(find_trace(name, PLAN.traces))
 
 
-def get_cell_jobs(wildcards):
+def get_point_jobs(wildcards):
     return [
-        cell_job(PLAN, cell).model_dump(mode="json") for cell in get_part(wildcards)
+        point_job(PLAN, point).model_dump(mode="json") for point in get_part(wildcards)
     ]
 
 
-def get_cell_names(wildcards):
-    return [cell.name for cell in get_part(wildcards)]
+def get_point_names(wildcards):
+    return [point.name for point in get_part(wildcards)]
 
 
 def get_plugins(wildcards):
@@ -178,16 +178,16 @@ def get_all_figures():
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("pdf", "png")]
 
 
-def get_cells(wildcards):
-    """The per-replication results of an experiment's cells."""
+def get_points(wildcards):
+    """The per-replication results of an experiment's points."""
     parts = range(len(PARTS[wildcards.experiment]))
-    return [f"{RESULTS}/cells/{wildcards.experiment}/{part}.json" for part in parts]
+    return [f"{RESULTS}/points/{wildcards.experiment}/{part}.json" for part in parts]
 
 
 def get_logs(wildcards):
     """The request logs of an experiment on a recorded trace: its comparison pairs requests."""
-    cells = PLAN.cells[wildcards.experiment]
-    if any(cell.scenario.workload.kind != "trace" for cell in cells):
+    points = PLAN.points[wildcards.experiment]
+    if any(point.scenario.workload.kind != "trace" for point in points):
         return []
     parts = range(len(PARTS[wildcards.experiment]))
     return [f"{RESULTS}/logs/{wildcards.experiment}/{part}" for part in parts]
@@ -196,7 +196,7 @@ def get_logs(wildcards):
 def get_log_names(wildcards):
     """The files in each folder of logs."""
     parts = PARTS[wildcards.experiment]
-    return [[f"{cell.name}.parquet" for cell in part] for part in parts]
+    return [[f"{point.name}.parquet" for point in part] for part in parts]
 
 
 def get_knee_maps(wildcards):
@@ -224,8 +224,8 @@ def get_scenario(wildcards):
 
 def get_experiment_scenarios(wildcards):
     """An experiment's scenarios as plain data; the swept fields are whatever they were last."""
-    cells = PLAN.cells[wildcards.experiment]
-    return {cell.scenario_name: cell.scenario.model_dump(mode="json") for cell in cells}
+    points = PLAN.points[wildcards.experiment]
+    return {point.scenario_name: point.scenario.model_dump(mode="json") for point in points}
 
 
 # Figures of experiments and studies share a folder: their names tell the rules apart.
@@ -272,10 +272,10 @@ def get_hashed_files():
     files = [p for p in paths.CONFIG.rglob("*") if p.suffix in (".yaml", ".json")]
     files += [plugin for entry in PLAN.experiments.values() for plugin in entry.plugins]
     names = {
-        cell.scenario.workload.trace
-        for cells in PLAN.cells.values()
-        for cell in cells
-        if cell.scenario.workload.kind == "trace"
+        point.scenario.workload.trace
+        for points in PLAN.points.values()
+        for point in points
+        if point.scenario.workload.kind == "trace"
     }
     files += [
         find_trace(name, PLAN.traces) for name in names - set(PLAN.missing.values())

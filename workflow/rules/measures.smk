@@ -1,10 +1,10 @@
-# Measures: from the cells of an experiment to quantities with intervals, knees and comparisons.
+# Measures: from the points of an experiment to quantities with intervals, knees and comparisons.
 
 
 rule measure_experiment:
     input:
         package=PACKAGE_MEASURE,
-        cells=get_cells,
+        points=get_points,
         logs=get_logs,
         latency=get_experiment_latency_files,
     output:

@@ -1,26 +1,26 @@
-# Simulation: one job for a few cells of an experiment (their replications inside), one job per
+# Simulation: one job for a few points of an experiment (their replications inside), one job per
 # scenario of a study and value of its first axis.
 
 
-rule simulate_cells:
+rule simulate_points:
     input:
-        package=PACKAGE_CELL,
+        package=PACKAGE_POINT,
         latency=get_part_latency_files,
         trace=get_trace_file,
         plugins=get_plugins,
     output:
-        measures=f"{RESULTS}/cells/{{experiment}}/{{part}}.json",
+        measures=f"{RESULTS}/points/{{experiment}}/{{part}}.json",
         logs=directory(f"{RESULTS}/logs/{{experiment}}/{{part}}"),
     log:
-        f"{LOGS}/simulate_cells/{{experiment}}/{{part}}.log",
+        f"{LOGS}/simulate_points/{{experiment}}/{{part}}.log",
     benchmark:
-        f"{MACHINE}/benchmarks/simulate_cells/{{experiment}}/{{part}}.tsv"
+        f"{MACHINE}/benchmarks/simulate_points/{{experiment}}/{{part}}.tsv"
     params:
-        jobs=get_cell_jobs,
-        names=get_cell_names,
+        jobs=get_point_jobs,
+        names=get_point_names,
         source=get_part_trace_source,
     script:
-        "../scripts/simulate_cells.py"
+        "../scripts/simulate_points.py"
 
 
 rule map_knees:

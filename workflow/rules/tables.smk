@@ -9,7 +9,7 @@ rule tabulate_experiment:
         compare=f"{RESULTS}/experiments/{{experiment}}.compare.json",
         spread=f"{RESULTS}/experiments/{{experiment}}.spread.json",
     output:
-        cells=f"{GENERATED}/tables/experiments/{{experiment}}.tex",
+        points=f"{GENERATED}/tables/experiments/{{experiment}}.tex",
         knees=f"{GENERATED}/tables/knees/{{experiment}}.tex",
         compare=f"{GENERATED}/tables/compare/{{experiment}}.tex",
         spread=f"{GENERATED}/tables/spread/{{experiment}}.tex",

@@ -1,4 +1,4 @@
-"""Aggregate an experiment's cells: means with intervals, knees, paired comparisons, spreads.
+"""Aggregate an experiment's points: means with intervals, knees, paired comparisons, spreads.
 
 What an experiment does not ask for is written empty, so that all look alike.
 """
@@ -24,7 +24,7 @@ from anarchy.serving.service_times.lookup import load_latency
 def measure_experiment() -> None:
     experiment = Experiment.model_validate(snakemake.params.experiment)
     keys = ["scenario", *experiment.sweep]
-    rows = [row for path in snakemake.input.cells for row in read_rows(path)]
+    rows = [row for path in snakemake.input.points for row in read_rows(path)]
     measures = aggregate(rows, keys)
     write_rows(snakemake.output.measures, measures)
     write_rows(snakemake.output.knees, knees(experiment, measures))
@@ -54,11 +54,11 @@ def comparisons(experiment, keys, rows):
     if wanted is None:
         return []
     if snakemake.input.logs:  # a recorded trace: the same requests are resampled on both sides
-        cells = [list(cell) for _, cell in groupby(rows, itemgetter(*keys))]
+        points = [list(point) for _, point in groupby(rows, itemgetter(*keys))]
         folders = zip(snakemake.input.logs, snakemake.params.log_names, strict=True)
         logs = [read_log(Path(folder) / name) for folder, names in folders for name in names]
         bootstrap = Bootstrap.model_validate(snakemake.params.bootstrap)
-        pairs = list(zip(cells, logs, strict=True))
+        pairs = list(zip(points, logs, strict=True))
         return compare_logs(pairs, keys, wanted, bootstrap, snakemake.params.seed)
     return compare(rows, keys, wanted.field, wanted.baseline, wanted.measures)
 

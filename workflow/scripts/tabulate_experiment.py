@@ -1,4 +1,4 @@
-"""Tabulate an experiment: cells, knees, comparison, spread; what it has not stays empty."""
+"""Tabulate an experiment: points, knees, comparison, spread; what it has not stays empty."""
 
 from anarchy.artefact.tables.experiments import (
     comparison_table,
@@ -14,7 +14,7 @@ with job_log(snakemake.log[0]):
     name = snakemake.wildcards.experiment
     experiment = Experiment.model_validate(snakemake.params.experiment)
     for table, wanted, source, target in (
-        (experiment_table, True, snakemake.input.measures, snakemake.output.cells),
+        (experiment_table, True, snakemake.input.measures, snakemake.output.points),
         (knee_table, experiment.knee, snakemake.input.knees, snakemake.output.knees),
         (comparison_table, experiment.compare, snakemake.input.compare, snakemake.output.compare),
         (spread_table, experiment.spread, snakemake.input.spread, snakemake.output.spread),

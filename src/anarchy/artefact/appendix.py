@@ -14,7 +14,7 @@ HEADER = "% Written by the rule write_appendix from config/experiments; do not e
 def write_appendix(experiments: Mapping[str, Experiment], out: Path) -> None:
     """Write a page for every experiment, in the order of their names.
 
-    A page has title, question, what runs and the table of all cells. Figure, knees, comparison
+    A page has title, question, what runs and the table of all points. Figure, knees, comparison
     and spread follow unless `figure.in_text` says that the paper's text shows them. Names of
     experiments are safe in LaTeX and in paths; all other text is escaped.
     """

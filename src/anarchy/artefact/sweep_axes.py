@@ -1,4 +1,4 @@
-"""The cells of an experiment: which fields tell them apart, and in which order they come."""
+"""The points of an experiment: which fields tell them apart, and in which order they come."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +7,8 @@ from anarchy.common.files import Row
 from anarchy.config.experiment import Experiment
 
 
-def cell_fields(experiment: Experiment) -> list[str]:
-    """The columns that tell cells apart: the scenario when there are several, then the sweep."""
+def point_fields(experiment: Experiment) -> list[str]:
+    """The columns that tell points apart: the scenario when there are several, then the sweep."""
     several = len(experiment.scenarios) > 1 or not experiment.sweep
     return (["scenario"] if several else []) + list(experiment.sweep)
 
@@ -18,9 +18,9 @@ def swept_values(experiment: Experiment, field: str) -> Sequence[Any]:
     return experiment.scenarios if field == "scenario" else experiment.sweep.get(field, [])
 
 
-def cell_order(experiment: Experiment, fields: Sequence[str], cell: Sequence[Any]) -> list[int]:
+def point_order(experiment: Experiment, fields: Sequence[str], point: Sequence[Any]) -> list[int]:
     """Sort key that keeps the order of the experiment's file."""
-    return [position(v, swept_values(experiment, f)) for f, v in zip(fields, cell, strict=True)]
+    return [position(v, swept_values(experiment, f)) for f, v in zip(fields, point, strict=True)]
 
 
 def position(value: Any, values: Sequence[Any]) -> int:
@@ -28,9 +28,9 @@ def position(value: Any, values: Sequence[Any]) -> int:
     return next((i for i, v in enumerate(values) if v == value), len(values))
 
 
-def by_cell(fields: Sequence[str], rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[str, Row]]:
+def by_point(fields: Sequence[str], rows: Sequence[Row]) -> dict[tuple[Any, ...], dict[str, Row]]:
     """Rows by the values of `fields`, then by measure id."""
-    cells: dict[tuple[Any, ...], dict[str, Row]] = {}
+    points: dict[tuple[Any, ...], dict[str, Row]] = {}
     for row in rows:
-        cells.setdefault(tuple(row[f] for f in fields), {})[str(row["id"])] = row
-    return cells
+        points.setdefault(tuple(row[f] for f in fields), {})[str(row["id"])] = row
+    return points

@@ -168,10 +168,10 @@ def _check(options: argparse.Namespace) -> int:
             f"'{name}' {instead}",
             file=sys.stderr,
         )
-    cells = sum(len(cells) for name, cells in plan.cells.items() if name not in plan.missing)
+    points = sum(len(points) for name, points in plan.points.items() if name not in plan.missing)
     print(
         f"configuration is valid: {len(plan.scenarios)} scenarios, {len(plan.experiments)} "
-        f"experiments ({cells} cells), {len(plan.studies)} studies",
+        f"experiments ({points} points), {len(plan.studies)} studies",
         file=sys.stderr,
     )
     return 0

@@ -53,7 +53,7 @@ class Figure(Model):
 
 
 class Table(Model):
-    """What the experiment's table shows: one row per cell, one column per measure."""
+    """What the experiment's table shows: one row per point, one column per measure."""
 
     measures: list[str] = Field(min_length=1)
 

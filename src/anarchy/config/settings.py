@@ -31,7 +31,7 @@ class Settings(Model):
     """What is built, with which seed and how precisely."""
 
     seed: Annotated[int, Field(ge=0)]
-    replications: Annotated[int, Field(ge=2)] = Field(description="runs per cell")
+    replications: Annotated[int, Field(ge=2)] = Field(description="runs per point")
     requests: Count = Field(description="measured requests per run of a synthetic workload")
     warmup_cycles: Annotated[float, Field(ge=0, le=1000)] = Field(
         description="completions per client (closed loop) dropped before measuring"

@@ -1,8 +1,8 @@
-"""From one row per replication to one row per cell, and to paired comparisons of cells.
+"""From one row per replication to one row per point, and to paired comparisons of points.
 
-A cell is a choice of all key columns ("scenario", "workload.clients", ...). Input rows are flat:
+A point is a choice of all key columns ("scenario", "workload.clients", ...). Input rows are flat:
 the keys, `replication`, `id` (the measure), `value`, and `label` and `unit` where there are any,
-which are passed on. Output rows come in the order in which cells and measures first occur.
+which are passed on. Output rows come in the order in which points and measures first occur.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,16 +17,16 @@ Rows = list[dict[str, Any]]
 
 
 def aggregate(rows: Iterable[Row], keys: Sequence[str], confidence: float = 0.95) -> Rows:
-    """The mean and its interval per cell and measure: keys, id, label, unit, value, lo, hi, n.
+    """The mean and its interval per point and measure: keys, id, label, unit, value, lo, hi, n.
 
-    `n` counts the replications that have a value. If one has none (null), the cell's value is
-    null too: a mean over the others would be one over a selected sample. A cell with a single
+    `n` counts the replications that have a value. If one has none (null), the point's value is
+    null too: a mean over the others would be one over a selected sample. A point with a single
     replication keeps that row's own value, lo, hi and n, so that an interval found within one run
-    (a block bootstrap) survives. Raises ValueError if a replication occurs twice in a cell.
+    (a block bootstrap) survives. Raises ValueError if a replication occurs twice in a point.
     """
     result: Rows = []
-    for (cell, measure), group in _grouped(rows, [*keys]).items():
-        head: dict[str, Any] = {**dict(zip(keys, cell, strict=True)), "id": measure}
+    for (point, measure), group in _grouped(rows, [*keys]).items():
+        head: dict[str, Any] = {**dict(zip(keys, point, strict=True)), "id": measure}
         first = next(iter(group.values()))
         values = [row["value"] for row in group.values()]
         known = [v for v in values if v is not None]
@@ -56,7 +56,7 @@ def compare(
     ratio_lo, ratio_hi, differs. `differs` is true only if the paired interval excludes 0; a pair
     without a value on one side makes all of them null and `differs` false.
     Raises InputError for a field, baseline or measure that does not occur, ValueError if two
-    cells do not have the same replications.
+    points do not have the same replications.
     """
     rows = list(rows)
     _check_occurs("field", field, keys)
@@ -66,15 +66,15 @@ def compare(
     position = list(keys).index(field)
     groups = _grouped((row for row in rows if row["id"] in measures), keys)
     result: Rows = []
-    for (cell, measure), group in groups.items():
-        if cell[position] == baseline:
+    for (point, measure), group in groups.items():
+        if point[position] == baseline:
             continue
-        other = (*cell[:position], baseline, *cell[position + 1 :])
+        other = (*point[:position], baseline, *point[position + 1 :])
         reference = groups.get((other, measure), {})
         if sorted(reference) != sorted(group):
-            raise ValueError(f"{measure}: the replications of {cell} and {other} are not pairs")
-        head = {key: part for key, part in zip(keys, cell, strict=True) if key != field}
-        head |= {"alternative": cell[position], "baseline": baseline, "id": measure}
+            raise ValueError(f"{measure}: the replications of {point} and {other} are not pairs")
+        head = {key: part for key, part in zip(keys, point, strict=True) if key != field}
+        head |= {"alternative": point[position], "baseline": baseline, "id": measure}
         first = next(iter(group.values()))
         pairs = [(group[r]["value"], reference[r]["value"]) for r in sorted(group)]
         result.append(_compared(head, first, pairs, confidence))
@@ -84,11 +84,11 @@ def compare(
 def spread(
     rows: Iterable[Row], keys: Sequence[str], over: Sequence[str], measures: Sequence[str]
 ) -> Rows:
-    """How much the means of cells differ over the settings of the fields `over`.
+    """How much the means of points differ over the settings of the fields `over`.
 
     `rows` come from `aggregate`. Columns: the other keys, id, label, value (coefficient of
-    variation of the cells' means), least and most (the smallest and the largest mean), noise
-    (half the mean width of the cells' intervals over the mean: what intervals alone would
+    variation of the points' means), least and most (the smallest and the largest mean), noise
+    (half the mean width of the points' intervals over the mean: what intervals alone would
     explain), n (settings). Value and noise are null where a mean is missing or the overall mean
     is not positive. Raises InputError for a field or measure that does not occur.
     """
@@ -103,8 +103,8 @@ def spread(
         if row["id"] in measures:
             groups.setdefault((*(row[key] for key in fixed), row["id"]), []).append(row)
     result: Rows = []
-    for cell, group in groups.items():
-        head: dict[str, Any] = dict(zip([*fixed, "id"], cell, strict=True))
+    for point, group in groups.items():
+        head: dict[str, Any] = dict(zip([*fixed, "id"], point, strict=True))
         head |= {key: group[0][key] for key in ("label", "unit") if key in group[0]}
         values = [row["value"] for row in group if row["value"] is not None]
         found: dict[str, Any] = {"value": None, "least": None, "most": None, "noise": None}
@@ -147,13 +147,13 @@ def _compared(
 def _grouped(
     rows: Iterable[Row], keys: Sequence[str]
 ) -> dict[tuple[tuple[Any, ...], str], dict[int, Row]]:
-    """Rows by (cell, measure), then by replication."""
+    """Rows by (point, measure), then by replication."""
     groups: dict[tuple[tuple[Any, ...], str], dict[int, Row]] = {}
     for row in rows:
-        cell = tuple(row[key] for key in keys)
-        group = groups.setdefault((cell, row["id"]), {})
+        point = tuple(row[key] for key in keys)
+        group = groups.setdefault((point, row["id"]), {})
         if row["replication"] in group:
-            raise ValueError(f"{row['id']} of {cell}: replication {row['replication']} twice")
+            raise ValueError(f"{row['id']} of {point}: replication {row['replication']} twice")
         group[row["replication"]] = row
     return groups
 

@@ -178,7 +178,7 @@ def _rectangular_cost(matrix: NDArray[np.float64]) -> float:
 
 def _assigned(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """The entries of the cheapest of all assignments that use the most finite entries."""
-    # Imported here: it takes as long to load as a small cell takes to simulate.
+    # Imported here: it takes as long to load as a small point takes to simulate.
     from scipy.optimize import linear_sum_assignment
 
     finite = np.isfinite(matrix)

@@ -1,6 +1,6 @@
-"""One cell of an experiment: its replications simulated and measured.
+"""One point of a sweep: its replications simulated and measured.
 
-A cell job is self-contained (scenario, options, seeds), so that a job reruns only when something
+A point job is self-contained (scenario, options, seeds), so that a job reruns only when something
 it uses has changed.
 """
 
@@ -28,7 +28,7 @@ from anarchy.workload.synthetic_trace_parameters import Twin, load_twin
 from anarchy.workload.traces import TraceData
 
 
-class CellJob(Model):
+class PointJob(Model):
     """What one job simulates and measures."""
 
     experiment: str
@@ -44,8 +44,8 @@ class CellJob(Model):
     plugins: list[str]
 
 
-def measure_cell(
-    job: CellJob,
+def measure_point(
+    job: PointJob,
     latency_folder: Path,
     trace: TraceData | None,
     twin_folder: Path = paths.TWINS,
@@ -95,7 +95,7 @@ def measure_cell(
     return rows, first
 
 
-def _twin_rows(job: CellJob, twin: Twin, replication: int) -> TraceData:
+def _twin_rows(job: PointJob, twin: Twin, replication: int) -> TraceData:
     """The requests of one replication: its own, unless the scenario fixes the twin's seed."""
     workload = job.scenario.workload
     assert isinstance(workload, TwinTrace)
@@ -105,12 +105,12 @@ def _twin_rows(job: CellJob, twin: Twin, replication: int) -> TraceData:
 
 
 def bootstrap_rng(seed: int, measure: str) -> np.random.Generator:
-    """The resampling stream of a measure: the same for all cells, so that they are comparable."""
+    """The resampling stream of a measure: the same for all points, so that they are comparable."""
     return np.random.default_rng([seed, *measure.encode()])
 
 
 def compare_logs(
-    cells: Sequence[tuple[list[dict[str, Any]], RequestLog]],
+    points: Sequence[tuple[list[dict[str, Any]], RequestLog]],
     keys: Sequence[str],
     options: Compare,
     bootstrap: Bootstrap,
@@ -118,22 +118,22 @@ def compare_logs(
 ) -> list[dict[str, Any]]:
     """Paired differences between runs of one recorded trace, with block-bootstrap intervals.
 
-    `cells` are (rows of `measure_cell`, log). The same requests are resampled on both sides.
+    `points` are (rows of `measure_point`, log). The same requests are resampled on both sides.
     Columns as in `aggregate.compare`; `n` counts requests, and the ratio is that of the values.
     """
-    by_key = {tuple(rows[0][key] for key in keys): (rows, log) for rows, log in cells}
+    by_key = {tuple(rows[0][key] for key in keys): (rows, log) for rows, log in points}
     position = list(keys).index(options.field)
     result = []
-    for cell, (rows, log) in by_key.items():
-        if cell[position] == options.baseline:
+    for point, (rows, log) in by_key.items():
+        if point[position] == options.baseline:
             continue
-        other = (*cell[:position], options.baseline, *cell[position + 1 :])
+        other = (*point[:position], options.baseline, *point[position + 1 :])
         their_rows, their_log = by_key[other]
         for measure in options.measures:
             ours = next(row for row in rows if row["id"] == measure)
             theirs = next(row for row in their_rows if row["id"] == measure)
-            head = {k: v for k, v in zip(keys, cell, strict=True) if k != options.field}
-            head |= {"alternative": cell[position], "baseline": options.baseline}
+            head = {k: v for k, v in zip(keys, point, strict=True) if k != options.field}
+            head |= {"alternative": point[position], "baseline": options.baseline}
             head |= {"id": measure, "label": ours["label"], "unit": ours["unit"]}
             rng = bootstrap_rng(seed, measure)
             result.append(

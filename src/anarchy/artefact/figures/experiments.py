@@ -24,7 +24,7 @@ from anarchy.artefact.figures.panels import (
 )
 from anarchy.artefact.figures.style import WIDTH, canvas
 from anarchy.artefact.labels import axis_label, setting_text, value_text
-from anarchy.artefact.sweep_axes import by_cell, cell_fields, cell_order, swept_values
+from anarchy.artefact.sweep_axes import by_point, point_fields, point_order, swept_values
 from anarchy.common.errors import InputError, suggest
 from anarchy.common.files import Row
 from anarchy.config.experiment import Experiment
@@ -138,11 +138,11 @@ def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -
     assert wanted.rows is not None  # a heatmap without rows is no valid experiment
     x_values, y_values = (swept_values(experiment, f) for f in (wanted.x, wanted.rows))
     # Whatever else is swept tells panels apart too, the asked-for field first.
-    others = [f for f in cell_fields(experiment) if f not in (wanted.x, wanted.rows)]
+    others = [f for f in point_fields(experiment) if f not in (wanted.x, wanted.rows)]
     others.sort(key=lambda f: f != wanted.panels)
     keys = sorted(
         {tuple(row[f] for f in others) for row in rows},
-        key=lambda key: cell_order(experiment, others, key),
+        key=lambda key: point_order(experiment, others, key),
     )
     across = min(len(keys), 3)
     down = math.ceil(len(keys) / across)
@@ -153,13 +153,13 @@ def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -
             values = [row["value"] for row in chosen]
             scale = scale_for(chosen[0].get("unit"), values)
             norm = norm_for(values, scale, wanted.log_y)
-            cells = by_cell([*others, wanted.rows, wanted.x], chosen)
+            points = by_point([*others, wanted.rows, wanted.x], chosen)
             all_axes = group.subplots(down, across, squeeze=False).flatten()
             for axes in all_axes[len(keys) :]:
                 axes.remove()
             for i, (axes, key) in enumerate(zip(all_axes, keys, strict=False)):
                 grid = [
-                    [_estimate(cells.get((*key, v, u)), measure) for u in x_values]
+                    [_estimate(points.get((*key, v, u)), measure) for u in x_values]
                     for v in y_values
                 ]
                 note = draw_heatmap(axes, grid, scale, norm)
@@ -201,19 +201,19 @@ def series_of(
 ) -> list[Series]:
     """The lines of one measure; with `positions`, x is the place of its value among them."""
     x = experiment.figure.x
-    fields = [f for f in cell_fields(experiment) if f != x]
+    fields = [f for f in point_fields(experiment) if f != x]
     fields.sort(key=lambda f: f != experiment.figure.series)
-    cells = by_cell([*fields, x], rows)
+    swept = by_point([*fields, x], rows)
     keys = sorted(
-        {cell[:-1] for cell in cells}, key=lambda key: cell_order(experiment, fields, key)
+        {point[:-1] for point in swept}, key=lambda key: point_order(experiment, fields, key)
     )
     series = []
     for key in keys:
         points = []
-        for cell, measures in cells.items():
-            if cell[:-1] == key:
+        for point, measures in swept.items():
+            if point[:-1] == key:
                 row = next(iter(measures.values()))
-                at = cell[-1] if positions is None else list(positions).index(cell[-1])
+                at = point[-1] if positions is None else list(positions).index(point[-1])
                 points.append((at, row["value"], row.get("lo"), row.get("hi")))
         points.sort(key=lambda point: point[0])
         label = ", ".join(

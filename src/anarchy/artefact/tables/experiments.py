@@ -14,7 +14,7 @@ from anarchy.artefact.display import (
     with_unit,
 )
 from anarchy.artefact.labels import axis_label, field_label, value_text
-from anarchy.artefact.sweep_axes import by_cell, cell_fields, cell_order, position, swept_values
+from anarchy.artefact.sweep_axes import by_point, point_fields, point_order, position, swept_values
 from anarchy.artefact.tables.booktabs import Column, latex_table, wide_table
 from anarchy.common.errors import InputError, suggest
 from anarchy.common.files import Row
@@ -22,13 +22,13 @@ from anarchy.config.experiment import Experiment
 
 
 def experiment_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> str:
-    """One row a cell, the settings first, then each measure with its 95 % interval."""
-    fields = cell_fields(experiment)
-    cells = by_cell(fields, rows)
-    order = sorted(cells, key=lambda cell: cell_order(experiment, fields, cell))
+    """One row a point, the settings first, then each measure with its 95 % interval."""
+    fields = point_fields(experiment)
+    points = by_point(fields, rows)
+    order = sorted(points, key=lambda point: point_order(experiment, fields, point))
     columns, texts = [], []
     for measure in experiment.table.measures:
-        column = [cells[cell].get(measure) for cell in order]
+        column = [points[point].get(measure) for point in order]
         present = [row for row in column if row is not None]
         if not present:
             known = {str(row["id"]) for row in rows}
@@ -40,11 +40,12 @@ def experiment_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> 
         columns.append(Column(labelled(str(present[0]["label"]), scale.unit), "r"))
         texts.append([_estimate(row, scale) for row in column])
     body: list[list[str]] = []
-    for i, cell in enumerate(order):
-        if i and len(fields) > 1 and cell[0] != order[i - 1][0]:
+    for i, point in enumerate(order):
+        if i and len(fields) > 1 and point[0] != order[i - 1][0]:
             body.append([])
         settings = [
-            value_text(f, v, swept_values(experiment, f)) for f, v in zip(fields, cell, strict=True)
+            value_text(f, v, swept_values(experiment, f))
+            for f, v in zip(fields, point, strict=True)
         ]
         body.append(settings + [column[i] for column in texts])
     return wide_table(
@@ -61,12 +62,12 @@ def knee_table(name: str, experiment: Experiment, knees: Sequence[Row]) -> str:
     if experiment.knee is None:
         raise InputError(f"experiment {name}: has no `knee` to tabulate")
     fields = [k for k in (knees[0] if knees else {}) if k not in ("id", "value", "unit")]
-    cells = by_cell(fields, knees)
+    points = by_point(fields, knees)
     body = []
-    for cell in sorted(cells, key=lambda cell: cell_order(experiment, fields, cell)):
-        values = {k: row["value"] for k, row in cells[cell].items()}
+    for point in sorted(points, key=lambda point: point_order(experiment, fields, point)):
+        values = {k: row["value"] for k, row in points[point].items()}
         bound = values.get("operational-bound")
-        settings = [value_text(f, v) for f, v in zip(fields, cell, strict=True)]
+        settings = [value_text(f, v) for f, v in zip(fields, point, strict=True)]
         body.append([*settings, knee_text(values), number(bound, 4)])
     symbol = field_label(experiment.knee.field).name
     columns = [
@@ -94,7 +95,7 @@ def comparison_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> 
     if experiment.compare is None:
         raise InputError(f"experiment {name}: has no `compare` to tabulate")
     field = experiment.compare.field
-    fields = [f for f in cell_fields(experiment) if f != field]
+    fields = [f for f in point_fields(experiment) if f != field]
     order = {measure: i for i, measure in enumerate(experiment.compare.measures)}
     swept = swept_values(experiment, field)
     body = []
@@ -102,7 +103,7 @@ def comparison_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> 
         rows,
         key=lambda r: (
             order.get(r["id"], len(order)),
-            cell_order(experiment, fields, tuple(r.get(f) for f in fields)),
+            point_order(experiment, fields, tuple(r.get(f) for f in fields)),
             position(r["alternative"], swept),
         ),
     ):
@@ -139,7 +140,7 @@ def spread_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> str:
     """One row a measure and setting held fixed: how far the means of the other settings differ."""
     if experiment.spread is None:
         raise InputError(f"experiment {name}: has no `spread` to tabulate")
-    fields = [f for f in cell_fields(experiment) if f not in experiment.spread.over]
+    fields = [f for f in point_fields(experiment) if f not in experiment.spread.over]
     measures = experiment.spread.measures
     # One unit a measure, whatever the load: a column of s and ms cannot be compared.
     scales = {
@@ -154,7 +155,7 @@ def spread_table(name: str, experiment: Experiment, rows: Sequence[Row]) -> str:
         rows,
         key=lambda r: (
             position(r["id"], measures),
-            cell_order(experiment, fields, tuple(r[f] for f in fields)),
+            point_order(experiment, fields, tuple(r[f] for f in fields)),
         ),
     ):
         scale = scales[row["id"]]

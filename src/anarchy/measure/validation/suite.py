@@ -32,11 +32,11 @@ SCENARIOS = ("70b-1p2d", "70b-1p5d", "340b-1p2d")
 """The published topologies, whose closed loops and knees are checked."""
 
 FULL_RUNS = 40_000
-"""Requests times replications of a cell in the full build, which is effort 1."""
+"""Requests times replications of a point in the full build, which is effort 1."""
 
 
 def effort(settings: Settings) -> float:
-    """The share of the full build's requests that a build can afford, from what its cells get."""
+    """The share of the full build's requests that a build can afford, from what its points get."""
     return min(1.0, settings.requests * settings.replications / FULL_RUNS)
 
 

@@ -9,12 +9,12 @@
 * The times that a router took a worker are held against the known probability by the exact
   binomial test, theirs and ours each on their own; where the probability is 0 or 1 they must be
   none or all.
-* Means over runs are compared by `permutation.compare_runs`; runs by round robin must be equal.
+* Means over runs are compared by `permutation_test.compare_runs`; by round robin, runs must equal.
 
-All tests are judged together by Holm's procedure at `judge.LEVEL`, as in the rest of the
+All tests are judged together by Holm's procedure at `checks.LEVEL`, as in the rest of the
 validation. `detectable` is the difference that its first and hardest step finds with power 0.9.
-Under a true probability an observed one is more than three standard errors away once
-in 370 cells: `summary-choices` says how many were, and that is a description, not the verdict.
+Under a true probability an observed one is more than three standard errors away once in 370
+comparisons: `summary-choices` says how many were, and that is a description, not the verdict.
 """
 
 import math
