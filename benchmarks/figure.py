@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, NullFormatter
 
-from anarchy.artefact.figures.style import WIDTH, canvas, colour
+from anarchy.artefact.figures.style import WIDTH, colour, saved_figure
 from anarchy.common.files import Row
 from benchmarks.parts import TEXTS
 
@@ -35,7 +35,7 @@ SPEEDS = {
 def draw(rows: Sequence[Row], out_base: Path) -> None:
     """Draw what has been measured; whatever has not is left out."""
     by_id = {row["id"]: row for row in rows}
-    with canvas(out_base, WIDTH, 4.6) as figure:
+    with saved_figure(out_base, WIDTH, 4.6) as figure:
         axes = figure.subplots(2, 2)
         _bars(axes[0, 0], {label: by_id[id] for id, label in SPEEDS.items() if id in by_id}, 1.0)
         axes[0, 0].set(title="Speed", xlabel="requests per second")

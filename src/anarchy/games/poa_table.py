@@ -7,7 +7,7 @@ from typing import Any
 from anarchy.games.common import literature
 from anarchy.games.common.equilibrium_report import EquilibriumReport
 from anarchy.games.common.latency import MM1, Latency, Polynomial
-from anarchy.games.common.literature import Reference
+from anarchy.games.common.literature import KnownBound
 from anarchy.games.common.rational import Extended, exact_text
 from anarchy.games.common.smoothness import tight_poa
 from anarchy.games.placement import topology
@@ -170,7 +170,7 @@ def _offset_rows() -> Iterator[Row]:
 def _formula_rows() -> Iterator[Row]:
     """Constants of the literature that are evaluated, not re-proven."""
 
-    def row(name: str, quantity: str, setting: str, found: Reference) -> Row:
+    def row(name: str, quantity: str, setting: str, found: KnownBound) -> Row:
         return _row(name, quantity, setting, found.value, found.source, LITERATURE, False)
 
     for degree in (1, 2, 3):

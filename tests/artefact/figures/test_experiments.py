@@ -26,7 +26,7 @@ from anarchy.artefact.figures.panels import (
     ticks,
 )
 from anarchy.artefact.figures.saturation_map import plot_knee_map
-from anarchy.artefact.figures.style import canvas
+from anarchy.artefact.figures.style import saved_figure
 from anarchy.common.errors import InputError
 from anarchy.config.experiment import Experiment
 from tests.artefact.conftest import (
@@ -117,7 +117,7 @@ def test_every_kind_is_drawn(tmp_path: Path, case: dict[str, Any]) -> None:
 def test_text_of_users_is_drawn_as_it_is(tmp_path: Path) -> None:
     experiment = make_experiment()
     plot_experiment("x", experiment, make_rows(experiment, label=HOSTILE), [], tmp_path / "x")
-    with canvas(tmp_path / "y", 2, 2) as figure:
+    with saved_figure(tmp_path / "y", 2, 2) as figure:
         assert not figure.text(0.5, 0.5, "$x$").get_parse_math()
 
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_drawn_is_refused(
 
 def test_a_line_goes_through_the_rows(tmp_path: Path) -> None:
     points = [(1, 0.1, 0.09, 0.11), (2, 0.2, None, None), (4, None, None, None)]
-    with canvas(tmp_path / "x", 3, 3) as figure:
+    with saved_figure(tmp_path / "x", 3, 3) as figure:
         axes = figure.add_subplot()
         draw_lines(axes, [Series("a", {}, points)], Scale(1000.0, "ms"), False, False)
         (line,) = axes.get_lines()
@@ -167,7 +167,7 @@ def test_a_line_goes_through_the_rows(tmp_path: Path) -> None:
 
 def test_lines_on_top_of_each_other_differ_in_width_and_marker(tmp_path: Path) -> None:
     same = [(1, 1.0, None, None), (2, 1.0, None, None)]
-    with canvas(tmp_path / "x", 3, 3) as figure:
+    with saved_figure(tmp_path / "x", 3, 3) as figure:
         axes = figure.add_subplot()
         draw_lines(axes, [Series(str(i), {}, same) for i in range(3)], PLAIN, False, False)
         widths = [line.get_linewidth() for line in axes.get_lines()]
@@ -176,7 +176,7 @@ def test_lines_on_top_of_each_other_differ_in_width_and_marker(tmp_path: Path) -
 
 
 def test_bounds_at_one_place_have_marks_of_their_own(tmp_path: Path) -> None:
-    with canvas(tmp_path / "x", 3, 3) as figure:
+    with saved_figure(tmp_path / "x", 3, 3) as figure:
         axes = figure.add_subplot()
         axes.set_xlim(1, 512)
         draw_knees(
@@ -195,7 +195,7 @@ def test_bounds_at_one_place_have_marks_of_their_own(tmp_path: Path) -> None:
 
 def test_a_heatmap_prints_values_and_its_widest_interval_once(tmp_path: Path) -> None:
     cells = [[(1.0, 0.9999, 1.00014), (1.25, 1.25, 1.25)], [(None, None, None), (2.0, None, None)]]
-    with canvas(tmp_path / "x", 3, 3) as figure:
+    with saved_figure(tmp_path / "x", 3, 3) as figure:
         axes = figure.add_subplot()
         note = draw_heatmap(axes, cells, PLAIN, norm_for([1.0, 2.0], PLAIN, False))
         assert [text.get_text() for text in axes.texts] == ["1.0000", "1.2500", "2.0000"]
@@ -215,7 +215,7 @@ def test_a_heatmap_prints_values_and_its_widest_interval_once(tmp_path: Path) ->
     ],
 )
 def test_neighbouring_ticks_differ(tmp_path: Path, places: list[float], texts: list[str]) -> None:
-    with canvas(tmp_path / "x", 3, 3) as figure:
+    with saved_figure(tmp_path / "x", 3, 3) as figure:
         axis = figure.add_subplot().yaxis
         axis.set_ticks(places)
         axis.set_major_formatter(_PlainNumbers())
@@ -336,7 +336,7 @@ def test_the_style_of_others_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_failed_figure_leaves_nothing(tmp_path: Path) -> None:
     def fail() -> None:
-        with canvas(tmp_path / "x", 2, 2):
+        with saved_figure(tmp_path / "x", 2, 2):
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from matplotlib.figure import Figure
 
-from anarchy.artefact.figures.style import canvas
+from anarchy.artefact.figures.style import saved_figure
 from anarchy.artefact.tables.validation import plot, validation_table
 from anarchy.measure.intervals import Interval
 from anarchy.measure.validation.checks import Row, exact_check, input_check, interval_check, judge
@@ -64,11 +64,11 @@ def test_points_that_are_not_judged_are_hollow_and_named_in_a_legend(
 
     @contextmanager
     def kept(out_base: Path, width: float, height: float) -> Iterator[Figure]:
-        with canvas(out_base, width, height) as figure:
+        with saved_figure(out_base, width, height) as figure:
             yield figure
             figures.append(figure)
 
-    with patch("anarchy.artefact.tables.validation.canvas", kept):
+    with patch("anarchy.artefact.tables.validation.saved_figure", kept):
         plot(judge([mean(0.5, True), mean(0.9, not short)]), tmp_path / "validation")
     (figure,) = figures
     drawn = {

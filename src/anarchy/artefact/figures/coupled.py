@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from anarchy.artefact.figures.style import WIDTH, canvas, colour
+from anarchy.artefact.figures.style import WIDTH, colour, saved_figure
 from anarchy.common.files import Row
 
 SETTLED = 60
@@ -33,7 +33,7 @@ def plot(rows: Sequence[Row], out_base: Path) -> None:
     series: dict[str, list[Row]] = {}
     for row in rows:
         series.setdefault(str(row["series"]), []).append(row)
-    with canvas(out_base, WIDTH, 2.6) as figure:
+    with saved_figure(out_base, WIDTH, 2.6) as figure:
         panels: Any = figure.subplots(1, 2, sharex=True, sharey=True)
         for axes, (name, title) in zip(panels, PLANES, strict=True):
             for reply, number, place, text in LABELS:

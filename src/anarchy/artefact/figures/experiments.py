@@ -22,7 +22,7 @@ from anarchy.artefact.figures.panels import (
     label_lines,
     norm_for,
 )
-from anarchy.artefact.figures.style import WIDTH, canvas
+from anarchy.artefact.figures.style import WIDTH, saved_figure
 from anarchy.artefact.labels import axis_label, setting_text, value_text
 from anarchy.artefact.sweep_axes import by_point, point_fields, point_order, swept_values
 from anarchy.common.errors import InputError, suggest
@@ -72,7 +72,7 @@ def _plot_panels(
     columns = min(len(wanted.y), 3 if as_bars else 2)
     down = math.ceil(len(wanted.y) / columns)
     height = 2.6 if columns == 1 else 2.1 * down
-    with canvas(out_base, WIDTH * (0.72 if columns == 1 else 1.0), height + 0.2) as figure:
+    with saved_figure(out_base, WIDTH * (0.72 if columns == 1 else 1.0), height + 0.2) as figure:
         shared: list[Series] = []
         panels: list[tuple[Axes, list[Series], Scale]] = []
         for i, measure in enumerate(wanted.y):
@@ -146,7 +146,7 @@ def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -
     )
     across = min(len(keys), 3)
     down = math.ceil(len(keys) / across)
-    with canvas(out_base, WIDTH, 2.3 * down * len(wanted.y)) as figure:
+    with saved_figure(out_base, WIDTH, 2.3 * down * len(wanted.y)) as figure:
         groups = figure.subfigures(len(wanted.y), 1, squeeze=False)[:, 0]
         for group, measure in zip(groups, wanted.y, strict=True):
             chosen = [row for row in rows if row["id"] == measure]

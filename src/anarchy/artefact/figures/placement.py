@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from anarchy.artefact.figures.style import WIDTH, canvas, colour
+from anarchy.artefact.figures.style import WIDTH, colour, saved_figure
 from anarchy.common.files import Row
 
 GUIDE = "#777777"
@@ -33,7 +33,7 @@ _BLACK = 6
 
 def plot(rows: Sequence[Row], out_base: Path) -> None:
     """Draw the rows of `placement.curve_rows` as `out_base`.pdf and .png."""
-    with canvas(out_base, WIDTH, 2.75) as figure:
+    with saved_figure(out_base, WIDTH, 2.75) as figure:
         left, right = figure.subplots(1, 2)
         _draw_by_cost(left, [row for row in rows if row["id"] == "by-placement-cost"])
         _draw_by_nodes(right, [row for row in rows if row["id"] == "by-nodes"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from anarchy.artefact.figures.style import WIDTH, canvas, colour
+from anarchy.artefact.figures.style import WIDTH, colour, saved_figure
 from anarchy.common.files import Row
 
 LOWER, UPPER, LEVEL = 2 / 3, 5 / 3, 2.5
@@ -29,7 +29,7 @@ _NOTE = 7
 
 def plot(rows: Sequence[Row], out_base: Path) -> None:
     """Draw the rows of `games.theorems.plateau.curve_rows` as `out_base`.pdf and .png."""
-    with canvas(out_base, WIDTH * 0.8, 2.7) as figure:
+    with saved_figure(out_base, WIDTH * 0.8, 2.7) as figure:
         axes = figure.add_subplot()
         axes.axvspan(LOWER, UPPER, color=colour(2), alpha=0.16, linewidth=0, zorder=0)
         axes.plot(*_points(rows, "closed form"), color=colour(0), linewidth=1.6, zorder=2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
-from anarchy.artefact.figures.style import WIDTH, canvas, colour
+from anarchy.artefact.figures.style import WIDTH, colour, saved_figure
 from anarchy.common.files import Row
 
 TOP = 100.0
@@ -17,7 +17,7 @@ TOP = 100.0
 
 def plot(rows: Sequence[Row], out_base: Path) -> None:
     """Draw the rows of `saturation.curve_rows` as `out_base`.pdf and .png."""
-    with canvas(out_base, WIDTH, 2.6) as figure:
+    with saved_figure(out_base, WIDTH, 2.6) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1.45, 1))
         _draw_poles(left, [row for row in rows if row["quantity"] == "price of anarchy"])
         _draw_law(right, [row for row in rows if row["quantity"] == "critical load"])

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from anarchy.artefact.display import number
-from anarchy.artefact.figures.style import WIDTH, canvas
+from anarchy.artefact.figures.style import WIDTH, saved_figure
 from anarchy.artefact.labels import axis_label, scenario_name, setting_text, value_text
 from anarchy.common.files import Row
 from anarchy.config.experiment import KneeMap
@@ -40,7 +40,7 @@ def plot_knee_map(
     knees = {_cell(row, [*order, "scenario"]): row for row in rows}
     verdicts = {_cell(row, order): row for row in feasible}
     across, down = len(study.scenarios), len(settings)
-    with canvas(out_base, WIDTH, 0.8 + down * (0.3 + 0.155 * len(y_values))) as figure:
+    with saved_figure(out_base, WIDTH, 0.8 + down * (0.3 + 0.155 * len(y_values))) as figure:
         grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for (j, setting), (i, scenario) in itertools.product(
             enumerate(settings), enumerate(study.scenarios)

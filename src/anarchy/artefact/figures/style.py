@@ -18,7 +18,7 @@ _METADATA = {".pdf": {"CreationDate": None, "Producer": None}, ".png": {"Softwar
 
 
 @contextmanager
-def canvas(out_base: Path, width: float, height: float) -> Iterator[Figure]:
+def saved_figure(out_base: Path, width: float, height: float) -> Iterator[Figure]:
     """A figure of `width` x `height` inches; left normally, it is saved as .pdf and .png.
 
     The user's own matplotlib settings have no say: the style starts from matplotlib's defaults.

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from anarchy.artefact.display import MISSING, number
-from anarchy.artefact.figures.style import WIDTH, canvas, colour
+from anarchy.artefact.figures.style import WIDTH, colour, saved_figure
 from anarchy.artefact.tables.booktabs import Column, latex_table
 from anarchy.common.files import Row
 
@@ -97,7 +97,7 @@ def plot(rows: Sequence[Row], out_base: Path) -> None:
             groups.setdefault(str(row["group"]), []).append(row)
     across = min(MOST_PANELS_IN_A_ROW, len(groups))
     down = math.ceil(len(groups) / across)
-    with canvas(out_base, WIDTH, 1.55 * down + 0.35) as figure:
+    with saved_figure(out_base, WIDTH, 1.55 * down + 0.35) as figure:
         panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
         for axes in panels.flat[len(groups) :]:
             axes.set_visible(False)

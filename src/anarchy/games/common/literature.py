@@ -16,14 +16,14 @@ _BISECTIONS = 80
 
 
 @dataclass(frozen=True)
-class Reference:
-    """A constant and where it was proved."""
+class KnownBound:
+    """A worst-case constant and where it was proved."""
 
     value: Extended
     source: str
 
 
-def atomic_polynomial(degree: int) -> Reference:
+def atomic_polynomial(degree: int) -> KnownBound:
     """Unweighted atomic congestion games of a degree: 5/2, 115/12, 1163/28, ... Exact.
 
     With k the whole part of the root Phi of (Phi + 1)^d = Phi^(d + 1).
@@ -34,17 +34,17 @@ def atomic_polynomial(degree: int) -> Reference:
     k = _whole_part_of_phi(d)
     top = (k + 1) ** (2 * d + 1) - k ** (d + 1) * (k + 2) ** d
     bottom = (k + 1) ** (d + 1) - (k + 2) ** d + (k + 1) ** d - k ** (d + 1)
-    return Reference(Fraction(top, bottom), "Aland et al. 2011")
+    return KnownBound(Fraction(top, bottom), "Aland et al. 2011")
 
 
-def weighted_polynomial(degree: int) -> Reference:
+def weighted_polynomial(degree: int) -> KnownBound:
     """Weighted atomic congestion games of a degree: Phi^(d + 1).
 
     Source: Aland et al. (2011); Awerbuch et al. (2005) for degree 1.
     """
     d = _degree(degree)
     if d == 0:
-        return Reference(Fraction(1), "Aland et al. 2011")
+        return KnownBound(Fraction(1), "Aland et al. 2011")
     low, high = float(_whole_part_of_phi(d)), float(_whole_part_of_phi(d) + 1)
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
@@ -53,23 +53,23 @@ def weighted_polynomial(degree: int) -> Reference:
             low = middle
         else:
             high = middle
-    return Reference(math.pow((low + high) / 2, d + 1), "Aland et al. 2011")
+    return KnownBound(math.pow((low + high) / 2, d + 1), "Aland et al. 2011")
 
 
-def nonatomic_polynomial(degree: int) -> Reference:
+def nonatomic_polynomial(degree: int) -> KnownBound:
     """Nonatomic congestion games of a degree: 1 / (1 - d (d + 1)^(-(d + 1)/d)).
 
     Source: Roughgarden (2003); Roughgarden and Tardos (2002) for degree 1.
     """
     d = _degree(degree)
     if d == 0:
-        return Reference(Fraction(1), "Roughgarden 2003")
+        return KnownBound(Fraction(1), "Roughgarden 2003")
     if d == 1:
-        return Reference(Fraction(4, 3), "Roughgarden and Tardos 2002")
-    return Reference(1 / (1 - d * (d + 1) ** (-(d + 1) / d)), "Roughgarden 2003")
+        return KnownBound(Fraction(4, 3), "Roughgarden and Tardos 2002")
+    return KnownBound(1 / (1 - d * (d + 1) ** (-(d + 1) / d)), "Roughgarden 2003")
 
 
-def symmetric_affine(players: int) -> Reference:
+def symmetric_affine(players: int) -> KnownBound:
     """Symmetric affine congestion games of n players: (5n - 2)/(2n + 1).
 
     Source: Christodoulou and Koutsoupias (2005).
@@ -77,32 +77,32 @@ def symmetric_affine(players: int) -> Reference:
     if isinstance(players, bool) or not isinstance(players, int) or players < 1:
         raise InputError(f"players: must be a whole number of at least 1, got {players!r}")
     source = "Christodoulou and Koutsoupias 2005"
-    return Reference(Fraction(5 * players - 2, 2 * players + 1), source)
+    return KnownBound(Fraction(5 * players - 2, 2 * players + 1), source)
 
 
-def affine_price_of_stability() -> Reference:
+def affine_price_of_stability() -> KnownBound:
     """Best equilibrium of atomic affine congestion games: 1 + 1/sqrt(3).
 
     Source: Caragiannis et al. (2011).
     """
-    return Reference(1 + 1 / math.sqrt(3), "Caragiannis et al. 2011")
+    return KnownBound(1 + 1 / math.sqrt(3), "Caragiannis et al. 2011")
 
 
-def greedy_selfish() -> Reference:
+def greedy_selfish() -> KnownBound:
     """One pass in which each arrival takes its own cheapest choice, affine: 2 + sqrt(5).
 
     Source: Christodoulou, Mirrokni and Sidiropoulos (2006) from above, Bilò et al. (2011) from
     below.
     """
-    return Reference(2 + math.sqrt(5), "Bilò et al. 2011")
+    return KnownBound(2 + math.sqrt(5), "Bilò et al. 2011")
 
 
-def greedy_least_increase() -> Reference:
+def greedy_least_increase() -> KnownBound:
     """One pass in which each arrival adds least to the total, affine: 17/3.
 
     Source: Caragiannis et al. (2011).
     """
-    return Reference(Fraction(17, 3), "Caragiannis et al. 2011")
+    return KnownBound(Fraction(17, 3), "Caragiannis et al. 2011")
 
 
 def _degree(degree: int) -> int:

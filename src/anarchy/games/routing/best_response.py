@@ -21,7 +21,7 @@ import numpy as np
 from anarchy.common.errors import InputError
 from anarchy.games.common.rational import Extended
 from anarchy.games.routing.congestion import CongestionGame
-from anarchy.games.routing.load_state import Board
+from anarchy.games.routing.load_state import LoadState
 
 MAX_STEPS = 10**6
 """Most moves of one run of best responses."""
@@ -99,24 +99,24 @@ def best_responses(
     the profile before it alone: a profile that comes back after a pass proves a cycle. Raises
     `InputError` for a start or an order that is none.
     """
-    board = Board(game)
-    sequence = _order(order, board.players)
-    if len(start) != board.players or any(
+    current = LoadState(game)
+    sequence = _order(order, current.players)
+    if len(start) != current.players or any(
         not 0 <= s < len(strategies) for s, strategies in zip(start, game.players, strict=False)
     ):
-        raise InputError(f"start: needs {board.players} strategy numbers, one per player")
-    return _run(board, start, sequence, max_steps)
+        raise InputError(f"start: needs {current.players} strategy numbers, one per player")
+    return _run(current, start, sequence, max_steps)
 
 
-def _run(board: Board, start: Sequence[int], order: Sequence[int], max_steps: int) -> Run:
-    """`best_responses` on a board that is cleared first."""
-    board.reset(range(board.players), start)
+def _run(current: LoadState, start: Sequence[int], order: Sequence[int], max_steps: int) -> Run:
+    """`best_responses` from a load state that is reset first."""
+    current.reset(range(current.players), start)
     profile, steps = list(start), 0
     seen: set[Profile] = set()
     outcome: Outcome | None = None
     while outcome is None:
         seen.add(tuple(profile))
-        moves, capped = _pass(board, profile, order, max_steps - steps)
+        moves, capped = _pass(current, profile, order, max_steps - steps)
         steps += moves
         if capped:
             outcome = "stopped"
@@ -124,21 +124,23 @@ def _run(board: Board, start: Sequence[int], order: Sequence[int], max_steps: in
             outcome = "converged"
         elif tuple(profile) in seen:
             outcome = "cycle"
-    return Run(tuple(profile), steps, outcome, board.value(board.social()))
+    return Run(tuple(profile), steps, outcome, current.value(current.social()))
 
 
-def _pass(board: Board, profile: list[int], order: Sequence[int], most: int) -> tuple[int, bool]:
+def _pass(
+    current: LoadState, profile: list[int], order: Sequence[int], most: int
+) -> tuple[int, bool]:
     """Let every player move once; the number of moves, and whether one more than `most` is due."""
     moves = 0
     for player in order:
-        board.lift(player)
-        cheapest = board.cheapest(player)
+        current.remove(player)
+        cheapest = current.cheapest(player)
         wants = profile[player] not in cheapest
         if wants and moves < most:
             profile[player] = cheapest[0]
             moves += 1
             wants = False
-        board.place(player, profile[player])
+        current.add(player, profile[player])
         if wants:
             return moves, True
     return moves, False
@@ -157,13 +159,13 @@ def restarts(
     series are those of a shorter one. `starts` are profiles to begin with besides, moved in the
     order of the game.
     """
-    board = Board(game)
-    runs = [_run(board, start, range(board.players), max_steps) for start in starts]
+    current = LoadState(game)
+    runs = [_run(current, start, range(current.players), max_steps) for start in starts]
     for stream in np.random.SeedSequence(seed).spawn(count):
         random = np.random.default_rng(stream)
         start = [int(random.integers(len(strategies))) for strategies in game.players]
-        order = [int(player) for player in random.permutation(board.players)]
-        runs.append(_run(board, start, order, max_steps))
+        order = [int(player) for player in random.permutation(current.players)]
+        runs.append(_run(current, start, order, max_steps))
     stable = [run for run in runs if run.outcome == "converged"]
     if not stable:
         return Restarts(len(runs), 0, None, None, None, None)
@@ -200,41 +202,43 @@ def one_pass(game: CongestionGame, rule: Rule, order: Sequence[int] | None = Non
     Exact over all ways to break ties. What is still to come depends on the loads so far, or with
     credits on the profile so far. Raises `InputError` when more than `MAX_TIE_STATES` states arise.
     """
-    board = Board(game)
-    sequence = _order(order, board.players)
+    current = LoadState(game)
+    sequence = _order(order, current.players)
     states: dict[Profile, _Reached] = {(): _Reached(0, (), 0, ())}
     searched = 0
     for player in sequence:
         following: dict[Profile, _Reached] = {}
         for reached in states.values():
-            board.reset(sequence, reached.least_profile)
-            choices = board.cheapest(player) if rule == "selfish" else board.least_increases(player)
+            current.reset(sequence, reached.least_profile)
+            choices = (
+                current.cheapest(player) if rule == "selfish" else current.least_increases(player)
+            )
             for strategy in choices:
-                offset = board.strategies[player][strategy][1]
-                board.place(player, strategy)
+                offset = current.strategies[player][strategy][1]
+                current.add(player, strategy)
                 way = _Reached(
                     reached.least + offset,
                     (*reached.least_profile, strategy),
                     reached.greatest + offset,
                     (*reached.greatest_profile, strategy),
                 )
-                state = tuple(board.loads) if game.colocation is None else way.least_profile
+                state = tuple(current.loads) if game.colocation is None else way.least_profile
                 following[state] = following[state].joined(way) if state in following else way
-                board.lift(player)
+                current.remove(player)
         states = following
         searched += len(states)
         if searched > MAX_TIE_STATES:
             raise InputError(
-                f"players: ties of {board.players} players lead to too many states; allowed: "
+                f"players: ties of {current.players} players lead to too many states; allowed: "
                 f"{MAX_TIE_STATES}"
             )
     ends: list[tuple[int, Profile]] = []
     for reached in states.values():
         for profile in (reached.least_profile, reached.greatest_profile):
-            board.reset(sequence, profile)
-            ends.append((board.social(), tuple(s for s in board.profile if s is not None)))
+            current.reset(sequence, profile)
+            ends.append((current.social(), tuple(s for s in current.profile if s is not None)))
     best, worst = min(ends), max(ends, key=lambda end: end[0])
-    return Greedy(board.value(best[0]), board.value(worst[0]), best[1], worst[1])
+    return Greedy(current.value(best[0]), current.value(worst[0]), best[1], worst[1])
 
 
 def _order(order: Sequence[int] | None, players: int) -> list[int]:

@@ -1,6 +1,6 @@
-"""The board of a congestion game: some players placed, and what each choice costs there.
+"""The load state of a congestion game: who plays what so far, and what each choice then costs.
 
-Players are placed and lifted one at a time, so a cost takes the loads and not a profile to find.
+Players are added and removed one at a time, so a cost takes the loads and not a profile to find.
 Costs are integers over a common denominator. An overloaded player's cost is infinite, and infinity
 is no worse than infinity, as in enumeration.
 """
@@ -11,10 +11,10 @@ from anarchy.games.common.rational import Extended
 from anarchy.games.routing.congestion import CongestionGame, latency_tables, scale_of
 
 
-class Board:
+class LoadState:
     """A profile under construction or in motion, with the loads that go with it.
 
-    Costs are scaled integers, `infinite` for infinity. `place` and `lift` change one player.
+    Costs are scaled integers, `infinite` for infinity. `add` and `remove` change one player.
     """
 
     def __init__(self, game: CongestionGame) -> None:
@@ -41,14 +41,14 @@ class Board:
         self.loads = [0] * len(self.names)
         self.profile: list[int | None] = [None] * self.players
 
-    def place(self, player: int, strategy: int) -> None:
-        """Put a player that is not on the board on one of its strategies."""
+    def add(self, player: int, strategy: int) -> None:
+        """Let a player that is out play one of its strategies."""
         self.profile[player] = strategy
         for resource in self.strategies[player][strategy][0]:
             self.loads[resource] += 1
 
-    def lift(self, player: int) -> None:
-        """Take a player off the board."""
+    def remove(self, player: int) -> None:
+        """Take a player out."""
         strategy = self.profile[player]
         if strategy is not None:
             self.profile[player] = None
@@ -56,7 +56,7 @@ class Board:
                 self.loads[resource] -= 1
 
     def perceived(self, player: int, strategy: int) -> int:
-        """What a player that is off the board would see as its cost on a strategy."""
+        """What a player that is out would see as its cost on a strategy."""
         resources, _, offset = self.strategies[player][strategy]
         total = offset - self._credit(player, resources)
         for resource in resources:
@@ -67,19 +67,19 @@ class Board:
         return total
 
     def cheapest(self, player: int) -> list[int]:
-        """The strategies of least perceived cost of a player that is off the board."""
+        """The strategies of least perceived cost of a player that is out."""
         costs = [self.perceived(player, s) for s in range(len(self.strategies[player]))]
         least = min(costs)
         return [strategy for strategy, cost in enumerate(costs) if cost == least]
 
     def least_increases(self, player: int) -> list[int]:
-        """The strategies by which a player that is off the board raises the social cost least."""
+        """The strategies by which a player that is out would raise the social cost least."""
         costs = [self._increase(player, s) for s in range(len(self.strategies[player]))]
         least = min(costs)
         return [strategy for strategy, cost in enumerate(costs) if cost == least]
 
     def social(self) -> int:
-        """Social cost of the players on the board."""
+        """Social cost of the players that are in."""
         total = 0
         for latency, load in zip(self._latency, self.loads, strict=True):
             if latency[load] == self.infinite:
@@ -96,14 +96,14 @@ class Board:
         return self.scale.value(cost)
 
     def reset(self, players: Sequence[int], strategies: Sequence[int]) -> None:
-        """Clear the board and place the first players on the strategies."""
+        """Take everybody out and add the first players with these strategies."""
         self.loads = [0] * len(self.loads)
         self.profile = [None] * self.players
         for player, strategy in zip(players, strategies, strict=False):
-            self.place(player, strategy)
+            self.add(player, strategy)
 
     def _credit(self, player: int, resources: frozenset[int]) -> int:
-        """Scaled credit of a player among the others on the board."""
+        """Scaled credit of a player among the others that are in."""
         if self._together is None:
             return 0
         gains = [
@@ -122,9 +122,9 @@ class Board:
         """By how much a strategy raises the social cost, up to a number common to all of them."""
         if self._together is not None:
             # Credits change for others as well, so the whole is evaluated.
-            self.place(player, strategy)
+            self.add(player, strategy)
             total = self.social()
-            self.lift(player)
+            self.remove(player)
             return total
         resources, total, _ = self.strategies[player][strategy]
         for number, (latency, load) in enumerate(zip(self._latency, self.loads, strict=True)):
