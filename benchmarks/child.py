@@ -4,12 +4,11 @@ Memory, because a process never gives back the most it ever had; and what happen
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
-
-import numba
 
 from benchmarks.measuring import peak_memory, spend
 
@@ -57,10 +56,7 @@ def replay(rows: int | None) -> dict[str, Any]:
 def first_run(folder: str | None) -> dict[str, Any]:
     """Import the kernel and run it for the first time, its code kept in `folder`."""
     if folder is not None:
-        from anarchy.serving.compiled.core import compile
-
-        assert compile.digest()  # imported before the folder is set, because it sets its own
-        numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
+        os.environ["NUMBA_CACHE_DIR"] = folder
     from benchmarks.subjects import closed_loop
 
     loop = closed_loop("70b-1p2d", 100)

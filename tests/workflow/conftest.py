@@ -10,7 +10,8 @@ import pytest
 from numba.core.caching import UserProvidedCacheLocator
 
 from anarchy.common import paths
-from anarchy.serving.compiled.core.compile import CACHE, FOLDER, compile_all
+from anarchy.serving.compiled.core.cache import CACHE, FOLDER
+from anarchy.serving.compiled.core.compile import compile_all
 
 LEFT_OUT = shutil.ignore_patterns(
     ".venv", ".git", ".cache", ".snakemake", ".*_cache", ".hypothesis", "__pycache__",

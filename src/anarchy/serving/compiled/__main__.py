@@ -2,7 +2,8 @@
 
 import sys
 
-from anarchy.serving.compiled.core.compile import CACHE, compile_all
+from anarchy.serving.compiled.core.cache import CACHE
+from anarchy.serving.compiled.core.compile import compile_all
 
 
 def main() -> None:

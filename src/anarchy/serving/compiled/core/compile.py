@@ -1,90 +1,25 @@
-"""How the kernel is compiled: numba without fast-math, cached between processes.
+"""How the kernel is compiled: numba without fast-math; `cache` keeps the machine code."""
 
-Numba renews a cached function when its own file has changed, not when one that it calls has. So
-the cache is kept by a digest of all of the kernel's files: an outdated one is never found, and
-only the newest few are kept. It lies beside the kernel or, where nothing can be written there, in
-the user's cache; where neither can be, every process compiles anew.
-"""
-
-import hashlib
 import importlib
 import inspect
-import os
 import pkgutil
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, TypeVar
-
-# Read when numba is imported. More optimisation takes a tenth longer to compile, and gains nothing
-# that can be measured.
-os.environ.setdefault("NUMBA_OPT", "1")
 
 import numba
 import numpy as np
 
 from anarchy.common.garbage_collection import no_collection
+from anarchy.serving.compiled.core.cache import CACHE, keep
 from anarchy.serving.compiled.core.records import Floats, Ints
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-FOLDER = Path(__file__).parents[1]
-
-KEPT = 4
-"""Caches that are kept: other processes may still use an older kernel's."""
 
 TYPES = {Ints: numba.int64[::1], Floats: numba.float64[::1], int: numba.int64}
 """What the annotations of a compiled function mean to the compiler."""
 
 _entries: list[Any] = []
 
-
-def digest() -> str:
-    """Names the code of the kernel as it is now."""
-    code = hashlib.sha256()
-    for path in sorted(FOLDER.rglob("*.py")):
-        code.update(path.read_bytes())
-    return code.hexdigest()[:16]
-
-
-def cache_folder(parents: Iterator[Path]) -> Path | None:
-    """The cache of this kernel, in the first of the folders that can be written to."""
-    name = digest()
-    for parent in parents:
-        folder = parent / name
-        try:
-            new = not folder.exists()
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            if new:
-                _remove_old(parent)
-            return folder
-    return None
-
-
-def _parents() -> Iterator[Path]:
-    yield FOLDER / "__pycache__"
-    if "XDG_CACHE_HOME" in os.environ:
-        yield Path(os.environ["XDG_CACHE_HOME"]) / "anarchy"
-    elif "HOME" in os.environ:
-        yield Path(os.environ["HOME"]) / ".cache" / "anarchy"
-
-
-def _remove_old(parent: Path) -> None:
-    caches = [path for path in parent.iterdir() if path.is_dir()]
-    for path in sorted(caches, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-CACHE = cache_folder(_parents())
-if CACHE is not None:
-    numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
-
-# Loops here are short and branch: vectorising them only takes time.
-numba.config.LOOP_VECTORIZE = 0  # type: ignore[attr-defined]
-numba.config.SLP_VECTORIZE = 0  # type: ignore[attr-defined]
 
 integer: Any = np.int64
 boolean: Any = np.bool_
@@ -119,7 +54,8 @@ def allocating(function: F) -> F:
 
 
 def _entry(function: F, **options: Any) -> F:
-    entry = _compile(function, cache=CACHE is not None, nogil=True, error_model="numpy", **options)
+    entry = _compile(function, nogil=True, error_model="numpy", **options)
+    keep(entry)
     _entries.append(entry)
     return entry
 
