@@ -21,12 +21,23 @@ STREAMS = (
 
 CHUNK = 4096
 
+Generators = dict[str, np.random.Generator]
 
-def streams(seed: int, replication: int) -> dict[str, np.random.Generator]:
+
+def streams(seed: int, replication: int) -> Generators:
     """Independent generators by name; equal for equal (seed, replication), whatever the policy."""
     root = np.random.SeedSequence(entropy=seed, spawn_key=(replication,))
     spawned = root.spawn(len(STREAMS))
     return {name: np.random.default_rng(s) for name, s in zip(STREAMS, spawned, strict=True)}
+
+
+def split_streams(generators: Generators, parts: int) -> list[Generators]:
+    """Streams of their own for each of so many tenants; a single one has the run's own."""
+    if parts == 1:
+        return [generators]
+    names = ("prompts", "input-lengths", "output-lengths")
+    spawned = {name: generators[name].spawn(parts) for name in names}
+    return [{name: spawned[name][part] for name in names} for part in range(parts)]
 
 
 def uniforms(rng: np.random.Generator) -> Iterator[float]:

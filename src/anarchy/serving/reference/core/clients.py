@@ -1,39 +1,37 @@
 """Where requests come from: a workload is one class, found by the name it is registered under.
 
 A workload submits requests and is told when one is done. It decides how many requests are
-dropped as warm-up and how many are measured; the cluster does the rest.
+dropped as warm-up and how many are measured; the system does the rest.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 
-from anarchy.common.errors import InputError
 from anarchy.common.registry import Registry
 from anarchy.config.scenario import Scenario
-from anarchy.config.workload import ClosedLoop, Custom, Mmpp, Phases, Poisson, Trace, TwinTrace
+from anarchy.config.workload import ClosedLoop, Custom, LengthLaw, Prompts, Synthetic
 from anarchy.serving.reference.core.event_queue import Clock
-from anarchy.serving.reference.core.prompts import Prompting
 from anarchy.serving.reference.core.request import Request
-from anarchy.workload.arrivals import faster, mmpp, phases, poisson
-from anarchy.workload.random_streams import exponentials
+from anarchy.workload import demand
+from anarchy.workload.demand import Demand, lengths_of, make_demand
+from anarchy.workload.lengths import Lengths
+from anarchy.workload.random_streams import (
+    CHUNK,
+    Generators,
+    exponentials,
+    integers,
+    split_streams,
+    uniforms,
+)
 from anarchy.workload.traces import TraceData
 
-Generators = dict[str, np.random.Generator]
-
-OPEN_WARMUP = 0.1
-"""Warm-up of an open synthetic run, as a share of the requests measured after it."""
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much of a run counts: completions dropped first, then completions measured."""
-
-    warmup: int
-    measured: int
+Extent = demand.Extent
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,22 @@ class Context:
     trace: TraceData | None
     unloaded: Callable[[int, int], float]  # seconds of a request alone, by prompt and output
 
+    def demand(self) -> Demand:
+        """The demand of a workload that is no plugin's."""
+        return make_demand(
+            self.scenario,
+            self.generators,
+            self.requests,
+            self.warmup_cycles,
+            self.trace,
+            self.unloaded,
+        )
+
 
 class Workload(ABC):
-    """A source of requests on a clock."""
+    """A source of requests on a clock; `demand` says how many they are and how large."""
 
-    extent: Extent
-    block_tokens: int
-    largest: tuple[int, int]  # prompt and output tokens of the request that takes most memory
+    demand: Demand
 
     def __init__(self, context: Context) -> None:
         self.clock = context.clock
@@ -67,6 +74,28 @@ class Workload(ABC):
 
     def completed(self, request: Request) -> None:  # noqa: B027  (open workloads ignore it)
         """A request is done."""
+
+    # Read by the compiled simulator until it makes its own demand.
+
+    @property
+    def extent(self) -> Extent:
+        return self.demand.extent
+
+    @property
+    def block_tokens(self) -> int:
+        return self.demand.block_tokens
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        return self.demand.largest
+
+    @property
+    def starts(self) -> Any:
+        return self.demand.starts
+
+    @property
+    def arrivals(self) -> Iterator[float]:
+        return self.demand.arrivals
 
     def _arrive(self, request: Request) -> None:
         request.arrival = self.clock.now
@@ -86,34 +115,26 @@ def make_workload(context: Context) -> Workload:
 
 @register("closed-loop")
 class ClosedLoopWorkload(Workload):
-    """C clients: think, send a random template, wait for the last token, think again.
-
-    Clients start at random within one unloaded cycle, so that no burst has to wash out.
-    """
+    """C clients: think, send a random template, wait for the last token, think again."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self.demand = context.demand()
         workload = context.scenario.workload
         assert isinstance(workload, ClosedLoop)
-        cache, generators = context.scenario.engine.cache, context.generators
-        self._prompting = Prompting(workload, cache.block_tokens, generators)
-        self.block_tokens = cache.block_tokens
-        self.largest = self._prompting.largest
-        self.extent = Extent(round(context.warmup_cycles * workload.clients), context.requests)
-        cycle = context.unloaded(*self._prompting.typical)
-        self.starts = generators["starts"].uniform(0.0, cycle, workload.clients)
-        self._thinks = exponentials(generators["think"], workload.think_time)
+        self._prompts = SyntheticPrompts(workload, self.demand.block_tokens, context.generators)
+        self._thinks = exponentials(context.generators["think"], workload.think_time)
         self._handlers = (self._arrive,)
 
     def start(self) -> None:
-        for client, start in enumerate(self.starts.tolist()):
+        for client, start in enumerate(self.demand.starts.tolist()):
             self._send(client, start)
 
     def completed(self, request: Request) -> None:
         self._send(request.client, self.clock.now + next(self._thinks))
 
     def _send(self, client: int, at: float) -> None:
-        request = self._prompting.request(client)
+        request = self._prompts.request(client)
         request.callbacks = self._handlers
         self.clock.at(at, request)
 
@@ -123,19 +144,11 @@ class OpenWorkload(Workload):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self.demand = context.demand()
         workload = context.scenario.workload
-        assert isinstance(workload, Poisson | Mmpp | Phases)
-        cache = context.scenario.engine.cache
-        self._prompting = Prompting(workload, cache.block_tokens, context.generators)
-        self.block_tokens = cache.block_tokens
-        self.largest = self._prompting.largest
-        self.extent = Extent(round(OPEN_WARMUP * context.requests), context.requests)
-        self.arrivals = self.times(context.scenario, context.generators["arrivals"])
+        assert isinstance(workload, Synthetic)
+        self._prompts = SyntheticPrompts(workload, self.demand.block_tokens, context.generators)
         self._handlers = (self._next,)
-
-    @abstractmethod
-    def times(self, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:
-        """The times of arrival, without end."""
 
     def start(self) -> None:
         self._send()
@@ -145,67 +158,39 @@ class OpenWorkload(Workload):
         self._arrive(request)
 
     def _send(self) -> None:
-        request = self._prompting.request(-1)
+        request = self._prompts.request(-1)
         request.callbacks = self._handlers
-        self.clock.at(next(self.arrivals), request)
+        self.clock.at(next(self.demand.arrivals), request)
 
 
 @register("poisson")
 class PoissonWorkload(OpenWorkload):
     """Poisson arrivals."""
 
-    def times(self, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:
-        assert isinstance(scenario.workload, Poisson)
-        return poisson(rng, scenario.workload.rate)
-
 
 @register("mmpp")
 class MmppWorkload(OpenWorkload):
     """Bursts: a Markov-modulated Poisson process."""
-
-    def times(self, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:
-        workload = scenario.workload
-        assert isinstance(workload, Mmpp)
-        return faster(mmpp(rng, workload.rates, workload.switching), workload.speed)
 
 
 @register("phases")
 class PhasesWorkload(OpenWorkload):
     """Poisson arrivals whose rate steps; the last phase goes on."""
 
-    def times(self, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:
-        workload = scenario.workload
-        assert isinstance(workload, Phases)
-        steps = [(phase.duration, phase.rate) for phase in workload.phases]
-        steps[-1] = (math.inf, steps[-1][1])
-        return faster(phases(rng, steps), workload.speed)
-
 
 @register("trace")
-@register("twin")
 class TraceWorkload(Workload):
     """The rows of a trace at their recorded times, divided by `speed`; all rows are measured."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        scenario, trace = context.scenario, context.trace
-        workload = scenario.workload
-        assert isinstance(workload, Trace | TwinTrace)
-        if trace is None:
-            raise InputError(f"workload.{workload.kind}: the requests were not loaded")
-        rows = len(trace.arrival) if workload.rows is None else workload.rows
-        if rows > len(trace.arrival):
-            raise InputError(
-                f"workload.rows: {rows} rows asked for, the {workload.kind} has "
-                f"{len(trace.arrival)}"
-            )
-        self.block_tokens = trace.block_tokens or scenario.engine.cache.block_tokens
-        self.extent = Extent(0, rows)
-        self.arrivals = iter((trace.arrival[:rows] / workload.speed).tolist())
+        self.demand = context.demand()
+        trace = context.trace
+        assert trace is not None  # or there would be no demand
+        rows = self.demand.extent.measured
         self._inputs = trace.input_tokens[:rows].tolist()
         self._outputs = trace.output_tokens[:rows].tolist()
         self._blocks: Sequence[tuple[int, ...]] = trace.blocks
-        self.largest = max(zip(self._inputs, self._outputs, strict=True), key=sum)
         self._row = 0
         self._handlers = (self._next,)
 
@@ -213,19 +198,103 @@ class TraceWorkload(Workload):
         self._send()
 
     def _next(self, request: Request) -> None:
-        if self._row < self.extent.measured:
+        if self._row < self.demand.extent.measured:
             self._send()
         self._arrive(request)
 
     def _send(self) -> None:
         row = self._row
         self._row = row + 1
-        request = Request(
-            row,
-            self._inputs[row],
-            self._outputs[row],
-            self._blocks[row],
-            math.ceil(self._inputs[row] / self.block_tokens),
-        )
+        tokens = self._inputs[row]
+        footprint = math.ceil(tokens / self.demand.block_tokens)
+        request = Request(row, tokens, self._outputs[row], self._blocks[row], footprint)
         request.callbacks = self._handlers
-        self.clock.at(next(self.arrivals), request)
+        self.clock.at(next(self.demand.arrivals), request)
+
+
+@register("twin")
+class TwinWorkload(TraceWorkload):
+    """A synthetic trace with the statistics of a recorded one, replayed in the same way."""
+
+
+class SyntheticPrompts:
+    """Makes the requests of a synthetic workload, of all its tenants."""
+
+    def __init__(self, workload: Synthetic, block_tokens: int, generators: Generators) -> None:
+        parts: list[Prompts] = [*workload.tenants] or [workload]
+        streams = split_streams(generators, len(parts))
+        fresh = _FreshBlocks()
+        self._tenants = [
+            _TenantPrompts(index, part, block_tokens, stream, fresh)
+            for index, (part, stream) in enumerate(zip(parts, streams, strict=True))
+        ]
+        shares = np.array([tenant.share for tenant in workload.tenants] or [1.0])
+        self._limits = (np.cumsum(shares) / shares.sum()).tolist()
+        self._picks = uniforms(generators["tenants"])
+
+    def request(self, client: int) -> Request:
+        """A new request."""
+        if len(self._tenants) == 1:
+            return self._tenants[0].request(client)
+        pick = next(self._picks)
+        tenant = next((k for k, limit in enumerate(self._limits) if pick < limit), -1)
+        return self._tenants[tenant].request(client)
+
+
+class _FreshBlocks:
+    """Hands out block ids that nobody has."""
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def take(self, count: int) -> tuple[int, ...]:
+        first = self._next
+        self._next = first + count
+        return tuple(range(first, self._next))
+
+
+class _TenantPrompts:
+    """The prompts of one tenant: each begins like a template, which has whole blocks of its own."""
+
+    def __init__(
+        self,
+        tenant: int,
+        prompts: Prompts,
+        block_tokens: int,
+        generators: Generators,
+        fresh: _FreshBlocks,
+    ) -> None:
+        self._tenant = tenant
+        self._block_tokens = block_tokens
+        self._template = prompts.input_tokens
+        self._fresh = fresh
+        whole = prompts.input_tokens // block_tokens
+        self._blocks = [fresh.take(whole) for _ in range(prompts.templates)]
+        self._choices = integers(generators["prompts"], prompts.templates)
+        inputs, outputs = generators["input-lengths"], generators["output-lengths"]
+        self._inputs = _lengths(prompts.input_lengths, prompts.input_tokens, inputs, "input")
+        self._outputs = _lengths(prompts.output_lengths, prompts.output_tokens, outputs, "output")
+
+    def request(self, client: int) -> Request:
+        template, tokens = next(self._choices), next(self._inputs)
+        blocks = self._blocks[template]
+        if tokens != self._template:
+            whole = tokens // self._block_tokens
+            blocks = blocks[:whole] + self._fresh.take(max(0, whole - len(blocks)))
+        footprint = math.ceil(tokens / self._block_tokens)
+        request = Request(template, tokens, next(self._outputs), blocks, footprint, client)
+        request.tenant = self._tenant
+        return request
+
+
+def _lengths(
+    law: LengthLaw | None, tokens: int, rng: np.random.Generator, part: str
+) -> Iterator[int]:
+    """Draws of the law, or always `tokens` if there is none."""
+    lengths = lengths_of(law, part)
+    return repeat(tokens) if lengths is None else _draws(lengths, rng)
+
+
+def _draws(lengths: Lengths, rng: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield from lengths.sample(rng, CHUNK).tolist()

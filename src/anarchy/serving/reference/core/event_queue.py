@@ -12,10 +12,11 @@ from typing import Any
 
 import simpy
 from simpy.core import StopSimulation
-from simpy.events import NORMAL
 
-# At one instant everything that arrives comes before the step boundary that admits it.
-BOUNDARY = NORMAL + 1
+from anarchy.serving import event_order
+from anarchy.serving.event_order import NORMAL
+
+BOUNDARY = event_order.BOUNDARY
 
 Callbacks = Sequence[Callable[[Any], None]]
 
@@ -31,7 +32,7 @@ class Happening:
 class Clock(simpy.Environment):
     """The simulation clock, in seconds from 0."""
 
-    def at(self, time: float, event: Happening, priority: int = int(NORMAL)) -> None:
+    def at(self, time: float, event: Happening, priority: int = NORMAL) -> None:
         """Schedule `event` at the absolute `time` (not before now)."""
         heappush(self._queue, (time, priority, next(self._eid), event))  # type: ignore[misc]
 

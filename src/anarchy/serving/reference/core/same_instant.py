@@ -6,40 +6,21 @@ reserves, hands over, releases. Then the workers that are between two steps begi
 prefill before decode and by number. Prompts that arrive come last, all of them before the workers
 that are still idle begin: a prompt that arrives as a step begins has missed it.
 
-Times lie on a grid (`on_grid`), because two sums of step times that mean the same instant may
-differ in their last bit, and a request that is late by one bit waits for a whole step.
+Times lie on a grid (`on_grid`).
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from simpy.events import NORMAL
-
+from anarchy.serving import event_order
 from anarchy.serving.reference.core.event_queue import Clock, Happening
 from anarchy.serving.reference.core.request import Request
 
-TRANSFER_END, SETTLE = -1, 0
-"""Priorities of the ends of KV transfers and of all that follows from the ends of anything."""
-
-POOL_STEPS = 10**9
-"""More workers than a pool has: steps of one pool end before those of the next."""
-
-SETTLE_ARRIVALS = int(NORMAL) + 1
-"""Priority of all that follows from the prompts that arrive at this instant."""
-
-GRID = 1e11
-"""Instants in a second: 10 ps apart, exact in a float up to a day of simulated time."""
-
-
-def step_end(pool: int, worker: int) -> int:
-    """Priority of the end of a step: prefill before decode, then by number of the worker."""
-    return (pool - 2) * POOL_STEPS + worker
-
-
-def on_grid(time: float) -> float:
-    """The time, in seconds, at the resolution at which equal instants are equal."""
-    return round(time * GRID) / GRID
+# Imported from here by the compiled simulator until it takes them from `event_order`.
+TRANSFER_END, SETTLE_ARRIVALS = event_order.TRANSFER_END, event_order.SETTLE_ARRIVALS
+SETTLE = event_order.SETTLE
+step_end = event_order.step_end
 
 
 class Stepper(Protocol):

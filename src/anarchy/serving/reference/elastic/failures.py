@@ -14,9 +14,9 @@ from math import inf
 from typing import Any, Literal
 
 import numpy as np
-from simpy.events import NORMAL
 
 from anarchy.config.scenario import Outage, Scenario
+from anarchy.serving.event_order import NORMAL
 from anarchy.serving.log.request_log import PoolHistory, Run
 from anarchy.serving.reference.core.event_queue import Clock, Happening
 from anarchy.serving.reference.core.request import Request
@@ -60,7 +60,7 @@ class ElasticSystem(System):
 
     _state_type = PoolState
     _leg_type = PoolLeg
-    _alarm_priority = int(NORMAL)  # among the events of one instant
+    _alarm_priority = NORMAL  # among the events of one instant
 
     def __init__(self, scenario: Scenario, latency: Latency, *arguments: Any) -> None:
         """Arguments as those of `System`."""

@@ -16,8 +16,8 @@ from functools import partial
 from typing import Any
 
 from anarchy.config.scenario import Scenario
+from anarchy.serving.event_order import SETTLE_ARRIVALS, TRANSFER_END
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.core.same_instant import SETTLE_ARRIVALS, TRANSFER_END
 from anarchy.serving.reference.elastic.autoscaled import PlannedSystem
 from anarchy.serving.reference.elastic.failures import NOWHERE, Alarm, ElasticSystem
 from anarchy.serving.reference.elastic.worker_pool import PoolLeg

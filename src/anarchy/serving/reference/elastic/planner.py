@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from anarchy.config.scenario import Planner, Scenario
 from anarchy.serving.reference.elastic.forecast import make_forecast
-from anarchy.serving.reference.plain.kv_transfer import handoff_seconds
 from anarchy.serving.service_times.lookup import Latency
+from anarchy.serving.service_times.unloaded import handoff_seconds
 
 
 @dataclass(frozen=True)

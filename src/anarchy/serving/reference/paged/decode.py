@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
 from anarchy.config.engine import Engine
+from anarchy.serving.event_order import on_grid
 from anarchy.serving.reference.core.block_pool import BlockNames, BlockPool
 from anarchy.serving.reference.core.event_queue import Clock, Happening
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.core.same_instant import on_grid
 from anarchy.serving.reference.plain.decode import DecodeWorker
 from anarchy.serving.service_times.lookup import Latency
 

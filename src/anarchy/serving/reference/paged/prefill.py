@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable
 
 from anarchy.config.engine import Memory, Prefill
+from anarchy.serving.event_order import on_grid
 from anarchy.serving.reference.core.block_pool import Block, BlockPool
 from anarchy.serving.reference.core.event_queue import Clock, Happening
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.core.same_instant import on_grid
 from anarchy.serving.reference.plain.prefill import full_step_work
 from anarchy.serving.service_times.lookup import Latency
 

@@ -10,23 +10,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from anarchy.common.errors import InputError
-from anarchy.config.scenario import Scenario
+from anarchy.serving import feasibility
+from anarchy.serving.event_order import SETTLE_ARRIVALS, TRANSFER_END, on_grid, step_end
 from anarchy.serving.reference.core.block_pool import BlockNames, BlockPool
-from anarchy.serving.reference.core.clients import Workload
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.core.same_instant import (
-    SETTLE_ARRIVALS,
-    TRANSFER_END,
     Instant,
-    on_grid,
-    step_end,
 )
 from anarchy.serving.reference.kv_cache.prefix_index import PrefixIndex
 from anarchy.serving.reference.kv_cache.stale_view import LaggedIndex
 from anarchy.serving.reference.paged.decode import PagedDecodeWorker
 from anarchy.serving.reference.paged.prefill import PagedPrefillWorker
 from anarchy.serving.reference.plain.system import System
+
+# Imported from here by the compiled simulator until it takes it from `feasibility`.
+blocks_of_memory = feasibility.blocks_of_memory
 
 PREFILL, DECODE = 0, 1
 """The pools, in the order in which their workers begin steps."""
@@ -38,9 +36,9 @@ class PagedSystem(System):
     def _make_workers(self) -> None:
         scenario = self._scenario
         engine, topology = scenario.engine, scenario.topology
-        self._blocks = blocks_of_memory(scenario, self._workload)
+        self._blocks = blocks_of_memory(scenario, self._workload.demand)
         self._block_tokens = engine.cache.block_tokens
-        self._names = BlockNames(self._workload.block_tokens, self._block_tokens)
+        self._names = BlockNames(self._workload.demand.block_tokens, self._block_tokens)
         self._instant = Instant(self.clock)
         self._transferred = (self._transfer_ended,)
         routed = engine.cache.enabled and scenario.router.policy != "round-robin"
@@ -132,25 +130,6 @@ class PagedSystem(System):
         if self._scenario.engine.first_token == "handoff":
             request.first_token = self.clock.now
         self._prefill[request.prefill_worker].release(request)
-
-
-def blocks_of_memory(scenario: Scenario, workload: Workload) -> int:
-    """The blocks of each worker; they must hold the largest request, or it would wait for ever."""
-    size, source = scenario.engine.cache.block_tokens, workload.block_tokens
-    if source % size:
-        raise InputError(
-            f"engine.cache.block_tokens: {size} does not divide the {source} tokens of a block "
-            "of the trace"
-        )
-    blocks = scenario.engine.cache.capacity_tokens // size
-    prompt, output = workload.largest
-    needed = -(-(prompt + output) // size)
-    if needed > blocks:
-        raise InputError(
-            f"engine.cache.capacity_tokens: a request of {prompt} prompt and {output} output "
-            f"tokens needs {needed} blocks of {size}, a worker has {blocks}"
-        )
-    return blocks
 
 
 def _watched(

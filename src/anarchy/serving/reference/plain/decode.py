@@ -12,7 +12,8 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from operator import itemgetter
 
-from anarchy.serving.reference.core.event_queue import BOUNDARY, Clock, Happening
+from anarchy.serving.event_order import BOUNDARY
+from anarchy.serving.reference.core.event_queue import Clock, Happening
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.service_times.lookup import Latency, Line
 

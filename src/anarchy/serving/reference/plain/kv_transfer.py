@@ -16,16 +16,8 @@ from heapq import heapify, heappop, heappush
 from math import inf
 
 from anarchy.config.engine import Handoff
-from anarchy.config.scenario import Scenario
 from anarchy.serving.reference.core.event_queue import Clock, Happening
 from anarchy.serving.reference.core.request import Request
-
-
-def handoff_seconds(scenario: Scenario, tokens: float) -> float:
-    """Seconds of a transfer that has the link to itself."""
-    handoff = scenario.engine.handoff
-    bandwidth = inf if handoff.bandwidth is None else handoff.bandwidth
-    return handoff.overhead + tokens * scenario.model.kv_bytes_per_token / bandwidth
 
 
 class Transfer(Happening):

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from anarchy.common.errors import InputError
 from anarchy.common.garbage_collection import no_collection
 from anarchy.config.scenario import Scenario
+from anarchy.serving import feasibility
 from anarchy.serving.log.request_log import ROWS, Floats, Run
 from anarchy.serving.log.sinks import Sink
 from anarchy.serving.reference.core.clients import Context, make_workload
@@ -24,34 +24,23 @@ from anarchy.serving.reference.kv_cache.prefix_index import BlockCaches, PrefixC
 from anarchy.serving.reference.kv_cache.stale_view import ReportedCaches
 from anarchy.serving.reference.kv_cache.tiers import NO_HIT, TieredCaches
 from anarchy.serving.reference.plain.decode import DecodeWorker
-from anarchy.serving.reference.plain.kv_transfer import Links, handoff_seconds
+from anarchy.serving.reference.plain.kv_transfer import Links
 from anarchy.serving.reference.plain.local_prefill import LOCAL, PrefillingDecodeWorker
 from anarchy.serving.reference.plain.prefill import PrefillWorker
 from anarchy.serving.reference.router.dispatch import Leg, Place
 from anarchy.serving.reference.router.policy import get_policy
 from anarchy.serving.reference.router.worker_loads import RouterState
+from anarchy.serving.service_times import unloaded
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.worker_speeds import Services
 from anarchy.workload.random_streams import streams, uniforms
 from anarchy.workload.traces import TraceData
 
+# Imported from here by the compiled simulator until it takes them from where they are.
+all_wait, unloaded_seconds = feasibility.all_wait, unloaded.unloaded_seconds
+
 NO_CHOICE = [0.0]
 """The cost vector of a pool of one worker."""
-
-
-def unloaded_seconds(scenario: Scenario, latency: Latency, prompt: int, output: int) -> float:
-    """Seconds of a request that is alone in the system."""
-    prefill = latency.prefill(prompt) + handoff_seconds(scenario, prompt)
-    return prefill + output * latency.itl_line(1)[1]
-
-
-def all_wait(done: int, wanted: int) -> InputError:
-    """Why a run stops before enough requests are done."""
-    return InputError(
-        f"engine.cache.capacity_tokens: after {done} of {wanted} requests all others wait "
-        "for memory that waiting requests hold; give the workers more, or set "
-        "engine.memory.preempt to never"
-    )
 
 
 @dataclass(frozen=True)
@@ -100,7 +89,7 @@ class System:
         self._arrived: list[Request] = []  # in order of arrival, the order of the log
         self._completions = 0
 
-        self._block_tokens = self._workload.block_tokens
+        self._block_tokens = self._workload.demand.block_tokens
         self._replicas = scenario.router.tracking.replicas
         self._prefill_index: PrefixIndex | None = None  # what the routers know of the caches
         self._decode_index: PrefixIndex | None = None
@@ -233,7 +222,7 @@ class System:
     @property
     def progress(self) -> tuple[int, int]:
         """Requests done, and how many have to be."""
-        extent = self._workload.extent
+        extent = self._workload.demand.extent
         return self._completions, extent.warmup + extent.measured
 
     # The way of a request, in order.
@@ -323,7 +312,7 @@ class System:
     def _done(self, request: Request) -> None:
         self._decode_state.ended(request, request.decode_worker)
         count = request.completion = self._completions = self._completions + 1
-        extent = self._workload.extent
+        extent = self._workload.demand.extent
         if count == extent.warmup:
             self._window_opened = self._meters()
         if count == extent.warmup + extent.measured:
@@ -350,7 +339,7 @@ class System:
     def _collect(self) -> Run:
         begin, end = self._window_opened, self._meters()
         done = [request for request in self._arrived if request.completion]
-        warmup = self._workload.extent.warmup
+        warmup = self._workload.demand.extent.warmup
         return Run(
             log=request_log(
                 done, self._first_token_column(), isinstance(self._prefill_caches, TieredCaches)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from anarchy.common.errors import InputError
+from anarchy.serving.event_order import on_grid
 from anarchy.serving.reference.core.event_queue import Clock, Happening
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.core.same_instant import on_grid
 from anarchy.serving.reference.router.policy import BatchPolicy, Policy
 from anarchy.serving.reference.router.worker_loads import RouterState
 

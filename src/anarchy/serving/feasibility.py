@@ -1,0 +1,33 @@
+"""Whether a run can begin and end; where it cannot, the one line that says why."""
+
+from anarchy.common.errors import InputError
+from anarchy.config.scenario import Scenario
+from anarchy.workload.demand import Demand
+
+
+def blocks_of_memory(scenario: Scenario, demand: Demand) -> int:
+    """The blocks of each paged worker; they must hold the largest request, or it waits for ever."""
+    size, source = scenario.engine.cache.block_tokens, demand.block_tokens
+    if source % size:
+        raise InputError(
+            f"engine.cache.block_tokens: {size} does not divide the {source} tokens of a block "
+            "of the trace"
+        )
+    blocks = scenario.engine.cache.capacity_tokens // size
+    prompt, output = demand.largest
+    needed = -(-(prompt + output) // size)
+    if needed > blocks:
+        raise InputError(
+            f"engine.cache.capacity_tokens: a request of {prompt} prompt and {output} output "
+            f"tokens needs {needed} blocks of {size}, a worker has {blocks}"
+        )
+    return blocks
+
+
+def all_wait(done: int, wanted: int) -> InputError:
+    """Why a run with paged memory stops before enough requests are done."""
+    return InputError(
+        f"engine.cache.capacity_tokens: after {done} of {wanted} requests all others wait "
+        "for memory that waiting requests hold; give the workers more, or set "
+        "engine.memory.preempt to never"
+    )
