@@ -17,7 +17,7 @@ from anarchy.config.experiment import Estimator, Experiment, KneeMap, Study, com
 from anarchy.config.scenario import Scenario, get_field, with_fields
 from anarchy.config.settings import Settings, TraceSources, load_scenario, load_settings
 from anarchy.config.validation import validate, validate_layers
-from anarchy.config.workload import ClosedLoop, Custom, Tenant, Trace, TwinTrace
+from anarchy.config.workload import ClosedLoop, Custom, SyntheticTrace, Tenant, Trace
 from anarchy.config.yaml_files import read_yaml
 from anarchy.measure.experiment_point import PointJob
 from anarchy.measure.measures import get_measure
@@ -25,7 +25,7 @@ from anarchy.measure.saturation_map import LOAD
 from anarchy.serving.reference.core.clients import WORKLOADS
 from anarchy.serving.reference.router.policy import get_policy, plugins
 from anarchy.serving.service_times.table import LatencyTable, load_table
-from anarchy.workload.synthetic_trace_parameters import load_twin
+from anarchy.workload.synthetic_trace_parameters import load_trace_parameters
 from anarchy.workload.trace_files import TraceUnavailable, check_trace
 
 FEWEST_JOBS, MOST_POINTS = 4, 12
@@ -138,8 +138,8 @@ class ScenarioChecks:
             get_policy(scenario.router.policy, f"{source}: router.policy")
         self._check_table(scenario, source)
         workload = scenario.workload
-        if isinstance(workload, TwinTrace):
-            load_twin(self._root / paths.TWINS, workload.twin)
+        if isinstance(workload, SyntheticTrace):
+            load_trace_parameters(self._root / paths.SYNTHETIC_TRACES, workload.parameters)
         if isinstance(workload, Custom) and with_policy:
             WORKLOADS.find(workload.workload, f"{source}: workload.workload")
         if not isinstance(workload, Trace):

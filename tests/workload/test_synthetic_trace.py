@@ -1,4 +1,4 @@
-"""The synthetic twin: what every twin must be, and how near it is to the recording's facts."""
+"""Synthetic traces: what each must be, and how near it is to the recording's facts."""
 
 import json
 
@@ -15,17 +15,17 @@ from anarchy.measure.prefix_sharing import conversations, sharing_facts
 from anarchy.workload import synthetic_trace as module
 from anarchy.workload.block_table import BlockTable
 from anarchy.workload.synthetic_trace import MOST_ROWS, generate
-from anarchy.workload.synthetic_trace_parameters import Twin, load_twin
+from anarchy.workload.synthetic_trace_parameters import TraceParameters, load_trace_parameters
 
-TWINS = paths.ROOT / paths.CONFIG / "twins"
-MOONCAKE = load_twin(TWINS, "mooncake-conversation")
+SYNTHETIC_TRACES = paths.ROOT / paths.CONFIG / "synthetic-traces"
+MOONCAKE = load_trace_parameters(SYNTHETIC_TRACES, "mooncake-conversation")
 RECORDED = 12_031
 
 SEEDS = 6
-"""Twins as long as the recording whose spread is the sampling noise."""
+"""Synthetic traces as long as the recording whose spread is the sampling noise."""
 LIMIT = 3.0
-"""How many prediction errors a fact may be from the twins' mean, the error being that of one more
-twin."""
+"""How many prediction errors a fact may be from the mean of the synthetic traces, the error
+being that of one more."""
 MISFITS = {
     "reuse-after-seconds-mean": 0.09,
     "reuse-after-seconds-p90": 0.10,
@@ -37,7 +37,7 @@ MISFITS = {
 
 
 def changed(**values):
-    """The twin with fields replaced: `later__go_on=[0]` sets later.go_on."""
+    """The parameters with fields replaced: `later__go_on=[0]` sets later.go_on."""
     data = MOONCAKE.model_dump()
     for path, value in values.items():
         *parents, last = path.split("__")
@@ -45,7 +45,7 @@ def changed(**values):
         for key in parents:
             node = node[key]
         node[last] = value
-    return validate(Twin, data, "test")
+    return validate(TraceParameters, data, "test")
 
 
 def equal(one, other):
@@ -57,7 +57,7 @@ def equal(one, other):
 
 @settings(max_examples=10)
 @given(st.integers(0, 2**40), st.integers(1, 1500))
-def test_a_twin_is_a_trace(seed, rows):
+def test_a_synthetic_trace_is_a_trace(seed, rows):
     data = generate(MOONCAKE, rows, seed)
     assert len(data) == len(data.blocks) == len(data.input_tokens) == len(data.output_tokens)
     assert len(data) == rows
@@ -93,14 +93,14 @@ def test_this_holds_over_many_spans():
     assert list(short.blocks) == list(long.blocks[:12_000])
 
 
-def test_equal_seeds_give_equal_twins_and_others_do_not():
+def test_equal_seeds_give_equal_traces_and_others_do_not():
     equal(generate(MOONCAKE, 500, 1, 2), generate(MOONCAKE, 500, 1, 2))
     assert list(generate(MOONCAKE, 500, 1, 2).blocks) != list(generate(MOONCAKE, 500, 1, 3).blocks)
     assert list(generate(MOONCAKE, 500, 1, 2).blocks) != list(generate(MOONCAKE, 500, 2, 2).blocks)
 
 
-def test_a_long_twin_is_stationary():
-    """Quarters of a day's twin after the ramp: counts differ by noise of a cluster process only."""
+def test_a_long_trace_is_stationary():
+    """Quarters of a day after the ramp: counts differ by noise of a cluster process only."""
     data = generate(MOONCAKE, 120_000, 1)
     ends = np.linspace(MOONCAKE.starts.ramp + module.SPAN, data.arrival[-1], 5)
     counts = np.histogram(data.arrival, ends)[0]
@@ -113,14 +113,14 @@ def test_a_long_twin_is_stationary():
 
 
 @pytest.fixture(scope="module")
-def twins():
+def generated():
     facts = [sharing_facts(generate(MOONCAKE, RECORDED, seed), 1) for seed in range(SEEDS)]
     return {name: np.array([fact[name] for fact in facts]) for name in MOONCAKE.facts}
 
 
 @pytest.mark.parametrize("name", sorted(set(MOONCAKE.facts) - set(MISFITS)))
-def test_a_fact_is_within_the_noise_of_the_twin(twins, name):
-    values = twins[name]
+def test_a_fact_is_within_the_noise_of_the_synthetic_trace(generated, name):
+    values = generated[name]
     error = values.std(ddof=1) * np.sqrt(1 + 1 / SEEDS)
     # Percentiles of whole tokens, blocks and requests have a grain of their own.
     grain = 1.0 if any(mark in name for mark in ("-p1", "-p2", "-p5", "-p7", "-p9")) else 0.0
@@ -128,11 +128,11 @@ def test_a_fact_is_within_the_noise_of_the_twin(twins, name):
 
 
 @pytest.mark.parametrize("name", MISFITS)
-def test_a_misfit_is_as_small_as_stated(twins, name):
-    assert twins[name].mean() == pytest.approx(MOONCAKE.facts[name], rel=MISFITS[name])
+def test_a_misfit_is_as_small_as_stated(generated, name):
+    assert generated[name].mean() == pytest.approx(MOONCAKE.facts[name], rel=MISFITS[name])
 
 
-# ---------------------------------------------------------------------------- special twins
+# ---------------------------------------------------------------------------- special parameters
 
 
 def test_one_row():
@@ -243,11 +243,11 @@ def test_running_out_of_ids_is_refused(monkeypatch):
         generate(MOONCAKE, 100, 1)
 
 
-def test_an_unknown_twin_is_refused():
+def test_an_unknown_name_is_refused():
     with pytest.raises(
-        InputError, match="unknown twin 'mooncake-chat'; did you mean 'mooncake-con"
+        InputError, match="unknown synthetic trace 'mooncake-chat'; did you mean 'mooncake-con"
     ):
-        load_twin(TWINS, "mooncake-chat")
+        load_trace_parameters(SYNTHETIC_TRACES, "mooncake-chat")
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_faulty_parameters_are_refused(values, message):
 def test_a_file_that_is_no_mapping_is_refused(tmp_path):
     (tmp_path / "x.json").write_text(json.dumps([1]))
     with pytest.raises(InputError, match="expected keys with values, not list"):
-        load_twin(tmp_path, "x")
+        load_trace_parameters(tmp_path, "x")
 
 
 # ------------------------------------------------------------------------------ block table

@@ -1,4 +1,4 @@
-"""The twin against the recording itself, where the recording is at hand."""
+"""The synthetic trace against the recording itself, where the recording is at hand."""
 
 import importlib.util
 
@@ -19,17 +19,17 @@ from anarchy.measure.prefix_sharing import (
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import simulate
 from anarchy.workload.synthetic_trace import generate
-from anarchy.workload.synthetic_trace_parameters import load_twin
+from anarchy.workload.synthetic_trace_parameters import load_trace_parameters
 from anarchy.workload.trace_files import find_trace
 from anarchy.workload.traces import read_trace
 from tests.serving.conftest import changed
 
 NAME = "mooncake-conversation"
-TWINS = paths.ROOT / paths.CONFIG / "twins"
-MOONCAKE = load_twin(TWINS, NAME)
+SYNTHETIC_TRACES = paths.ROOT / paths.CONFIG / "synthetic-traces"
+MOONCAKE = load_trace_parameters(SYNTHETIC_TRACES, NAME)
 SEEDS = 5
 LIMIT = 3.0
-"""How many prediction errors the recording may be from the twins' mean."""
+"""How many prediction errors the recording may be from the mean of the synthetic traces."""
 
 SOURCES = validate(TraceSources, read_yaml(paths.ROOT / paths.TRACES), "traces.yaml")
 
@@ -44,11 +44,11 @@ def recording():
 
 
 @pytest.fixture(scope="module")
-def twins(recording):
+def generated(recording):
     return [generate(MOONCAKE, len(recording), seed) for seed in range(SEEDS)]
 
 
-def test_the_twin_names_its_recording():
+def test_the_parameters_name_its_recording():
     source = SOURCES.traces[NAME]
     provenance = MOONCAKE.provenance
     assert (provenance.trace, provenance.sha256) == (NAME, source.sha256)
@@ -60,8 +60,8 @@ def test_the_facts_are_those_of_the_recording(recording):
 
 
 def test_the_committed_parameters_are_what_the_fit_gives(recording):
-    path = paths.ROOT / "scripts" / "fit_twin.py"
-    spec = importlib.util.spec_from_file_location("fit_twin", path)
+    path = paths.ROOT / "scripts" / "fit_synthetic_trace.py"
+    spec = importlib.util.spec_from_file_location("fit_synthetic_trace", path)
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
@@ -101,19 +101,19 @@ def samples(data):
     }
 
 
-def test_distributions_are_as_near_as_twins_are_to_each_other(recording, twins):
+def test_distributions_are_as_near_as_synthetic_traces_are_to_each_other(recording, generated):
     """Kolmogorov-Smirnov distances, the mean to the recording against the largest of pairs."""
     real = samples(recording)
-    made = [samples(data) for data in twins]
+    made = [samples(data) for data in generated]
     for name in real:
         own = [
             ks_2samp(made[i][name], made[j][name]).statistic for i in range(SEEDS) for j in range(i)
         ]
-        to_real = [ks_2samp(real[name], twin[name]).statistic for twin in made]
+        to_real = [ks_2samp(real[name], other[name]).statistic for other in made]
         assert np.mean(to_real) <= max(own), name
 
 
-def test_routing_gains_as_on_the_recording(recording, twins):
+def test_routing_gains_as_on_the_recording(recording, generated):
     """Prefix-aware against round-robin routing, the same requests for both."""
     scenario = load_scenario(paths.ROOT / paths.SCENARIOS, "mooncake-8p8d")
     latency = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency)
@@ -128,6 +128,6 @@ def test_routing_gains_as_on_the_recording(recording, twins):
             wait.append((log.first_token - log.arrival).mean())
         return np.array([reuse[0] - reuse[1], wait[0] / wait[1]])
 
-    made = np.array([gains(data) for data in twins])
+    made = np.array([gains(data) for data in generated])
     error = made.std(axis=0, ddof=1) * np.sqrt(1 + 1 / SEEDS)
     assert (np.abs(gains(recording) - made.mean(axis=0)) <= LIMIT * error).all()

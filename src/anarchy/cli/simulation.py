@@ -19,14 +19,14 @@ from anarchy.common.errors import InputError, suggest
 from anarchy.config.scenario import Scenario, get_field, with_fields
 from anarchy.config.settings import TraceSources, load_scenario
 from anarchy.config.validation import validate
-from anarchy.config.workload import Custom, Trace, TwinTrace
+from anarchy.config.workload import Custom, SyntheticTrace, Trace
 from anarchy.config.yaml_files import read_yaml
 from anarchy.serving.log.request_log import LogWriter, RequestLog, log_writer
 from anarchy.serving.log.summary import Summary
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import Runnable, Simulator, prepare
 from anarchy.workload.synthetic_trace import generate
-from anarchy.workload.synthetic_trace_parameters import load_twin
+from anarchy.workload.synthetic_trace_parameters import load_trace_parameters
 from anarchy.workload.trace_files import fetch_trace, find_trace, is_path
 from anarchy.workload.traces import TraceData, load_trace, read_trace
 
@@ -75,7 +75,7 @@ def plan_simulation(
     for key, value in (changes or {}).items():
         get_field(scenario, key, "--set")
         scenario = with_fields(scenario, {key: value}, "--set")
-    recorded = isinstance(scenario.workload, Trace | TwinTrace)
+    recorded = isinstance(scenario.workload, Trace | SyntheticTrace)
     if recorded and rows is not None:
         scenario = with_fields(scenario, {"workload.rows": rows}, "--rows")
     sources = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
@@ -219,9 +219,9 @@ def _read_trace(
     scenario: Scenario, sources: TraceSources, seed: int, root: Path
 ) -> TraceData | None:
     workload = scenario.workload
-    if isinstance(workload, TwinTrace):
-        twin = load_twin(root / paths.TWINS, workload.twin)
-        return generate(twin, workload.rows, seed if workload.seed is None else workload.seed)
+    if isinstance(workload, SyntheticTrace):
+        fitted = load_trace_parameters(root / paths.SYNTHETIC_TRACES, workload.parameters)
+        return generate(fitted, workload.rows, seed if workload.seed is None else workload.seed)
     if not isinstance(scenario.workload, Trace):
         return None
     name = scenario.workload.trace
@@ -239,7 +239,7 @@ def _check_prompts(scenario: Scenario, trace: TraceData | None, source: str) -> 
     workload, capacity = scenario.workload, scenario.engine.cache.capacity_tokens
     if isinstance(workload, Custom):
         return  # what it will ask is its own affair
-    if isinstance(workload, Trace | TwinTrace):
+    if isinstance(workload, Trace | SyntheticTrace):
         assert trace is not None
         largest = int(trace.input_tokens[: workload.rows].max())
     else:

@@ -148,15 +148,15 @@ class Trace(Model):
     speed: Positive = Field(1.0, description="2 replays twice as fast")
 
 
-class TwinTrace(Model):
+class SyntheticTrace(Model):
     """A synthetic trace with the statistics of a recorded one."""
 
-    kind: Literal["twin"]
-    twin: Name = Field(description="parameters: a file of config/twins")
+    kind: Literal["synthetic-trace"]
+    parameters: Name = Field(description="parameters: a file of config/synthetic-traces")
     rows: Annotated[int, Field(ge=1, le=10_000_000)] = Field(description="requests")
     speed: Positive = Field(1.0, description="2 replays twice as fast")
     seed: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="one twin for all replications; null gives each replication its own"
+        None, description="one trace for all replications; null gives each replication its own"
     )
 
 
@@ -169,5 +169,6 @@ class Custom(Model):
 
 
 Workload = Annotated[
-    ClosedLoop | Poisson | Mmpp | Phases | Trace | TwinTrace | Custom, Field(discriminator="kind")
+    ClosedLoop | Poisson | Mmpp | Phases | Trace | SyntheticTrace | Custom,
+    Field(discriminator="kind"),
 ]

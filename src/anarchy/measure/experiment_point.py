@@ -4,7 +4,7 @@ A point job is self-contained (scenario, options, seeds), so that a job reruns o
 it uses has changed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from anarchy.config.base import Model, Scalar
 from anarchy.config.experiment import Compare, Estimator
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import Bootstrap
-from anarchy.config.workload import Trace, TwinTrace
+from anarchy.config.workload import SyntheticTrace, Trace
 from anarchy.measure.bootstrap import difference_interval, measure_interval
 from anarchy.measure.intervals import Interval
 from anarchy.measure.measures import Deployment, get_measure
@@ -24,7 +24,7 @@ from anarchy.serving.log.request_log import RequestLog, Run
 from anarchy.serving.replications import simulate_many
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.workload.synthetic_trace import generate
-from anarchy.workload.synthetic_trace_parameters import Twin, load_twin
+from anarchy.workload.synthetic_trace_parameters import TraceParameters, load_trace_parameters
 from anarchy.workload.traces import TraceData
 
 
@@ -48,7 +48,7 @@ def measure_point(
     job: PointJob,
     latency_folder: Path,
     trace: TraceData | None,
-    twin_folder: Path = paths.TWINS,
+    parameters_folder: Path = paths.SYNTHETIC_TRACES,
 ) -> tuple[list[dict[str, Any]], RequestLog]:
     """Rows {keys, replication, id, label, unit, value, lo, hi, n} and the first run's log.
 
@@ -62,7 +62,10 @@ def measure_point(
     replications = 1 if recorded else job.replications
     latency = load_latency(latency_folder, job.scenario.model.latency)
     workload = job.scenario.workload
-    twin = load_twin(twin_folder, workload.twin) if isinstance(workload, TwinTrace) else None
+    source: TraceData | Callable[[int], TraceData] | None = trace
+    if isinstance(workload, SyntheticTrace):
+        fitted = load_trace_parameters(parameters_folder, workload.parameters)
+        source = partial(_synthetic_rows, job, fitted)
     deployment = Deployment(latency.itl, tenants)
     rows: list[dict[str, Any]] = []
     first: RequestLog | None = None
@@ -75,7 +78,7 @@ def measure_point(
         cores=1,  # the jobs share the machine
         requests=job.requests,
         warmup_cycles=job.warmup_cycles,
-        trace=trace if twin is None else partial(_twin_rows, job, twin),
+        trace=source,
     )
     for replication, run in enumerate(runs):
         first = run.log if first is None else first
@@ -95,13 +98,13 @@ def measure_point(
     return rows, first
 
 
-def _twin_rows(job: PointJob, twin: Twin, replication: int) -> TraceData:
-    """The requests of one replication: its own, unless the scenario fixes the twin's seed."""
+def _synthetic_rows(job: PointJob, fitted: TraceParameters, replication: int) -> TraceData:
+    """The requests of one replication: its own, unless the scenario fixes the seed."""
     workload = job.scenario.workload
-    assert isinstance(workload, TwinTrace)
+    assert isinstance(workload, SyntheticTrace)
     if workload.seed is None:
-        return generate(twin, workload.rows, job.seed, replication)
-    return generate(twin, workload.rows, workload.seed)
+        return generate(fitted, workload.rows, job.seed, replication)
+    return generate(fitted, workload.rows, workload.seed)
 
 
 def bootstrap_rng(seed: int, measure: str) -> np.random.Generator:

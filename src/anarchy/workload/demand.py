@@ -22,8 +22,8 @@ from anarchy.config.workload import (
     Poisson,
     Prompts,
     Synthetic,
+    SyntheticTrace,
     Trace,
-    TwinTrace,
 )
 from anarchy.workload.arrivals import faster, mmpp, phases, poisson
 from anarchy.workload.lengths import Lengths, make_lengths
@@ -80,7 +80,7 @@ def make_demand(
     """
     workload = scenario.workload
     assert not isinstance(workload, Custom)
-    if isinstance(workload, Trace | TwinTrace):
+    if isinstance(workload, Trace | SyntheticTrace):
         return _replayed(workload, trace, scenario.engine.cache.block_tokens)
     parts: list[Prompts] = [*workload.tenants] or [workload]
     sizes = [sizes_of(part) for part in parts]
@@ -131,7 +131,9 @@ def _arrivals(workload: Synthetic, rng: np.random.Generator) -> Iterator[float]:
     return faster(phases(rng, steps), workload.speed)
 
 
-def _replayed(workload: Trace | TwinTrace, trace: TraceData | None, block_tokens: int) -> Demand:
+def _replayed(
+    workload: Trace | SyntheticTrace, trace: TraceData | None, block_tokens: int
+) -> Demand:
     """All rows of a trace at their recorded times, divided by `speed`; none is warm-up."""
     if trace is None:
         raise InputError(f"workload.{workload.kind}: the requests were not loaded")

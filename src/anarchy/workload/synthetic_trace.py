@@ -1,6 +1,6 @@
-"""A synthetic twin of a recorded conversation trace, for machines that do not have the trace.
+"""Traces of conversations fitted to a recorded one, for machines that do not have the recording.
 
-The twin is a stationary cluster process of conversations, cut by a window as a recording is:
+Conversations form a stationary cluster process, cut by a window as a recording is:
 
 * **Arrivals.** Conversations start as a Poisson process whose rate rises linearly over the
   recorded span and is constant before and after it. Each turn is followed by another one with a
@@ -20,7 +20,7 @@ The twin is a stationary cluster process of conversations, cut by a window as a 
 A conversation ends when its prompt would exceed the longest prompt recorded.
 
 Equal (parameters, seed) give equal rows, and fewer rows are the beginning of more: time is cut
-into spans with a random stream each. So a twin may be longer than what was recorded; it is then
+into spans with a random stream each. So one may be longer than what was recorded; it is then
 stationary.
 
 Not reproduced: the time since the request whose prefix is reused has a mean and a 90th percentile
@@ -30,7 +30,8 @@ answers on the kind of turn; turns that go back to a prompt before the last one 
 prefixes shared between conversations beyond the common blocks, which the recording, whose
 conversations are *defined* by the next block, could not show either; the few milliseconds by
 which recorded ticks are off their grid; spikes of single values in the lengths. All other
-statistics of `anarchy.measure.prefix_sharing.sharing_facts` agree within the twin's own noise.
+statistics of `anarchy.measure.prefix_sharing.sharing_facts` agree
+within the noise of one synthetic trace.
 
 Sources: R. Qin et al., Mooncake, FAST 2025, for the trace; J. Neyman, E. L. Scott, J. R. Stat.
 Soc. B 20 (1958), for the cluster process; E. L. Kaplan, P. Meier, J. Am. Stat. Assoc. 53 (1958),
@@ -46,7 +47,7 @@ from scipy.special import ndtr
 
 from anarchy.common.errors import InputError
 from anarchy.workload.block_table import BlockTable, Ids, Integers
-from anarchy.workload.synthetic_trace_parameters import Kinds, Twin
+from anarchy.workload.synthetic_trace_parameters import Kinds, TraceParameters
 from anarchy.workload.traces import TraceData
 
 Floats = NDArray[np.float64]
@@ -64,8 +65,8 @@ BRANCH, REPEAT, EXTEND = range(3)
 """Kinds of later turns, in the order of the parameters."""
 
 
-def generate(twin: Twin, rows: int, seed: int, replication: int = 0) -> TraceData:
-    """The first `rows` requests of the twin, as `anarchy.workload.traces.TraceData` describes them.
+def generate(fitted: TraceParameters, rows: int, seed: int, replication: int = 0) -> TraceData:
+    """The first `rows` requests, as `anarchy.workload.traces.TraceData` describes them.
 
     Equal (seed, replication) give equal rows, whatever `rows` is; replications are independent.
     Raises InputError when `rows` is not between 1 and MOST_ROWS or needs too many block ids.
@@ -74,18 +75,18 @@ def generate(twin: Twin, rows: int, seed: int, replication: int = 0) -> TraceDat
         raise InputError(f"rows: {rows}, allowed are 1 to {MOST_ROWS}")
     spans: list[_Span] = []
     final = 0  # rows that later spans cannot precede
-    next_id = twin.common_blocks
+    next_id = fitted.common_blocks
     while final < rows:
         key = len(spans)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(replication, key)))
-        spans.append(_span(twin, rng, (key - 1) * SPAN, next_id))
+        spans.append(_span(fitted, rng, (key - 1) * SPAN, next_id))
         next_id += spans[-1].fresh
         final = sum(int((span.time < key * SPAN).sum()) for span in spans)
     time = np.concatenate([span.time for span in spans])
     order = np.argsort(time, kind="stable")[:rows]
     arrival = time[order]
-    if twin.tick > 0:
-        arrival = np.floor(arrival / twin.tick) * twin.tick
+    if fitted.tick > 0:
+        arrival = np.floor(arrival / fitted.tick) * fitted.tick
     offsets = np.cumsum([0] + [len(span.ids) for span in spans[:-1]])
     starts = [span.starts + offset for span, offset in zip(spans, offsets, strict=True)]
     blocks = BlockTable(
@@ -98,7 +99,7 @@ def generate(twin: Twin, rows: int, seed: int, replication: int = 0) -> TraceDat
         np.concatenate([span.inputs for span in spans])[order],
         np.concatenate([span.outputs for span in spans])[order],
         blocks,
-        twin.block_tokens,
+        fitted.block_tokens,
     )
 
 
@@ -136,30 +137,30 @@ class _Factors:
     added: Floats
 
 
-def _span(twin: Twin, rng: np.random.Generator, begin: float, first_id: int) -> _Span:
-    time = _starts(twin, rng, begin)
+def _span(fitted: TraceParameters, rng: np.random.Generator, begin: float, first_id: int) -> _Span:
+    time = _starts(fitted, rng, begin)
     prompt, output, pause, added = rng.standard_normal((4, len(time)))
-    alike = twin.first.correlation
+    alike = fitted.first.correlation
     factors = _Factors(alike * prompt + np.sqrt(1 - alike**2) * output, pause, added)
-    answer = _scores(rng, factors.output, twin.persistence.output)
+    answer = _scores(rng, factors.output, fitted.persistence.output)
     turn = _Turn(
         np.arange(len(time)),
         time,
-        np.rint(twin.first.input.at(ndtr(prompt))).astype(np.int64),
-        _tokens(twin.first.output.at(ndtr(answer))),
-        np.full(len(time), twin.common_blocks),
+        np.rint(fitted.first.input.at(ndtr(prompt))).astype(np.int64),
+        _tokens(fitted.first.output.at(ndtr(answer))),
+        np.full(len(time), fitted.common_blocks),
         np.full(len(time), EXTEND),
     )
     turns = []
     while len(turn.time):
         turns.append(turn)
-        turn = _next_turn(twin, rng, turn, len(turns), factors)
-    return _assemble(twin, turns, first_id)
+        turn = _next_turn(fitted, rng, turn, len(turns), factors)
+    return _assemble(fitted, turns, first_id)
 
 
-def _starts(twin: Twin, rng: np.random.Generator, begin: float) -> Floats:
+def _starts(fitted: TraceParameters, rng: np.random.Generator, begin: float) -> Floats:
     """Times at which conversations start: a Poisson process with a varying rate, thinned."""
-    rates = twin.starts
+    rates = fitted.starts
     most = max(rates.before, rates.after)
     time = begin + np.sort(rng.uniform(0.0, SPAN, rng.poisson(most * SPAN)))
     rate = rates.before + (rates.after - rates.before) * np.clip(time / rates.ramp, 0.0, 1.0)
@@ -168,10 +169,10 @@ def _starts(twin: Twin, rng: np.random.Generator, begin: float) -> Floats:
 
 
 def _next_turn(
-    twin: Twin, rng: np.random.Generator, last: _Turn, number: int, factors: _Factors
+    fitted: TraceParameters, rng: np.random.Generator, last: _Turn, number: int, factors: _Factors
 ) -> _Turn:
     """Turn `number`, counted from 0, of the conversations that go on after turn `last`."""
-    first, later = twin.first, twin.later
+    first, later = fitted.first, fitted.later
     classes = np.searchsorted(first.limits, last.inputs, side="right")
     if number == 1:
         chance = np.array(first.go_on)[classes]
@@ -184,16 +185,16 @@ def _next_turn(
     else:
         kind = _kinds(rng, later.kinds, last.kind)
     who = last.conversation
-    added_score = _scores(rng, factors.added[who], twin.persistence.added)
+    added_score = _scores(rng, factors.added[who], fitted.persistence.added)
     added = (later.added_first if number == 1 else later.added).at(ndtr(added_score))
     weights = later.pause_score
     explained = weights.added * added_score
     explained += weights.prompt * (np.log(last.inputs) - weights.log_mean) / weights.log_deviation
     rest = np.sqrt(1 - weights.prompt**2 - weights.added**2)
-    pause_score = explained + rest * _scores(rng, factors.pause[who], twin.persistence.pause)
+    pause_score = explained + rest * _scores(rng, factors.pause[who], fitted.persistence.pause)
     pause = later.pause.at(ndtr(pause_score))
-    output = later.output.at(ndtr(_scores(rng, factors.output[who], twin.persistence.output)))
-    size, common = twin.block_tokens, twin.common_blocks
+    output = later.output.at(ndtr(_scores(rng, factors.output[who], fitted.persistence.output)))
+    size, common = fitted.block_tokens, fitted.common_blocks
     whole = last.inputs // size
 
     kept = np.rint(later.kept.at(rng.random(len(who))) * whole)
@@ -209,7 +210,7 @@ def _next_turn(
     inputs = np.choose(kind, [branched, last.inputs, extended]).astype(np.int64)
     inputs = np.where(kind == REPEAT, inputs, np.maximum(inputs, least))
     turn = _Turn(who, last.time + pause, inputs, _tokens(output), shared, kind)
-    fits = inputs <= twin.longest_input
+    fits = inputs <= fitted.longest_input
     return _Turn(*(getattr(turn, name)[fits] for name in _Turn.__dataclass_fields__))
 
 
@@ -235,14 +236,14 @@ def _blocks(tokens: Integers, size: int) -> Integers:
     return -(-tokens // size)
 
 
-def _assemble(twin: Twin, turns: list[_Turn], first_id: int) -> _Span:
+def _assemble(fitted: TraceParameters, turns: list[_Turn], first_id: int) -> _Span:
     """Give every turn its blocks: those shared with the turn before, then new ids in order."""
     ids: list[Ids] = []
     starts: list[Integers] = []  # of a turn's blocks in the ids of that turn
     counts: list[Integers] = []
     next_id = first_id
     for turn in turns:
-        count = _blocks(turn.inputs, twin.block_tokens)
+        count = _blocks(turn.inputs, fitted.block_tokens)
         start = np.cumsum(count) - count
         fresh = count - turn.shared
         last_id = next_id + int(fresh.sum())
@@ -254,7 +255,7 @@ def _assemble(twin: Twin, turns: list[_Turn], first_id: int) -> _Span:
             before = np.searchsorted(turns[len(ids) - 1].conversation, turn.conversation)
             inherited = ids[-1][_ranges(starts[-1][before], turn.shared)]
         else:
-            inherited = np.tile(np.arange(twin.common_blocks, dtype=np.int32), len(count))
+            inherited = np.tile(np.arange(fitted.common_blocks, dtype=np.int32), len(count))
         own[_ranges(start, turn.shared)] = inherited
         next_id = last_id
         ids.append(own)

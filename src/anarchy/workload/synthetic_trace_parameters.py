@@ -1,8 +1,8 @@
-"""The parameters of a synthetic twin of a recorded trace, and the files that hold them.
+"""The parameters of a synthetic trace fitted to a recorded one, and the files that hold them.
 
-Each file of config/twins is one `Twin`: what `anarchy.workload.synthetic_trace` generates requests
-from, and facts about the recording that the twin is held against. None of it is a row of the
-recording.
+Each file of config/synthetic-traces is one `TraceParameters`: what
+`anarchy.workload.synthetic_trace` generates requests from, and facts about the recording that they
+are held against. None of it is a row of the recording.
 """
 
 from itertools import pairwise
@@ -154,8 +154,8 @@ class Persistence(Model):
     added: Probability
 
 
-class Twin(Model):
-    """The parameters of a twin; a file of config/twins."""
+class TraceParameters(Model):
+    """The parameters of a synthetic trace; a file of config/synthetic-traces."""
 
     provenance: Provenance
     block_tokens: Count
@@ -178,13 +178,13 @@ class Twin(Model):
         return self
 
 
-def load_twin(folder: Path, name: str) -> Twin:
+def load_trace_parameters(folder: Path, name: str) -> TraceParameters:
     """Read the parameters `name` from `folder`; raises InputError for an unknown or faulty one."""
     path = folder / f"{name}.json"
     if not path.is_file():
         known = [file.stem for file in folder.glob("*.json")]
-        raise InputError(f"{path}: unknown twin '{name}'; {suggest(name, known)}")
+        raise InputError(f"{path}: unknown synthetic trace '{name}'; {suggest(name, known)}")
     data = load_yaml(path)
     if not isinstance(data, dict):
         raise InputError(f"{path}: expected keys with values, not {type(data).__name__}")
-    return validate(Twin, data, str(path))
+    return validate(TraceParameters, data, str(path))

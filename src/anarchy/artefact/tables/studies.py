@@ -201,8 +201,8 @@ def _workload(scenario: Scenario) -> str:
     load = scenario.workload
     if load.kind == "trace":
         return f"trace {load.trace}" + (f", first {load.rows} rows" if load.rows else "")
-    if load.kind == "twin":
-        return f"twin of {load.twin}, {load.rows} rows"
+    if load.kind == "synthetic-trace":
+        return f"synthetic trace like {load.parameters}, {load.rows} rows"
     if load.kind == "custom":
         return load.workload
     sources = {

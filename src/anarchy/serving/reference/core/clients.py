@@ -212,7 +212,7 @@ class TraceWorkload(Workload):
         self.clock.at(next(self.demand.arrivals), request)
 
 
-@register("twin")
+@register("synthetic-trace")
 class TwinWorkload(TraceWorkload):
     """A synthetic trace with the statistics of a recorded one, replayed in the same way."""
 

@@ -1,7 +1,7 @@
-"""Fit the synthetic twin of a recorded trace: config/twins/NAME.json.
+"""Fit a synthetic trace to a recorded one: config/synthetic-traces/NAME.json.
 
-    python scripts/fit_twin.py                 write the twin of mooncake-conversation
-    python scripts/fit_twin.py --check         compare with the committed one instead
+    python scripts/fit_synthetic_trace.py            write the parameters of mooncake-conversation
+    python scripts/fit_synthetic_trace.py --check    compare with the committed one instead
 
 The trace is looked up as for every other use (ANARCHY_TRACE_DIR, then data/traces) and its sha256
 is checked. Rates, probabilities, quantiles and correlations are estimated; no row is kept.
@@ -30,7 +30,7 @@ from anarchy.config.validation import validate
 from anarchy.config.yaml_files import read_yaml
 from anarchy.measure.prefix_sharing import best_overlaps, sharing_facts
 from anarchy.workload.synthetic_trace import BRANCH, EXTEND, REPEAT
-from anarchy.workload.synthetic_trace_parameters import Twin
+from anarchy.workload.synthetic_trace_parameters import TraceParameters
 from anarchy.workload.trace_files import find_trace
 from anarchy.workload.traces import TraceData, read_trace
 
@@ -52,8 +52,8 @@ COARSE = [*np.arange(0, 41) / 40]
 """Levels of the tables of quantiles: for thousands of values, and for hundreds."""
 
 
-def fit(data: TraceData, source: TraceSource, name: str) -> Twin:
-    """Estimate the twin of a trace."""
+def fit(data: TraceData, source: TraceSource, name: str) -> TraceParameters:
+    """Estimate the parameters of a trace."""
     talks = _conversations(data)
     first = np.array([talk[0] for talk in talks])
     new = data.arrival[first] >= BURN_IN
@@ -73,14 +73,14 @@ def fit(data: TraceData, source: TraceSource, name: str) -> Twin:
     pauses, chances, overall = _continuation(data, chosen, talks)
     rate = _rates(data, overall, float(np.mean(pauses["values"])))
     return validate(
-        Twin,
+        TraceParameters,
         {
             "provenance": {
                 "trace": name,
                 "sha256": source.sha256,
                 "licence": source.licence,
                 "citation": source.citation,
-                "note": "estimated from the trace by scripts/fit_twin.py; aggregates, no rows",
+                "note": "estimated by scripts/fit_synthetic_trace.py; aggregates, no rows",
             },
             "block_tokens": data.block_tokens,
             "common_blocks": COMMON,
@@ -304,9 +304,9 @@ def _table(values: Any, levels: list[float], digits: int) -> dict[str, list[floa
     }
 
 
-def text(twin: Twin) -> str:
+def text(fitted: TraceParameters) -> str:
     """JSON with one line per list of numbers."""
-    indented = json.dumps(twin.model_dump(), indent=2)
+    indented = json.dumps(fitted.model_dump(), indent=2)
     return (
         re.sub(r"\[[\s\d.,e-]+\]", lambda m: "[" + " ".join(m[0][1:-1].split()) + "]", indented)
         + "\n"
@@ -314,8 +314,8 @@ def text(twin: Twin) -> str:
 
 
 def main() -> int:
-    """Exit code 0: done; 1: the committed twin differs; 2: the trace is absent or altered."""
-    parser = argparse.ArgumentParser(description="Fit the synthetic twin of a recorded trace.")
+    """Exit code 0: done; 1: the committed parameters differ; 2: the trace is absent or altered."""
+    parser = argparse.ArgumentParser(description="Fit a synthetic trace to a recorded one.")
     parser.add_argument("--check", action="store_true", help="compare instead of writing")
     options = parser.parse_args()
     try:
@@ -327,7 +327,7 @@ def main() -> int:
     except InputError as fault:
         print(fault, file=sys.stderr)
         return 2
-    path = Path(paths.ROOT / paths.CONFIG / "twins" / f"{NAME}.json")
+    path = Path(paths.ROOT / paths.CONFIG / "synthetic-traces" / f"{NAME}.json")
     if not options.check:
         write_text(path, written)
         print(f"{NAME}: written")
