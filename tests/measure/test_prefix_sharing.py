@@ -13,7 +13,8 @@ from anarchy.measure.prefix_sharing import (
     reuse_distances,
     sharing_facts,
 )
-from anarchy.workload.traces import TraceData, reuse_ceiling
+from anarchy.workload.trace_facts import reuse_ceiling
+from anarchy.workload.traces import TraceData
 
 SIZE = 10
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from anarchy.common.files import write_rows
 from anarchy.config.settings import TraceSource
-from anarchy.workload.traces import describe_trace, read_trace
+from anarchy.workload.trace_facts import describe_trace
+from anarchy.workload.traces import read_trace
 
 source = TraceSource.model_validate(snakemake.params.source)
 trace = read_trace(Path(snakemake.input.trace), source.format, source.sha256)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anarchy.serving.reference.kv_cache.prefix_index import PrefixCaches
-from anarchy.workload.traces import TraceData, reuse_ceiling
+from anarchy.workload.trace_facts import reuse_ceiling
+from anarchy.workload.traces import TraceData
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]

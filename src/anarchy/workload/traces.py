@@ -1,18 +1,26 @@
 """Recorded traces of LLM services: two formats in, arrays of requests out."""
 
+import gzip
 import hashlib
+import io
 import json
+import logging
 import re
+import zlib
+from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anarchy.common.errors import InputError
+from anarchy.workload.prefix_ids import MOST_ID, as_prefixes
 
 Format = Literal["mooncake", "azure"]
 
@@ -20,8 +28,23 @@ MOONCAKE_BLOCK = 512
 MOST_TOKENS = 2**31 - 1
 MOST_MILLISECONDS = 2**53  # 285,000 years; a float still holds every millisecond
 AZURE_HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens"
-AZURE_TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)(?:\.(\d{1,7}))?", re.ASCII)
+AZURE_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?(Z|[+-]\d\d:\d\d)?", re.ASCII
+)
 TICKS = 10**7  # per second: the resolution of Azure's timestamps
+START = datetime(1, 1, 1, tzinfo=UTC)
+
+SUFFIXES: dict[str, Format] = {".jsonl": "mooncake", ".csv": "azure"}
+READABLE = (
+    "JSON lines with timestamp, input_length, output_length, hash_ids (.jsonl), and CSV with the "
+    f"header {AZURE_HEADER} (.csv); either may be compressed (.gz)"
+)
+
+MOST_LINE, MOST_BYTES = 2**24, 2**32
+"""Bytes of a line, and of a trace when it is unpacked: files without end are not read to theirs."""
+
+Lines = Iterator[tuple[int, str]]
+"""Lines that are not blank, with their numbers from 1."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +67,13 @@ class TraceData:
 
 
 def load_trace(path: Path) -> TraceData:
-    """Read a trace: .jsonl is Mooncake's format, .csv is Azure's; else its first line tells."""
-    formats: dict[str, Format] = {".jsonl": "mooncake", ".csv": "azure"}
-    format = formats.get(path.suffix) or _format_of(read_bytes(path))
-    if format is None:
-        raise InputError(f"{path}: unknown trace format; allowed: {', '.join(formats)}")
-    return read_trace(path, format)
+    """Read a trace: .jsonl is Mooncake's format, .csv is Azure's; else its first line tells.
 
-
-def _format_of(content: bytes) -> Format | None:
-    if content.startswith(b"{"):
-        return "mooncake"
-    return "azure" if content.startswith(AZURE_HEADER.encode()) else None
+    A pipe will do. See `read_trace`.
+    """
+    name = path.with_suffix("") if path.suffix == ".gz" else path
+    with _opened(path) as stream:
+        return _read(path, stream, SUFFIXES.get(name.suffix))
 
 
 def read_trace(path: Path, format: Format, sha256: str | None = None) -> TraceData:
@@ -64,180 +82,12 @@ def read_trace(path: Path, format: Format, sha256: str | None = None) -> TraceDa
     "mooncake" has one JSON object a line: timestamp (milliseconds), input_length, output_length
     (tokens) and hash_ids, one for each block of 512 prompt tokens. "azure" is CSV: an ISO
     timestamp with up to seven fractional digits, prompt tokens, output tokens; it says nothing
-    about prefixes. Raises InputError that names the first faulty line.
+    about prefixes. Blank lines do not count. Rows that are not in order of time are sorted, and a
+    request without output tokens gets one, which real engines sample when prefill ends; a line on
+    stderr says so. Raises InputError that names the first faulty line.
     """
-    content = read_bytes(path, sha256)
-    try:
-        lines = content.decode("utf-8").replace("\r\n", "\n").split("\n")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}:{line}: not UTF-8 text") from None
-    if lines[-1] == "":  # the end of the last line
-        lines.pop()
-    return _mooncake(path, lines) if format == "mooncake" else _azure(path, lines)
-
-
-def count_rows(content: bytes, format: Format) -> int:
-    """The requests of a trace that is known to be sound: one a line, Azure's after a header."""
-    lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    return lines - (format == "azure")
-
-
-def _mooncake(path: Path, lines: list[str]) -> TraceData:
-    times: list[float] = []
-    inputs: list[int] = []
-    outputs: list[int] = []
-    blocks: list[tuple[int, ...]] = []
-    previous = 0.0
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-            time, ids = row["timestamp"], row["hash_ids"]
-            tokens, answer = row["input_length"], row["output_length"]
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}:{number}: not JSON: {error.msg}") from None
-        except KeyError as error:
-            raise InputError(f"{path}:{number}: key {error} is missing") from None
-        except (TypeError, ValueError, RecursionError):
-            raise InputError(f"{path}:{number}: not a JSON object of a request") from None
-        where = f"{path}:{number}"
-        if type(time) not in (int, float) or not 0 <= time <= MOST_MILLISECONDS:
-            raise InputError(f"{where}: timestamp {time!r}, allowed are milliseconds from 0")
-        if time < previous:
-            raise InputError(f"{where}: timestamp {time} after {previous}; rows must be in order")
-        _check_tokens(where, "input_length", tokens)
-        _check_tokens(where, "output_length", answer)
-        if type(ids) is not list or set(map(type, ids)) - {int}:
-            raise InputError(f"{where}: hash_ids must be a list of whole numbers")
-        if len(ids) != (needed := -(-tokens // MOONCAKE_BLOCK)):
-            raise InputError(
-                f"{where}: {len(ids)} hash_ids, but {tokens} prompt tokens have {needed} blocks "
-                f"of {MOONCAKE_BLOCK}"
-            )
-        previous = time
-        times.append(time)
-        inputs.append(tokens)
-        outputs.append(answer)
-        blocks.append(tuple(ids))
-    if not times:
-        raise InputError(f"{path}: no requests")
-    arrival = (np.array(times, dtype=np.float64) - times[0]) / 1000
-    return _data(arrival, inputs, outputs, blocks, MOONCAKE_BLOCK)
-
-
-def _azure(path: Path, lines: list[str]) -> TraceData:
-    if not lines or lines[0] != AZURE_HEADER:
-        raise InputError(f"{path}:1: the header must be {AZURE_HEADER}")
-    ticks: list[int] = []
-    inputs: list[int] = []
-    outputs: list[int] = []
-    for number, line in enumerate(lines[1:], start=2):
-        where = f"{path}:{number}"
-        cells = line.split(",")
-        if len(cells) != 3:
-            raise InputError(f"{where}: {len(cells)} columns, expected 3")
-        tick = _ticks(where, cells[0])
-        if ticks and tick < ticks[-1]:
-            raise InputError(f"{where}: TIMESTAMP {cells[0]} is earlier than the row before")
-        ticks.append(tick)
-        inputs.append(_tokens(where, "ContextTokens", cells[1]))
-        outputs.append(_tokens(where, "GeneratedTokens", cells[2]))
-    if not ticks:
-        raise InputError(f"{path}: no requests")
-    arrival = np.array([tick - ticks[0] for tick in ticks], dtype=np.float64) / TICKS
-    return _data(arrival, inputs, outputs, [()] * len(ticks), None)
-
-
-def _data(
-    arrival: NDArray[np.float64],
-    inputs: list[int],
-    outputs: list[int],
-    blocks: list[tuple[int, ...]],
-    block_tokens: int | None,
-) -> TraceData:
-    return TraceData(
-        arrival,
-        np.array(inputs, dtype=np.int64),
-        np.array(outputs, dtype=np.int64),
-        blocks,
-        block_tokens,
-    )
-
-
-def _ticks(where: str, text: str) -> int:
-    """An ISO time in units of 100 ns; `datetime` alone would drop the seventh digit."""
-    match = AZURE_TIME.fullmatch(text)
-    try:
-        if match is None:
-            raise ValueError
-        moment = datetime.fromisoformat(match[1])
-    except ValueError:
-        raise InputError(
-            f"{where}: TIMESTAMP {text!r}, expected YYYY-MM-DD hh:mm:ss with up to 7 more digits"
-        ) from None
-    since = moment - datetime.min
-    return (since.days * 86_400 + since.seconds) * TICKS + int((match[2] or "").ljust(7, "0"))
-
-
-def _tokens(where: str, key: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise InputError(f"{where}: {key} {text!r}, allowed are 1 to {MOST_TOKENS}")
-    tokens = int(text)
-    _check_tokens(where, key, tokens)
-    return tokens
-
-
-def _check_tokens(where: str, key: str, tokens: Any) -> None:
-    if type(tokens) is not int or not 1 <= tokens <= MOST_TOKENS:
-        raise InputError(f"{where}: {key} {tokens!r}, allowed are 1 to {MOST_TOKENS}")
-
-
-def describe_trace(data: TraceData) -> list[dict[str, Any]]:
-    """Result rows that say what a trace is: {id, value, unit}.
-
-    The rate is that of the arrivals after the first one; percentiles interpolate linearly. A
-    trace with prefix information also gets its distinct blocks and its prefix-reuse ceiling.
-    """
-    duration = float(data.arrival[-1])
-    rows: list[dict[str, Any]] = [
-        {"id": "requests", "value": len(data), "unit": "1"},
-        {"id": "duration", "value": duration, "unit": "s"},
-        {
-            "id": "rate",
-            "value": (len(data) - 1) / duration if duration > 0 else None,
-            "unit": "1/s",
-        },
-    ]
-    for name, tokens in (("input", data.input_tokens), ("output", data.output_tokens)):
-        p50, p99 = np.percentile(tokens, [50, 99])
-        for statistic, value in (("mean", tokens.mean()), ("p50", p50), ("p99", p99)):
-            rows.append({"id": f"{name}-tokens-{statistic}", "value": value, "unit": "tokens"})
-    if data.block_tokens is not None:
-        unique = len({block for blocks in data.blocks for block in blocks})
-        rows.append({"id": "unique-blocks", "value": unique, "unit": "1"})
-        rows.append({"id": "reuse-ceiling", "value": reuse_ceiling(data), "unit": "1"})
-    return rows
-
-
-def reuse_ceiling(data: TraceData) -> float:
-    """The share of all prompt tokens that one infinite cache, shared by all, would have held.
-
-    A prompt reuses its longest prefix of blocks seen before; its partial last block counts with
-    the tokens that it has. Prompts arrive one after the other, each cached at once.
-    """
-    if data.block_tokens is None:
-        raise ValueError("the trace says nothing about prefixes")
-    reused = sum(_reused(data))
-    return reused / int(data.input_tokens.sum())
-
-
-def _reused(data: TraceData) -> Iterator[int]:
-    assert data.block_tokens is not None
-    seen: set[int] = set()
-    for tokens, blocks in zip(data.input_tokens.tolist(), data.blocks, strict=True):
-        overlap = next((k for k, block in enumerate(blocks) if block not in seen), len(blocks))
-        seen.update(blocks)
-        yield min(tokens, overlap * data.block_tokens)
+    with _opened(path) if sha256 is None else io.BytesIO(read_bytes(path, sha256)) as stream:
+        return _read(path, stream, format)
 
 
 def read_bytes(path: Path, sha256: str | None = None) -> bytes:
@@ -253,3 +103,172 @@ def read_bytes(path: Path, sha256: str | None = None) -> bytes:
             f"{sha256[:12]}...; remove the file, or give it to a scenario by its path"
         )
     return content
+
+
+def count_rows(content: bytes, format: Format) -> int:
+    """The requests of a trace that is known to be sound: one a line, Azure's after a header."""
+    lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    return lines - (format == "azure")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file or pipe, unpacked; a fault while they are read is an InputError."""
+    try:
+        with path.open("rb") as file:
+            packed = file.peek(2).startswith(b"\x1f\x8b")
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=file)) if packed else file
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read: {reason}") from None
+
+
+def _lines(path: Path, stream: IO[bytes]) -> Lines:
+    number = size = 0
+    while line := stream.readline(MOST_LINE + 1):
+        number, size = number + 1, size + len(line)
+        if len(line) > MOST_LINE:
+            raise InputError(f"{path}:{number}: the line has more than {MOST_LINE >> 20} MiB")
+        if size > MOST_BYTES:
+            raise InputError(f"{path}: more than {MOST_BYTES >> 30} GiB are no trace that is read")
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+        except UnicodeDecodeError:
+            raise InputError(f"{path}:{number}: not UTF-8 text") from None
+        if text:
+            yield number, text
+
+
+def _read(path: Path, stream: IO[bytes], format: Format | None) -> TraceData:
+    lines = _lines(path, stream)
+    first = next(lines, None)
+    if first is None:
+        raise InputError(f"{path}: no requests")
+    if format is None:
+        format = _format_of(first[1])
+    if format is None:
+        raise InputError(f"{path}: unknown trace format; readable are {READABLE}")
+    read = _mooncake if format == "mooncake" else _azure
+    return read(path, chain([first], lines))
+
+
+def _format_of(line: str) -> Format | None:
+    if line.startswith("{"):
+        return "mooncake"
+    return "azure" if line.startswith(AZURE_HEADER) else None
+
+
+class _Rows:
+    """The rows of a trace as they are read: a time of `type`, prompt and output tokens."""
+
+    def __init__(self, path: Path, type: Literal["d", "q"]) -> None:
+        self._path = path
+        self._times: Any = array(type)
+        self._inputs = array("q")
+        self._outputs = array("q")
+
+    def add(self, time: float, tokens: int, answer: int) -> None:
+        self._times.append(time)
+        self._inputs.append(tokens)
+        self._outputs.append(answer)
+
+    def trace(self, per_second: int, prompts: list[tuple[int, ...]] | None) -> TraceData:
+        """What is read of them; a time is one `per_second`-th of a second."""
+        times, inputs, outputs = map(np.array, (self._times, self._inputs, self._outputs))
+        if not len(times):
+            raise InputError(f"{self._path}: no requests")
+        if (late := np.diff(times) < 0).any():
+            order = np.argsort(times, kind="stable")
+            times, inputs, outputs = times[order], inputs[order], outputs[order]
+            if prompts is not None:
+                prompts = [prompts[row] for row in order]
+            self._note(f"rows earlier than the row before: {late.sum():,}; all rows are sorted")
+        if (none := outputs == 0).any():
+            outputs = np.maximum(outputs, 1)
+            self._note(f"requests without output tokens: {none.sum():,}; each counts as one token")
+        arrival = (times - times[0]).astype(np.float64) / per_second
+        if prompts is None:
+            return TraceData(arrival, inputs, outputs, [()] * len(arrival), None)
+        return TraceData(arrival, inputs, outputs, as_prefixes(prompts), MOONCAKE_BLOCK)
+
+    def _note(self, text: str) -> None:
+        logging.getLogger(__name__).warning("anarchy: %s: %s", self._path, text)
+
+
+def _mooncake(path: Path, lines: Lines) -> TraceData:
+    rows = _Rows(path, "d")
+    prompts: list[tuple[int, ...]] = []
+    for number, line in lines:
+        where = f"{path}:{number}"
+        try:
+            row = json.loads(line)
+            time, ids = row["timestamp"], row["hash_ids"]
+            tokens, answer = row["input_length"], row["output_length"]
+        except json.JSONDecodeError as error:
+            raise InputError(f"{where}: not JSON: {error.msg}") from None
+        except KeyError as error:
+            raise InputError(f"{where}: key {error} is missing") from None
+        except (TypeError, ValueError, RecursionError):
+            raise InputError(f"{where}: not a JSON object of a request") from None
+        if type(time) not in (int, float) or not 0 <= time <= MOST_MILLISECONDS:
+            raise InputError(f"{where}: timestamp {time!r}, allowed are milliseconds from 0")
+        _check_tokens(where, "input_length", tokens, 1)
+        _check_tokens(where, "output_length", answer, 0)
+        if type(ids) is not list or set(map(type, ids)) - {int}:
+            raise InputError(f"{where}: hash_ids must be a list of whole numbers")
+        if not 0 <= min(ids, default=0) <= max(ids, default=0) <= MOST_ID:
+            raise InputError(f"{where}: hash_ids must be whole numbers from 0 to {MOST_ID}")
+        if len(ids) != (needed := -(-tokens // MOONCAKE_BLOCK)):
+            raise InputError(
+                f"{where}: {len(ids)} hash_ids, but {tokens} prompt tokens have {needed} blocks "
+                f"of {MOONCAKE_BLOCK}"
+            )
+        rows.add(time, tokens, answer)
+        prompts.append(tuple(ids))
+    return rows.trace(1000, prompts)
+
+
+def _azure(path: Path, lines: Lines) -> TraceData:
+    number, header = next(lines)
+    if header != AZURE_HEADER:
+        raise InputError(f"{path}:{number}: the header must be {AZURE_HEADER}")
+    rows = _Rows(path, "q")
+    for number, line in lines:
+        where = f"{path}:{number}"
+        cells = line.split(",")
+        if len(cells) != 3:
+            raise InputError(f"{where}: {len(cells)} columns, expected 3")
+        rows.add(
+            _ticks(where, cells[0]),
+            _tokens(where, "ContextTokens", cells[1], 1),
+            _tokens(where, "GeneratedTokens", cells[2], 0),
+        )
+    return rows.trace(TICKS, None)
+
+
+def _ticks(where: str, text: str) -> int:
+    """An ISO time in units of 100 ns; `datetime` alone would drop the seventh digit."""
+    match = AZURE_TIME.fullmatch(text)
+    try:
+        if match is None:
+            raise ValueError
+        since = datetime.fromisoformat(match[1] + (match[3] or "Z")) - START
+    except ValueError:
+        raise InputError(
+            f"{where}: TIMESTAMP {text!r}, expected YYYY-MM-DD hh:mm:ss with up to 7 more digits "
+            "and perhaps an offset from UTC, as +00:00"
+        ) from None
+    return (since.days * 86_400 + since.seconds) * TICKS + int((match[2] or "").ljust(7, "0"))
+
+
+def _tokens(where: str, key: str, text: str, least: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise InputError(f"{where}: {key} {text!r}, allowed are {least} to {MOST_TOKENS}")
+    tokens = int(text)
+    _check_tokens(where, key, tokens, least)
+    return tokens
+
+
+def _check_tokens(where: str, key: str, tokens: Any, least: int) -> None:
+    if type(tokens) is not int or not least <= tokens <= MOST_TOKENS:
+        raise InputError(f"{where}: {key} {tokens!r}, allowed are {least} to {MOST_TOKENS}")
