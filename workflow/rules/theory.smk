@@ -20,6 +20,8 @@ rule check_theorems:
         package=PACKAGE_THEOREMS,
     output:
         f"{RESULTS}/theory/theorems.json",
+    params:
+        most=PLAN.settings.theorem_checks,
     log:
         f"{LOGS}/check_theorems.log",
     benchmark:

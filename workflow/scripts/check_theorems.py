@@ -2,11 +2,28 @@
 
 from anarchy.common.files import write_rows
 from anarchy.common.jobs import job_log
-from anarchy.games.theorems import allocation, coupling, plateau, potential, saturation
+from anarchy.games.theorems import (
+    allocation,
+    coupling,
+    delayed_planner,
+    plateau,
+    potential,
+    saturation,
+)
 from anarchy.games.theorems.placement import theorems
 from anarchy.measure import counterexamples
 
-THEOREMS = (plateau, saturation, potential, theorems, allocation, coupling, counterexamples)
+THEOREMS = (
+    plateau,
+    saturation,
+    potential,
+    theorems,
+    allocation,
+    coupling,
+    delayed_planner,
+    counterexamples,
+)
 
 with job_log(snakemake.log[0]):
-    write_rows(snakemake.output[0], [row for t in THEOREMS for row in t.check_rows()])
+    most = snakemake.params.most
+    write_rows(snakemake.output[0], [row for t in THEOREMS for row in t.check_rows(most)])

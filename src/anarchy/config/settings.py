@@ -37,6 +37,9 @@ class Settings(Model):
         description="completions per client (closed loop) dropped before measuring"
     )
     bootstrap: Bootstrap = Bootstrap()
+    theorem_checks: Count | None = Field(
+        None, description="most instances of each family of theorem checks; all if absent"
+    )
     output: str = Field(".", description="folder that receives results, figures and paper")
     adjust: Adjust = Adjust()
 

@@ -16,7 +16,7 @@ from anarchy.games.common.equilibrium_report import EquilibriumReport
 from anarchy.games.common.latency import Latency, Polynomial, Table
 from anarchy.games.routing import congestion
 from anarchy.games.routing.solve import solve_routing
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.measure.empirical_poa import window_costs
 from anarchy.serving.log.request_log import RequestLog, Run
 
@@ -153,9 +153,9 @@ def index_by_places(
     )
 
 
-def check_rows() -> list[Row]:
+def check_rows(most: int | None = None) -> list[Row]:
     """All checks of the section on the index."""
-    return [*_readings(), *_rectangular(), *_greedy(), *_bracket(), *_places()]
+    return rows_of(_readings, _rectangular, _greedy, _bracket, _places, most=most)
 
 
 def _readings() -> Iterator[Row]:

@@ -21,6 +21,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class CoupledGame:
         game = self.allocation
         return game.budget - game.prefill.offered_load - game.decode.offered_load
 
-    @property
+    @cached_property
     def prefill_share(self) -> Fraction:
         """Share of the slack that prefill gets; to 60 digits where irrational."""
         ratio, _ = self._balance
@@ -74,18 +75,18 @@ class CoupledGame:
         """Whether the planner's reply to rational states is rational."""
         return self._balance[1]
 
-    @property
+    @cached_property
     def _balance(self) -> tuple[Fraction, bool]:
         """Slack of prefill over slack of decode, and whether it is rational."""
         first, second = self.allocation.prefill, self.allocation.decode
         return root(first.weight * second.service_rate / (first.service_rate * second.weight))
 
-    @property
+    @cached_property
     def cold_split(self) -> Fraction:
         """g0: prefill GPUs that the planner wants when nothing is cached."""
         return self.allocation.prefill.offered_load + self.slack * self.prefill_share
 
-    @property
+    @cached_property
     def freed(self) -> Fraction:
         """b: prefill GPUs that the planner would take back if no prefill work were left."""
         return (1 - self.prefill_share) * self.allocation.prefill.offered_load

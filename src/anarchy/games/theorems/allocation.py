@@ -25,7 +25,7 @@ from anarchy.games.gpu_split.allocation import (
     variational_equilibrium,
 )
 from anarchy.games.queueing.closed_forms import erlang_c
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.checks import Row, check, rows_of
 
 SEGMENT, UNIT, EXCHANGE, INTERFERENCE = (
     "prop:allocation",
@@ -85,16 +85,17 @@ def interference_loss(game: AllocationGame, rate: Fraction) -> Extended:
     return loss if exact and exact_too else float(loss)
 
 
-def check_rows() -> list[Row]:
+def check_rows(most: int | None = None) -> list[Row]:
     """One row per check; the solvers enumerate, search a grid or price the budget."""
-    return [
-        *_separable_rows(),
-        *_segment_rows(),
-        *_unit_rows(),
-        *_exchange_rows(),
-        *_erlang_rows(),
-        *_interference_rows(),
-    ]
+    return rows_of(
+        _separable_rows,
+        _segment_rows,
+        _unit_rows,
+        _exchange_rows,
+        _erlang_rows,
+        _interference_rows,
+        most=most,
+    )
 
 
 def _game(pools: tuple[Pool, Pool], slack: int | Fraction) -> AllocationGame:

@@ -1,6 +1,8 @@
 """One row per executable check of a theorem: what it states beside what a solver finds."""
 
 import math
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 from anarchy.games.common.rational import Extended, exact_text
@@ -52,6 +54,11 @@ def check(
         "method": method,
         "holds": _holds(found, stated, relation),
     }
+
+
+def rows_of(*families: Callable[[], Iterable[Row]], most: int | None = None) -> list[Row]:
+    """The rows of some families of checks, or the first `most` of each; no others are computed."""
+    return [row for family in families for row in islice(family(), most)]
 
 
 def _holds(found: Extended | None, stated: Extended | None, relation: str) -> bool:

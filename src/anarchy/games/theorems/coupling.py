@@ -1,12 +1,11 @@
-"""The coupled game: where split, placement and routing rest, and when a late planner swings.
+"""The coupled game: where split, placement and routing rest, and whether they stay there.
 
-Checks the number of fixed points, that the slope of the planner's target decides over stability,
-the gain at which a delayed planner starts to oscillate, and the cycles of one that moves a single
-GPU at a time; and draws two planners that differ in nothing but their delay.
+Checks the number of fixed points and that the slope of the planner's target decides over stability,
+and draws two planners that differ in nothing but their delay; `delayed_planner` checks when such
+planners swing.
 """
 
 import itertools
-import math
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -24,27 +23,13 @@ from anarchy.games.gpu_split.coupled import (
     slope,
     target,
 )
-from anarchy.games.gpu_split.delayed_planner import (
-    delayed_orbit,
-    gain_threshold,
-    held_splits,
-    period_two_orbits,
-    planner_cycles,
-)
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.gpu_split.delayed_planner import delayed_orbit
+from anarchy.games.theorems.checks import Row, check, rows_of
 
-REST, STABILITY, DELAY, STEPS = "thm:coupled", "prop:slope", "thm:delay", "thm:steps"
-
-ITERATION = "iteration of the planner"
+REST, STABILITY = "thm:coupled", "prop:slope"
 
 GPUS = 24
 """GPUs of the instances: those of the source's testbed."""
-
-DELAYS = range(5)
-"""Delays of the planner, in intervals, at which its thresholds are checked."""
-
-BANDS = tuple(Fraction(*pair) for pair in ((0, 1), (1, 2), (1, 1)))
-"""Dead bands of the stepping planner, in GPUs."""
 
 PRICES = tuple(Fraction(*pair) for pair in ((1, 5), (3, 5), (24, 25), (6, 5)))
 CREDITS = tuple(Fraction(*pair) for pair in ((0, 1), (1, 2), (1, 1)))
@@ -55,15 +40,6 @@ SCAN = 1500
 
 REPLIES = 400
 """Best responses from each corner of the state space: many more than they need to settle."""
-
-BELOW, ABOVE = 0.9, 1.1
-"""Gains, relative to the threshold, at which the planner must come to rest and must not."""
-
-INTERVALS, WATCHED = 3000, 60
-"""Length of an orbit, and how many of its last intervals show whether it rests."""
-
-AT_REST, SWINGING = 1e-6, 0.5
-"""GPUs: an orbit that moves less has come to rest, one that moves more has not."""
 
 START, DRAWN, CURVE = 15.0, 120, 61
 """First split and intervals of the drawn orbits, and points of the drawn curves."""
@@ -91,24 +67,10 @@ WARM = coupled_game("15/2", "4/5", "1/2")
 BISTABLE = coupled_game(6, "24/25", 1)
 """Three fixed points: the same, a cold one, and an unstable one between them."""
 
-STEEP = coupled_game(5, "9/10", 0)
-"""One fixed point, where the planner's target is much steeper than far away from it."""
 
-FAR = (1.0, 23.0)
-"""Starts, in GPUs, from which a planner of a small gain must come to rest."""
-
-BESIDE = 0.05
-"""GPUs: how far from the fixed point an orbit starts that the linearisation describes."""
-
-
-def check_rows() -> list[Row]:
-    """One row per check; the solvers iterate, scan, difference or enumerate."""
-    return [
-        *_fixed_point_rows(),
-        *_stability_rows(),
-        *_delay_rows(),
-        *_step_rows(),
-    ]
+def check_rows(most: int | None = None) -> list[Row]:
+    """One row per check; the solvers iterate, scan or difference."""
+    return rows_of(_fixed_point_rows, _stability_rows, most=most)
 
 
 def curve_rows() -> list[Row]:
@@ -134,12 +96,6 @@ def curve_rows() -> list[Row]:
             }
         )
     return rows
-
-
-def companion_radius(delay: int, loop_gain: float) -> float:
-    """Largest modulus of a root of z^(delay + 1) - z^delay + loop_gain."""
-    coefficients = [1.0, -1.0, *[0.0] * (delay - 1), loop_gain] if delay else [1.0, loop_gain - 1]
-    return float(np.max(np.abs(np.roots(coefficients))))
 
 
 def _reply_curves() -> Iterator[tuple[str, tuple[Extended, Extended], int]]:
@@ -276,126 +232,3 @@ def _differenced(game: CoupledGame, state: State) -> np.ndarray:
             ends.append((reply.prefill, reply.cached, reply.load_share))
         columns.append([float((a - b) / (2 * _STEP)) for a, b in zip(*ends, strict=True)])
     return np.array(columns).T
-
-
-def _delay_rows() -> Iterator[Row]:
-    point = fixed_points(WARM).points[0]
-    for delay in DELAYS:
-        threshold = gain_threshold(delay, point.slope)
-        setting = f"a delay of {delay} intervals, the warm instance"
-        yield check(
-            f"coupling-threshold-{delay}",
-            DELAY,
-            "gain at which the linearised planner loses its stability",
-            setting,
-            _critical_gain(delay) / (1 - point.slope),
-            threshold,
-            "roots of the characteristic polynomial",
-        )
-        for name, factor in (("below", BELOW), ("above", ABOVE)):
-            yield check(
-                f"coupling-orbit-{delay}-{name}",
-                DELAY,
-                f"GPUs between highest and lowest split, {name} the threshold",
-                setting,
-                _swing(delay, factor * threshold),
-                AT_REST if name == "below" else SWINGING,
-                ITERATION,
-                "<=" if name == "below" else ">=",
-            )
-    yield from _global_rows()
-    for delay in (1, 2):
-        yield check(
-            f"coupling-figure-{delay}",
-            DELAY,
-            "GPUs between highest and lowest split, gain one",
-            f"a delay of {delay} intervals, the warm instance",
-            _swing(delay, 1.0),
-            AT_REST if delay == 1 else SWINGING,
-            ITERATION,
-            "<=" if delay == 1 else ">=",
-        )
-
-
-def _global_rows() -> Iterator[Row]:
-    """Gains below 1/d settle from far away; between 1/d and the threshold the start can decide."""
-    quantity = "GPUs between highest and lowest split"
-    for delay, step in itertools.product(DELAYS[:3], (1.0, math.inf)):
-        gain = 0.95 / delay if delay else 1.9
-        yield check(
-            f"coupling-global-{delay}-{'cut' if step == 1 else 'whole'}",
-            DELAY,
-            f"{quantity}, the worst of {len(FAR)} starts",
-            f"a delay of {delay} intervals, gain {gain:.3g}, the steep instance",
-            max(_swing(delay, gain, STEEP, start, step) for start in FAR),
-            AT_REST,
-            ITERATION,
-            "<=",
-        )
-    point = float(fixed_points(STEEP).points[0].state.prefill)
-    for name, where, start in (("beside", "beside", point + BESIDE), ("far", "far from", START)):
-        yield check(
-            f"coupling-start-{name}",
-            DELAY,
-            f"{quantity}, gain one, started {where} the fixed point",
-            "a delay of 2 intervals, the steep instance",
-            _swing(2, 1.0, STEEP, start),
-            AT_REST if name == "beside" else SWINGING,
-            ITERATION,
-            "<=" if name == "beside" else ">=",
-        )
-
-
-def _critical_gain(delay: int) -> float:
-    """Loop gain at which the largest root leaves the unit disc, by bisection."""
-    low, high = 0.0, 2.5
-    while high - low > 1e-13:
-        middle = (low + high) / 2
-        low, high = (middle, high) if companion_radius(delay, middle) < 1 else (low, middle)
-    return low
-
-
-def _swing(
-    delay: int, gain: float, game: CoupledGame = WARM, start: float = START, step: float = 1.0
-) -> float:
-    """Highest less lowest split over the last intervals of a long orbit, `step` GPUs a move."""
-    last = delayed_orbit(game, start, delay, gain, INTERVALS, step_limit=step)[-WATCHED:]
-    return max(last) - min(last)
-
-
-def _step_rows() -> Iterator[Row]:
-    for delay, band in itertools.product(range(4), BANDS):
-        held = held_splits(WARM, band)
-        cycles = planner_cycles(WARM, delay, band)
-        longest = max(cycles, key=len)
-        yield check(
-            f"coupling-steps-delay-{delay}-band-{band}".replace("/", "-"),
-            STEPS,
-            "intervals of the longest cycle of a planner that moves one GPU at a time",
-            f"delay {delay}, {len(held)} splits within the dead band",
-            Fraction(len(longest)),
-            Fraction(4 * delay + 2 if len(held) <= delay else 1),
-            "enumeration of all histories",
-        )
-        if len(held) <= delay:
-            yield check(
-                f"coupling-swing-delay-{delay}-band-{band}".replace("/", "-"),
-                STEPS,
-                "GPUs between highest and lowest split of that cycle",
-                f"delay {delay}, {len(held)} splits within the dead band",
-                Fraction(max(longest) - min(longest)),
-                Fraction(2 * delay + 1 - len(held)),
-                "enumeration of all histories",
-            )
-    ((lower, upper),) = period_two_orbits(WARM, 0, 0)
-    ends = (("lower", lower, math.floor), ("upper", upper, math.ceil))
-    for name, found, rounded in ends:
-        yield check(
-            f"coupling-period-two-{name}",
-            STEPS,
-            "split of the period-two orbit, next to the fixed point",
-            f"no delay, no dead band, {name} split",
-            Fraction(found),
-            Fraction(rounded(Fraction(25, 2))),
-            "enumeration of all histories",
-        )

@@ -14,7 +14,7 @@ from anarchy.games.common.latency import Polynomial
 from anarchy.games.common.rational import at_least
 from anarchy.games.routing.congestion import CongestionGame
 from anarchy.games.routing.solve import solve_routing
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.plateau import (
     ENUMERATION,
     PLAYERS,
@@ -60,10 +60,18 @@ def gain_game(beta: Fraction, plus: bool = False) -> CongestionGame:
     return CongestionGame(latency, tuple(players))
 
 
-def check_rows() -> list[Row]:
+def check_rows(most: int | None = None) -> list[Row]:
     """The checks of this module's statements; see `checks.check` for the fields of a row."""
-    rows = [row for beta in BETAS for row in _rows(beta)]
-    vanishing = check(
+    return rows_of(_credit_rows, _vanishing_rows, most=most)
+
+
+def _credit_rows() -> Iterator[Row]:
+    for beta in BETAS:
+        yield from _rows(beta)
+
+
+def _vanishing_rows() -> Iterator[Row]:
+    yield check(
         "gains-instance-1",
         "prop:zero",
         "price of anarchy where the optimum costs nothing",
@@ -73,7 +81,6 @@ def check_rows() -> list[Row]:
         ENUMERATION,
         "none",
     )
-    return [*rows, vanishing]
 
 
 def _rows(beta: Fraction) -> Iterator[Row]:

@@ -21,7 +21,7 @@ from anarchy.games.common.smoothness import TightBound, tight_poa
 from anarchy.games.routing.congestion import CongestionGame, Strategy
 from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems import finite
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.worst_game import worst_game
 
 PLAYERS = 16
@@ -116,15 +116,16 @@ def window(bound: TightBound) -> tuple[Fraction, Fraction]:
     return 1 - bound.mu, bound.lam
 
 
-def check_rows() -> list[Row]:
+def check_rows(most: int | None = None) -> list[Row]:
     """The checks of this module's statements; see `checks.check` for the fields of a row."""
-    return [
-        *_affine_rows(),
-        *_family_rows(),
-        *_certificate_rows(),
-        *_window_rows(),
-        *_correlated_rows(),
-    ]
+    return rows_of(
+        _affine_rows,
+        _family_rows,
+        _certificate_rows,
+        _window_rows,
+        _correlated_rows,
+        most=most,
+    )
 
 
 def named(weight: Fraction) -> str:

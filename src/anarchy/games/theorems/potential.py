@@ -15,7 +15,7 @@ from itertools import combinations
 from anarchy.games.routing.congestion import Colocation, CongestionGame, Strategy
 from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems import gains, softmax
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.finite import FiniteGame, Profile, largest_defect
 from anarchy.games.theorems.plateau import ENUMERATION, mixed_game, polynomial
 
@@ -137,18 +137,16 @@ def _gain(
     return Fraction(combine(present)) if present else Fraction(0)
 
 
-def check_rows() -> list[Row]:
+def check_rows(most: int | None = None) -> list[Row]:
     """The checks of the section on routing beside those of the plateau.
 
     Those of potentials come from here, the rest from `gains` and `softmax`; see `checks.check` for
     the fields of a row.
     """
     return [
-        *_credit_rows(),
-        *_token_rows(),
-        *_absence_rows(),
-        *gains.check_rows(),
-        *softmax.check_rows(),
+        *rows_of(_credit_rows, _token_rows, _absence_rows, most=most),
+        *gains.check_rows(most),
+        *softmax.check_rows(most),
     ]
 
 

@@ -14,7 +14,7 @@ from anarchy.games.queueing.proxy_routing import (
     linear_proxy_ratio,
 )
 from anarchy.games.theorems import splits
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.checks import Row, check, rows_of
 
 CURVE_CREDITS = (Fraction(1, 8), Fraction(1, 4), Fraction(1, 2))
 """Credits of the figure, in units of mu for loads and of 1/mu for latencies."""
@@ -31,15 +31,16 @@ AWARE_RATIO = "cost over optimum of a latency-aware router"
 CRITICAL = "first overloading demand over capacity"
 
 
-def check_rows() -> list[Row]:
+def check_rows(most: int | None = None) -> list[Row]:
     """Instances of the statements on parallel queues, each beside a solver ignorant of them."""
-    return [
-        *_parallel_rows(),
-        *_slack_rows(),
-        *_proxy_rows(),
-        *_critical_rows(),
-        *_latency_aware_rows(),
-    ]
+    return rows_of(
+        _parallel_rows,
+        _slack_rows,
+        _proxy_rows,
+        _critical_rows,
+        _latency_aware_rows,
+        most=most,
+    )
 
 
 def _numeric_ratio(

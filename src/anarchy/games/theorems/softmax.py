@@ -14,7 +14,7 @@ from anarchy.games import poa_table
 from anarchy.games.common.rational import rational
 from anarchy.games.routing import congestion
 from anarchy.games.theorems import finite
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.plateau import CORRELATED, affine_worst_ratio, mixed_game, polynomial
 
 TEMPERATURES = (0.05, 0.25, 1.0)
@@ -49,9 +49,9 @@ def affine_softmax_bound(gamma: Fraction, regret: float, optimum: Fraction) -> f
     return float(worst + price * rational(regret, "regret") / optimum)
 
 
-def check_rows() -> list[Row]:
+def check_rows(most: int | None = None) -> list[Row]:
     """The checks of this module's statements; see `checks.check` for the fields of a row."""
-    return [*_regret_rows(), *_normalised_rows(), *_attained_rows(), *_profile_rows()]
+    return rows_of(_regret_rows, _normalised_rows, _attained_rows, _profile_rows, most=most)
 
 
 def _regret_rows() -> Iterator[Row]:

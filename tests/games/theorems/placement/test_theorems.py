@@ -14,12 +14,22 @@ from hypothesis import strategies as st
 from anarchy.common.errors import InputError
 from anarchy.games.placement import line, topology
 from anarchy.games.placement.solve import CachingGame, solve_placement
+from anarchy.games.theorems.checks import Row
 from anarchy.games.theorems.placement import closed_forms as forms
 from anarchy.games.theorems.placement import theorems
 from anarchy.games.theorems.placement.curves import MAX_NODES, Placements, broom_price
 
-CHECKS = theorems.check_rows()
-CURVES = theorems.curve_rows()
+
+@pytest.fixture(scope="module")
+def checks() -> list[Row]:
+    return theorems.check_rows()
+
+
+@pytest.fixture(scope="module")
+def curves() -> list[Row]:
+    return theorems.curve_rows()
+
+
 NUMBERS = Path(__file__).parents[4] / "paper" / "numbers.d" / "placement.yaml"
 
 quarters = st.integers(1, 40).map(lambda k: Fraction(k, 4))
@@ -30,14 +40,14 @@ def prices(game: CachingGame) -> tuple[object, object]:
     return report.price_of_anarchy, report.price_of_stability
 
 
-def test_every_check_holds_and_has_an_id_of_its_own() -> None:
-    assert [row["id"] for row in CHECKS if not row["holds"]] == []
-    assert len({row["id"] for row in CHECKS}) == len(CHECKS)
-    assert all(row["id"].startswith("placement-") for row in CHECKS)
+def test_every_check_holds_and_has_an_id_of_its_own(checks: list[Row]) -> None:
+    assert [row["id"] for row in checks if not row["holds"]] == []
+    assert len({row["id"] for row in checks}) == len(checks)
+    assert all(row["id"].startswith("placement-") for row in checks)
 
 
-def test_the_paper_reads_rows_that_exist() -> None:
-    known = {row["id"] for row in CHECKS} | {row["id"] for row in CURVES}
+def test_the_paper_reads_rows_that_exist(checks: list[Row], curves: list[Row]) -> None:
+    known = {row["id"] for row in checks} | {row["id"] for row in curves}
     assert {entry["id"] for entry in yaml.safe_load(NUMBERS.read_text())} <= known
 
 
@@ -230,12 +240,12 @@ def test_third_cache_costs_the_first_two_less_than_a_third_more(
         assert all(3 * paid(3, keeps) < 4 * first for keeps in after.profiles)
 
 
-def test_curves_have_one_shape_and_rise_as_the_theorems_say() -> None:
-    keys = [*CURVES[0]]
-    assert all([*row] == keys and row["value"] >= 1 and row["reason"] is None for row in CURVES)
+def test_curves_have_one_shape_and_rise_as_the_theorems_say(curves: list[Row]) -> None:
+    keys = [*curves[0]]
+    assert all([*row] == keys and row["value"] >= 1 and row["reason"] is None for row in curves)
 
     def values(name: str, network: str) -> list[float]:
-        chosen = (r for r in CURVES if r["id"] == name and r["topology"] == network)
+        chosen = (r for r in curves if r["id"] == name and r["topology"] == network)
         return [row["value"] for row in chosen]
 
     assert set(values("by-placement-cost", "complete graph")) == {1.0}

@@ -13,13 +13,13 @@ from fractions import Fraction
 from anarchy.games.common.equilibrium_report import EquilibriumReport
 from anarchy.games.placement import topology
 from anarchy.games.placement.solve import CachingGame, solve_placement
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.placement import closed_forms as forms
 
 
-def check_rows() -> list[Row]:
+def check_rows(most: int | None = None) -> list[Row]:
     """One row per instance, see `checks.check`."""
-    return [*_braess(), *_one_way_rings()]
+    return rows_of(_braess, _one_way_rings, most=most)
 
 
 def _braess() -> Iterator[Row]:

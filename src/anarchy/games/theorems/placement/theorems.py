@@ -13,7 +13,7 @@ from anarchy.games.common.equilibrium_report import EquilibriumReport
 from anarchy.games.common.rational import Extended
 from anarchy.games.placement import solve, topology
 from anarchy.games.placement.solve import CachingGame, solve_placement
-from anarchy.games.theorems.checks import Row, check
+from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.placement import closed_forms as forms
 from anarchy.games.theorems.placement import paradoxes
 from anarchy.games.theorems.placement.closed_forms import Price
@@ -25,18 +25,10 @@ POA, POS = "price of anarchy", "price of stability"
 OUTSIDE = "price of anarchy outside the conditions"
 
 
-def check_rows() -> list[Row]:
+def check_rows(most: int | None = None) -> list[Row]:
     """One row per instance and quantity, see `checks.check`."""
-    return [
-        *_complete(),
-        *_unequal(),
-        *_one_slot(),
-        *_any_network(),
-        *_islands(),
-        *_unit_links(),
-        *_line(),
-        *paradoxes.check_rows(),
-    ]
+    families = (_complete, _unequal, _one_slot, _any_network, _islands, _unit_links, _line)
+    return [*rows_of(*families, most=most), *paradoxes.check_rows(most)]
 
 
 def _complete() -> Iterator[Row]:
