@@ -86,6 +86,20 @@ class RequestLog:
         return (self.done - self.decode_start) / self.output_tokens
 
 
+VECTORS = ("prefill_cost", "decode_cost", "decode_active", "cached_by_tier")
+"""The columns that have several numbers for each request: one per worker or tier."""
+
+SCALARS: dict[str, type[np.float64] | type[np.int64]] = {
+    column.name: np.float64 if column.type == Floats else np.int64
+    for column in fields(RequestLog)
+    if column.name not in VECTORS
+}
+"""The columns that have one number for each request, in order, and its kind.
+
+Both simulators keep a request's fields under these names.
+"""
+
+
 @dataclass(frozen=True)
 class PoolHistory:
     """How many workers were in service, and what the planner decided; times in seconds.

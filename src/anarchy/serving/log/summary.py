@@ -10,7 +10,7 @@ from anarchy.serving.log.request_log import Floats, RequestLog
 
 
 class Summary:
-    """Takes the rows of a run (see `kernel.sinks.Sink`)."""
+    """Takes the rows of a run (see `log.sinks.Sink`)."""
 
     def __init__(self) -> None:
         self._ttft: list[Floats] = []

@@ -1,64 +1,67 @@
-"""One request on its way through the system; it is its own event."""
+"""One request on its way through the system, its own event; the rows of the log are requests."""
 
 from collections.abc import Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any
 
+import numpy as np
+
+from anarchy.serving.log.request_log import SCALARS, VECTORS, RequestLog
 from anarchy.serving.reference.core.block_pool import Block
 from anarchy.serving.reference.core.event_queue import Happening
 
 
 class Request(Happening):
-    """The record that becomes a row of the log. Times in seconds, lengths in tokens."""
+    """What becomes a row of the log, under the names of its columns, and what workers keep of it.
+
+    Times in seconds, lengths in tokens.
+    """
 
     __slots__ = (
-        "arrival",
+        *SCALARS,
+        *VECTORS,
         "blocks",
-        "cached_by_tier",
-        "cached_tokens",
         "client",
         "completion",
         "computed",
-        "decode_active",
-        "decode_cost",
-        "decode_start",
-        "decode_worker",
-        "done",
-        "first_token",
         "footprint",
         "generated",
         "held",
-        "input_tokens",
         "joined",
         "order",
-        "output_tokens",
-        "prefill_cost",
-        "prefill_end",
-        "prefill_start",
-        "prefill_worker",
         "promised",
-        "prompt",
         "replica",
-        "routed",
         "source",
-        "tenant",
         "turn",
     )
 
+    # Columns of the log; see there.
     arrival: float
-    cached_by_tier: Sequence[int]  # cached_tokens by tier G1 to G4, if the caches have tiers
-    computed: int  # tokens whose KV the worker has, while it computes or recomputes them
-    decode_start: float
-    decode_worker: int
-    done: float
+    prefill_start: float
+    prefill_end: float
+    routed: float
     first_token: float
+    decode_start: float
+    done: float
+    prefill_worker: int
+    decode_worker: int
+    prompt: int
+    tenant: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    prefill_cost: Sequence[float]
+    decode_cost: Sequence[float]
+    decode_active: Sequence[int]
+    cached_by_tier: Sequence[int]
+
+    computed: int  # tokens whose KV the worker has, while it computes or recomputes them
     generated: int  # output tokens when the request joined its decode batch
     held: list[Block]  # blocks that it holds on its decode worker, but for those grown since
     joined: int  # the worker's steps when the request joined its decode batch
     order: int  # in which it became one of the worker's running requests
-    prefill_end: float
-    prefill_start: float
-    prefill_worker: int
     promised: int  # tokens that the router thinks prefill has to compute
-    routed: float
     source: list[Block]  # blocks that it holds on its prefill worker
     turn: int  # in which it was sent to its decode worker
 
@@ -82,6 +85,25 @@ class Request(Happening):
         self.completion = 0  # 1 for the first request done, and so on; 0 before
         self.replica = 0  # of the router
         self.tenant = 0  # position in the workload's list of tenants
-        self.prefill_cost: list[float] = []
-        self.decode_cost: list[float] = []
-        self.decode_active: list[int] = []
+        self.prefill_cost = []
+        self.decode_cost = []
+        self.decode_active = []
+
+
+def request_log(requests: Sequence[Request], has_tiers: bool = False) -> RequestLog:
+    """The rows of requests that are done.
+
+    `has_tiers` says whether the caches have tiers, so that requests know what came from each.
+    """
+    count = len(requests)
+    columns: dict[str, Any] = {
+        name: np.fromiter(map(attrgetter(name), requests), kind, count)
+        for name, kind in SCALARS.items()
+    }
+    for name in VECTORS:
+        if name == "cached_by_tier" and not has_tiers:
+            continue
+        kind = np.int64 if name == "cached_by_tier" else np.float64
+        values = chain.from_iterable(map(attrgetter(name), requests))
+        columns[name] = np.fromiter(values, kind).reshape(count, -1)
+    return RequestLog(**columns)

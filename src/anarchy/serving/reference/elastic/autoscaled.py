@@ -30,7 +30,7 @@ class PlannedSystem(ElasticSystem):
         self._decisions: list[tuple[float, int, int]] = []
         super().__init__(scenario, latency, *arguments)
         self._rule = make_rule(scenario, Latency(latency.table))
-        self._watch = Watch(self._look, self._first_token_column())
+        self._watch = Watch(self._look)
 
     def _places(self, scenario: Scenario) -> dict[str, int]:
         return {"prefill": self._workers - 1, "decode": self._workers - 1}

@@ -21,7 +21,6 @@ class Watch:
     """The running totals of an interval."""
 
     look: Callable[[], Look]
-    first_token: str  # the request's attribute that holds its time
     _since: float = 0.0
     _arrived: int = 0
     _done: list[Request] = field(default_factory=list)
@@ -60,6 +59,6 @@ class Watch:
         return Means(
             input_tokens=sum(r.input_tokens for r in done) / count,
             output_tokens=sum(r.output_tokens for r in done) / count,
-            ttft=sum(getattr(r, self.first_token) - r.arrival for r in done) / count,
+            ttft=sum(r.first_token - r.arrival for r in done) / count,
             itl=sum((r.done - r.decode_start) / r.output_tokens for r in done) / count,
         )

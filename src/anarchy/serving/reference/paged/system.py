@@ -8,7 +8,7 @@ the prefill worker.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from anarchy.serving import feasibility
 from anarchy.serving.event_order import SETTLE_ARRIVALS, TRANSFER_END, on_grid, step_end
@@ -32,6 +32,8 @@ PREFILL, DECODE = 0, 1
 
 class PagedSystem(System):
     """One run of a scenario with `engine.memory.paged`."""
+
+    _first_tokens: ClassVar = System._first_tokens | {"handoff": "first_token"}
 
     def _make_workers(self) -> None:
         scenario = self._scenario
@@ -89,9 +91,6 @@ class PagedSystem(System):
         """What routers know of a pool's caches."""
         lag = self._scenario.router.tracking.cache_lag
         return LaggedIndex(workers, self.clock, lag) if lag else PrefixIndex(workers)
-
-    def _first_token_column(self) -> str:
-        return "prefill_end" if self._scenario.engine.first_token == "prefill" else "first_token"
 
     def _arrive(self, request: Request) -> None:
         self._instant.later(self._place, request, SETTLE_ARRIVALS)

@@ -6,7 +6,7 @@ done. Each leg has its own policy instance and its own random streams.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -17,8 +17,7 @@ from anarchy.serving.log.request_log import ROWS, Floats, Run
 from anarchy.serving.log.sinks import Sink
 from anarchy.serving.reference.core.clients import Context, make_workload
 from anarchy.serving.reference.core.event_queue import Clock
-from anarchy.serving.reference.core.record import request_log
-from anarchy.serving.reference.core.request import Request
+from anarchy.serving.reference.core.request import Request, request_log
 from anarchy.serving.reference.kv_cache.lagged_tiers import has_tiers, tiered_caches
 from anarchy.serving.reference.kv_cache.prefix_index import BlockCaches, PrefixCaches, PrefixIndex
 from anarchy.serving.reference.kv_cache.stale_view import ReportedCaches
@@ -59,6 +58,12 @@ class System:
 
     _state_type: type[RouterState] = RouterState
     _leg_type: type[Leg] = Leg
+    # The time of a request that ends its TTFT; a worker that knows it has set it already.
+    _first_tokens: ClassVar = {
+        "prefill": "prefill_end",
+        "handoff": "routed",
+        "decode-step": "first_token",
+    }
 
     def __init__(
         self,
@@ -96,6 +101,7 @@ class System:
         self._prefill_caches: BlockCaches | None = None
         self._decode_caches: BlockCaches | None = None
         self._services = Services(scenario.topology, latency)
+        self._first_token = self._first_tokens[scenario.engine.first_token]
         self._links: Links | None = None  # if any, KV caches share them
         self._local_below = scenario.engine.local_prefill_below
         self._one_prefill = scenario.topology.prefill == 1
@@ -311,6 +317,7 @@ class System:
 
     def _done(self, request: Request) -> None:
         self._decode_state.ended(request, request.decode_worker)
+        request.first_token = getattr(request, self._first_token)
         count = request.completion = self._completions = self._completions + 1
         extent = self._workload.demand.extent
         if count == extent.warmup:
@@ -320,10 +327,6 @@ class System:
         self._workload.completed(request)
 
     # Measuring.
-
-    def _first_token_column(self) -> str:
-        events = {"prefill": "prefill_end", "handoff": "routed", "decode-step": "first_token"}
-        return events[self._scenario.engine.first_token]
 
     def _meters(self) -> _Meters:
         now = self.clock.now
@@ -341,9 +344,7 @@ class System:
         done = [request for request in self._arrived if request.completion]
         warmup = self._workload.demand.extent.warmup
         return Run(
-            log=request_log(
-                done, self._first_token_column(), isinstance(self._prefill_caches, TieredCaches)
-            ),
+            log=request_log(done, isinstance(self._prefill_caches, TieredCaches)),
             measured=np.array([request.completion > warmup for request in done], dtype=bool),
             start=begin.time,
             end=end.time,
