@@ -2,6 +2,10 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -53,14 +57,83 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["text.txt"]
 
 
-def test_the_remains_of_a_killed_process_are_overwritten(tmp_path: Path) -> None:
+KILLED = """
+import os, signal, sys
+from anarchy.common.files import atomic
+with atomic(sys.argv[1]) as temporary:
+    temporary.write_text("left behind")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_the_remains_of_killed_processes_are_removed_and_no_others(tmp_path: Path) -> None:
+    path, other = tmp_path / "text.txt", tmp_path / ".text.0123abcd.part.json"
+    other.write_text("of another file")
+    for count in (2, 2, 2):
+        subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+        assert len(list(tmp_path.iterdir())) == count, "each removes what the one before left"
+    with atomic(path) as written:
+        written.write_text("new")
+        write_text(path, "written in between")
+        assert written.exists(), "somebody writes it"
+    assert path.read_text() == "new"
+    assert {p.name for p in tmp_path.iterdir()} == {"text.txt", other.name}
+
+
+WRITER = """
+import sys
+from anarchy.common.files import atomic
+for k in range(60):
+    with atomic(sys.argv[1]) as temporary:
+        temporary.write_bytes(sys.argv[2].encode() * (1 << 18))
+"""
+
+
+def test_processes_that_write_one_file_at_once_never_mix(tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
-    with atomic(path) as temporary:
-        remains = temporary
-        temporary.write_text("x")
-    remains.write_text("left behind")
-    write_text(path, "new")
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, path, letter]) for letter in "abc"]
+    seen: set[str] = set()
+    while any(writer.poll() is None for writer in writers):
+        if path.exists():
+            text = path.read_text()
+            assert len(text) == 1 << 18
+            assert len(set(text)) == 1
+            seen.add(text[0])
+        time.sleep(0.001)
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    assert len(seen) > 1, "they did write at once"
     assert [p.name for p in tmp_path.iterdir()] == ["text.txt"]
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    path, link = tmp_path / "folder" / "text.txt", tmp_path / "link.txt"
+    link.symlink_to(path)
+    for text in ("new", "newer"):
+        write_text(link, text)
+        assert link.is_symlink()
+        assert path.read_text() == text
+    assert [p.name for p in path.parent.iterdir()] == ["text.txt"]
+
+
+def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    pipe, loop, folder = (tmp_path / name for name in ("pipe", "loop", "folder"))
+    os.mkfifo(pipe)
+    loop.symlink_to(loop)
+    folder.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(pipe)
+    before = {p: p.lstat() for p in tmp_path.iterdir()}
+    for path in (pipe, loop, folder, link, Path("/dev/null")):
+        with pytest.raises(OSError, match="it is there and no regular file"):
+            write_text(path, "new")
+    assert {p: p.lstat() for p in tmp_path.iterdir()} == before
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_file_has_the_permissions_that_new_files_have(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    write_text(tmp_path / "text.txt", "new")
+    assert (tmp_path / "text.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_the_temporary_file_has_the_suffix_of_its_target(tmp_path: Path) -> None:

@@ -1,10 +1,14 @@
 """Atomic output files and the one format of results: a flat JSON array of flat objects."""
 
+import errno
+import fcntl
+import glob
 import json
 import math
 import os
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +21,47 @@ SIGNIFICANT_DIGITS = 12
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success fsync it and rename it into place.
 
-    A process killed at any moment leaves either the old file or the complete new one. One process
-    at a time may write a path. The temporary file keeps the suffix of `path`, because libraries
-    choose formats by suffix.
+    Processes killed at any moment, and several that write one path at once, leave either the old
+    file or a complete new one. A link is followed. Whatever is there and no file, as a device or a
+    pipe, is left alone: an OSError. The temporary file is hidden, and keeps the suffix of `path`,
+    because libraries choose formats by suffix.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))
+    if (Path(path).exists() and not Path(path).is_file()) or target.is_symlink():
+        raise OSError(errno.EINVAL, "it is there and no regular file", os.fspath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A fixed name: what a killed process leaves behind is overwritten by the next try.
-    temporary = target.with_name(f".{target.stem}.part{target.suffix}")
+    _remove_remains(target)
+    temporary, lock = _create_beside(target)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        os.fsync(lock)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(lock)
+
+
+def _create_beside(target: Path) -> tuple[Path, int]:
+    """A new file and a descriptor that locks it, by which others see that somebody writes it."""
+    while True:
+        path = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
+        lock = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        with suppress(OSError):  # not all file systems have locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:
+            return path, lock
+        os.close(lock)  # taken for remains before it was locked
+
+
+def _remove_remains(target: Path) -> None:
+    """Remove temporary files of killed processes: those that nobody locks."""
+    name = f".{glob.escape(target.stem)}.{'[0-9a-f]' * 8}.part{glob.escape(target.suffix)}"
+    for path in target.parent.glob(name):
+        with suppress(OSError), path.open("rb") as remains:
+            fcntl.flock(remains, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
