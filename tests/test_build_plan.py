@@ -119,8 +119,8 @@ def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
         ),
         pytest.param(
             {"measures": ["ttft-mean", "goodput"]},
-            "small.yaml: measure 'goodput': its requests were promised nothing of the kind",
-            id="goodput-without-promises",
+            "small.yaml: measure 'goodput': its requests have no such objective",
+            id="goodput-without-objectives",
         ),
         pytest.param(
             {
@@ -152,7 +152,7 @@ def test_faults_of_an_experiment(root: Path, change: dict[str, Any], message: st
     assert "\n" not in str(fault.value)
 
 
-def test_an_experiment_may_ask_for_tenants_and_their_promises(root: Path) -> None:
+def test_an_experiment_may_ask_for_tenants_and_their_objectives(root: Path) -> None:
     measures = ["ttft-mean", "goodput", "slo-attainment:documents", "ttft-p99:chat"]
     write(root, {"scenarios": ["70b-1p2d-tenants"], "measures": measures})
     plan = load_plan(root=root)

@@ -13,7 +13,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.config.settings import load_scenario
 from anarchy.config.workload import Slo, Tenant
 from anarchy.measure.measures import Deployment, get_measure
-from anarchy.measure.slo import PROMISES, attainment, goodput, is_promised
+from anarchy.measure.slo import OBJECTIVES, attainment, goodput, has_objective
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import simulate
 
@@ -46,13 +46,13 @@ def run(make_run):
 TENANTS = [CHAT, BATCH, FREE]
 
 
-def test_a_promise_is_kept_up_to_its_bound_by_those_who_got_one(run):
+def test_an_objective_is_met_up_to_its_bound_by_those_who_have_one(run):
     assert attainment(run, TENANTS, ["ttft"]) == (2 + 1) / 5
     assert attainment(run, TENANTS, ["itl"]) == 2 / 3
-    assert attainment(run, TENANTS) == (1 + 1) / 5, "both, where both were promised"
+    assert attainment(run, TENANTS) == (1 + 1) / 5, "both, where there are both"
 
 
-def test_goodput_counts_who_was_promised_nothing(run):
+def test_goodput_counts_who_has_no_objective(run):
     assert goodput(run, TENANTS) == (1 + 1 + 1) / 10
 
 
@@ -84,7 +84,7 @@ def test_measures_of_all_and_of_one_tenant(run, name, value):
         ("goodput:fre", "did you mean 'goodput:free'"),
         ("busiest:chat", "unknown measure"),
         ("goodput:free", "set slo.ttft or slo.itl of a tenant in workload.tenants"),
-        ("itl-attainment:batch", "promised nothing of the kind; set slo.itl"),
+        ("itl-attainment:batch", "have no such objective; set slo.itl"),
     ],
 )
 def test_what_no_tenant_can_be_asked_is_refused(name, message):
@@ -93,16 +93,16 @@ def test_what_no_tenant_can_be_asked_is_refused(name, message):
 
 
 @pytest.mark.parametrize("name", ["slo-attainment", "ttft-attainment", "itl-attainment", "goodput"])
-def test_without_promises_there_is_nothing_to_measure(name):
+def test_without_objectives_there_is_nothing_to_measure(name):
     for tenants in ([], [FREE]):
-        with pytest.raises(InputError, match=f"measure '{name}': .*promised nothing"):
+        with pytest.raises(InputError, match=f"measure '{name}': .*no such objective"):
             get_measure(name, {}, tenants)
 
 
-def test_is_promised():
-    assert is_promised([FREE, BATCH], ["ttft"])
-    assert not is_promised([FREE, BATCH], ["itl"])
-    assert is_promised([FREE, BATCH], PROMISES)
+def test_has_objective():
+    assert has_objective([FREE, BATCH], ["ttft"])
+    assert not has_objective([FREE, BATCH], ["itl"])
+    assert has_objective([FREE, BATCH], OBJECTIVES)
 
 
 def test_nothing_measured_nothing_attained(make_run):
@@ -128,7 +128,7 @@ def test_laws_of_attainment_and_goodput(make_run, seed, slos):
         done=arrival + rng.exponential(size=n),
     )
     tenants = [
-        tenant(f"t{k}", **{key: v for key, v in zip(PROMISES, slo, strict=True) if v is not None})
+        tenant(f"t{k}", **{key: v for key, v in zip(OBJECTIVES, slo, strict=True) if v is not None})
         for k, slo in enumerate(slos)
     ]
     good = goodput(run, tenants)
@@ -138,18 +138,18 @@ def test_laws_of_attainment_and_goodput(make_run, seed, slos):
             run, Deployment(lambda batch, context: 0.0, tenants)
         )
         for t in tenants
-        if is_promised([t], PROMISES)
+        if has_objective([t], OBJECTIVES)
     ]
-    free = sum(not is_promised([tenants[k]], PROMISES) for k in run.log.tenant)
+    free = sum(not has_objective([tenants[k]], OBJECTIVES) for k in run.log.tenant)
     assert sum(parts) + free / (run.end - run.start) == pytest.approx(good)
     every = attainment(run, tenants)
     if every is None:
         assert free == n
     else:
         assert every * (n - free) + free == pytest.approx(good * (run.end - run.start))
-    single = [found for p in PROMISES if (found := attainment(run, tenants, [p])) is not None]
+    single = [found for p in OBJECTIVES if (found := attainment(run, tenants, [p])) is not None]
     if len(slos) == 1 and every is not None:
-        assert every <= min(single), "both promises are kept by no more than each"
+        assert every <= min(single), "both objectives are met by no more than each"
 
 
 def two_tenants() -> Scenario:

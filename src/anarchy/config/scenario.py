@@ -85,7 +85,7 @@ class Planner(Model):
         5.0, description="load: prefill grows above this many waiting requests per worker"
     )
     queue_down: NonNegative = Field(0.2, description="load: prefill shrinks below this many")
-    itl: Positive = Field(0.02, description="sla: the promised inter-token latency, seconds")
+    itl: Positive = Field(0.02, description="sla: the bound on inter-token latency, seconds")
     correction: bool = Field(
         True,
         description="sla: whether service times are corrected by how far TTFT and ITL were from "

@@ -64,14 +64,14 @@ class Prompts(Model):
 
 
 class Slo(Model):
-    """What a tenant was promised, in seconds; null promises nothing."""
+    """A tenant's service-level objectives: bounds in seconds; null is none."""
 
     ttft: Positive | None = None
     itl: Positive | None = None
 
 
 class Tenant(Prompts):
-    """A class of requests with prompts and promises of its own."""
+    """A class of requests with prompts and service-level objectives of its own."""
 
     name: Name
     share: Positive = Field(description="of the requests, relative to the other tenants' shares")

@@ -18,7 +18,7 @@ from anarchy.common.registry import Registry
 from anarchy.config.experiment import Estimator
 from anarchy.config.workload import Tenant
 from anarchy.measure.empirical_poa import Itl, check_estimator, poa_hat
-from anarchy.measure.slo import PROMISES, Promise, attainment, goodput, is_promised
+from anarchy.measure.slo import OBJECTIVES, Objective, attainment, goodput, has_objective
 from anarchy.serving.log.request_log import Floats, Ints, RequestLog, Run
 
 ESTIMATOR_PREFIX = "poa-hat:"
@@ -30,7 +30,7 @@ RequestStatistic = Callable[[RequestLog, Rows], float]
 
 @dataclass(frozen=True)
 class Deployment:
-    """What measures know of the system beside its run: service times and promises."""
+    """What measures know of the system beside its run: service times and tenants."""
 
     itl: Itl  # used by estimators
     tenants: Sequence[Tenant] = ()
@@ -42,8 +42,8 @@ class Measure:
 
     `statistic` is set for means, percentiles and ratios of per-request columns: those have a
     block bootstrap within one run. `of_requests` says that the measure depends on the measured
-    requests and the window's length alone, so that it can be asked for one tenant. `promises`
-    are those of which it needs at least one to be given.
+    requests and the window's length alone, so that it can be asked for one tenant. `objectives`
+    are those of which the requests need at least one.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Measure:
     compute: Callable[[Run, Deployment], float | None]
     statistic: RequestStatistic | None = None
     of_requests: bool = False
-    promises: Sequence[Promise] = ()
+    objectives: Sequence[Objective] = ()
 
 
 def get_measure(
@@ -61,10 +61,10 @@ def get_measure(
     """The measure called `name`; `tenants` are the workload's.
 
     Raises InputError for an unknown name, with the nearest allowed one, for an estimator whose
-    options contradict each other, and where nobody was promised what is measured.
+    options contradict each other, and where no request has the objective that is measured.
     """
     if name in MEASURES:
-        return _with_promises(MEASURES[name], tenants)
+        return _with_objectives(MEASURES[name], tenants)
     parametrised: dict[str, Callable[[], Measure]] = {
         ESTIMATOR_PREFIX + key: partial(_of_estimator, key, options)
         for key, options in estimators.items()
@@ -81,12 +81,12 @@ def get_measure(
     return parametrised[name]()
 
 
-def _with_promises(measure: Measure, tenants: Sequence[Tenant]) -> Measure:
-    if measure.promises and not is_promised(tenants, measure.promises):
-        keys = " or ".join(f"slo.{promise}" for promise in measure.promises)
+def _with_objectives(measure: Measure, tenants: Sequence[Tenant]) -> Measure:
+    if measure.objectives and not has_objective(tenants, measure.objectives):
+        keys = " or ".join(f"slo.{objective}" for objective in measure.objectives)
         raise InputError(
-            f"measure '{measure.name}': its requests were promised nothing of the kind; set {keys} "
-            "of a tenant in workload.tenants"
+            f"measure '{measure.name}': its requests have no such objective; set {keys} of a "
+            "tenant in workload.tenants"
         )
     return measure
 
@@ -120,7 +120,7 @@ def _of_tenant(measure: Measure, tenants: Sequence[Tenant], position: int) -> Me
         compute=compute,
         statistic=None,
     )
-    return _with_promises(named, [tenant])
+    return _with_objectives(named, [tenant])
 
 
 def request_statistic(name: str) -> RequestStatistic | None:
@@ -145,11 +145,11 @@ def _of_run(
     return Measure(name, label, unit, lambda run, _: compute(run), of_requests=of_requests)
 
 
-def _attainment(name: str, label: str, promises: Sequence[Promise]) -> Measure:
+def _attainment(name: str, label: str, objectives: Sequence[Objective]) -> Measure:
     def compute(run: Run, deployment: Deployment) -> float | None:
-        return attainment(run, deployment.tenants, promises)
+        return attainment(run, deployment.tenants, objectives)
 
-    return Measure(name, label, "1", compute, of_requests=True, promises=promises)
+    return Measure(name, label, "1", compute, of_requests=True, objectives=objectives)
 
 
 def _mean(column: Callable[[RequestLog], Floats]) -> RequestStatistic:
@@ -269,7 +269,7 @@ for _measure in (
         _decode_imbalance,
         of_requests=True,
     ),
-    _attainment("slo-attainment", "SLO attainment", PROMISES),
+    _attainment("slo-attainment", "SLO attainment", OBJECTIVES),
     _attainment("ttft-attainment", "TTFT attainment", ["ttft"]),
     _attainment("itl-attainment", "ITL attainment", ["itl"]),
     Measure(
@@ -278,7 +278,7 @@ for _measure in (
         "1/s",
         lambda run, deployment: goodput(run, deployment.tenants),
         of_requests=True,
-        promises=PROMISES,
+        objectives=OBJECTIVES,
     ),
     _of_run(
         "beyond-table",
