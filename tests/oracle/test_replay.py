@@ -15,7 +15,7 @@ from anarchy.measure.validation.dynamo.per_request import (
     bursts,
     classify,
     compare_case,
-    pair_fates,
+    pair_outcomes,
 )
 from anarchy.measure.validation.dynamo.replay import MS, Request, ours, replay
 from anarchy.serving.log.request_log import RequestLog
@@ -27,7 +27,7 @@ def assert_equal(
     requests: Sequence[Request], result: Any, log: RequestLog, speed: float = 1.0
 ) -> None:
     """Every request has the same times, workers and cached tokens in both."""
-    pairs = pair_fates(requests, result, log, speed)
+    pairs = pair_outcomes(requests, result, log, speed)
     assert len(pairs) == len(requests)
     different = [pair for pair in pairs if classify(*pair, DECODE_STEP) != "equal"]
     assert not different, different[:3]
@@ -71,13 +71,13 @@ def test_what_differs_is_drift_or_one_step(case: Case, recorded: list[Request]) 
     assert max(row["ttft_error"], row["reuse_error"]) < 0.01
 
 
-def test_residuals_are_told_apart(recorded: list[Request]) -> None:
+def test_differences_are_told_apart(recorded: list[Request]) -> None:
     """What is equal is called so, and a wrong step time, budget or memory is `other`."""
     requests = recorded[:300]
     result = replay(requests)
 
     def found(**changes: Any) -> set[str]:
-        pairs = pair_fates(requests, result, ours(requests, **changes))
+        pairs = pair_outcomes(requests, result, ours(requests, **changes))
         return {classify(*pair, DECODE_STEP) for pair in pairs}
 
     assert found() == {"equal"}

@@ -4,7 +4,7 @@ The source defines the index in one sentence: the cost of the routing that happe
 of a Hungarian assignment on a matrix whose latencies are frozen. It leaves open what the entries
 are, when they are frozen, over which window requests are matched, how n requests fit on m < n
 workers, and how windows are put together. Each of these is an option of
-`anarchy.config.Estimator`; none of the defaults is known to be the source's choice.
+`anarchy.config.experiment.Estimator`; none of the defaults is known to be the source's choice.
 
 *entry*, the matrix entry of request i on decode worker j:
   decode-latency  output_i * ITL(active_ij + 1, input_i + output_i / 2), seconds: all its steps at

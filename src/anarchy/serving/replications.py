@@ -94,7 +94,7 @@ def simulate_many(
     """`reduce(run)` of replications 0, 1, ... of the first row of `table`, of the second, ...
 
     A row maps fields of the scenario to values, as in {"workload.clients": 8}. A run is that of
-    `cluster.simulate` with the same arguments; `trace` may be given for each replication. `cores`
+    `simulate.simulate` with the same arguments; `trace` may be given for each replication. `cores`
     processes share the runs, all of the machine's if None; 1 starts none. With more, results have
     to be picklable. A fault is one InputError, when it is that run's turn; other errors of a
     process become one too, those without processes are left as they are.

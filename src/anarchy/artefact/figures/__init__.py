@@ -1,1 +1,1 @@
-"""The figures of the theory: one module each, `plot(rows, out_base)`."""
+"""The figures of the paper: experiments, studies, and one module for each of the theory."""

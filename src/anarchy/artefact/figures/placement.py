@@ -32,7 +32,7 @@ _BLACK = 6
 
 
 def plot(rows: Sequence[Row], out_base: Path) -> None:
-    """Draw the rows of `placement.curve_rows` as `out_base`.pdf and .png."""
+    """Draw the rows of `curves.curve_rows` as `out_base`.pdf and .png."""
     with saved_figure(out_base, WIDTH, 2.75) as figure:
         left, right = figure.subplots(1, 2)
         _draw_by_cost(left, [row for row in rows if row["id"] == "by-placement-cost"])

@@ -24,7 +24,7 @@ def dynamo_tables(rows: Sequence[Row]) -> str:
 
 
 def requests_table(rows: Sequence[Row]) -> str:
-    """One line a case: mean TTFT of both sides and the requests in each class of residuals."""
+    """One line a case: mean TTFT of both sides and the requests in each class of differences."""
     columns = [
         Column("round robin, 3P/5D"),
         Column("TTFT (ms) Dynamo", "r"),

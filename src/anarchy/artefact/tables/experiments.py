@@ -1,4 +1,4 @@
-"""The tables of an experiment: which rows and columns they have; the looks are `tables`."""
+"""The tables of an experiment: which rows and columns they have; how they look is `booktabs`."""
 
 from collections.abc import Mapping, Sequence
 

@@ -50,7 +50,7 @@ def solve(
     miss_cost       per node and unit of demand, or None for none
 
     Objects do not compete for space, so each is solved by itself. Profiles hold one tuple of
-    object numbers per node; they are listed up to `report.MAX_LISTED` equilibria.
+    object numbers per node; they are listed up to `MAX_LISTED` equilibria.
     """
     nodes = len(placement_cost)
     terms = [*placement_cost] * len(demand[0])

@@ -33,8 +33,8 @@ def solve(game: CongestionGame) -> EquilibriumReport:
     """Optimum and potential minimiser by assignment, more equilibria by best responses.
 
     For games without colocation whose strategies use one resource each. Raises `InputError` for
-    more than `assignment.MAX_PAIRS` pairs of a player and a worker, and for a worker whose load
-    times latency is not convex.
+    more than `min_cost_assignment.MAX_PAIRS` pairs of a player and a worker, and for a worker whose
+    load times latency is not convex.
     """
     names = sorted(
         {name for strategies in game.players for s in strategies for name in s.resources}

@@ -1,32 +1,17 @@
-"""Solves a routing game: chooses the method that the game allows, and enumerates small ones."""
-
-import numpy as np
+"""Solves a routing game by the first method that it allows."""
 
 from anarchy.common.errors import InputError
 from anarchy.games.common.enumeration import (
     MAX_ENTRIES,
     MAX_PLAYERS,
     MAX_PROFILES,
-    Integers,
-    ProfileSpace,
     is_enumerable,
     number_of_profiles,
-    solve_by_enumeration,
 )
 from anarchy.games.common.equilibrium_report import EquilibriumReport, Method
 from anarchy.games.common.rational import Extended
-from anarchy.games.routing import heterogeneous, symmetric
-from anarchy.games.routing.congestion import (
-    CongestionGame,
-    Strategy,
-    _credit,
-    _latency,
-    _loads,
-    _look_up,
-    _scaled,
-    latency_tables,
-    scale_of,
-)
+from anarchy.games.routing import enumeration, heterogeneous, symmetric
+from anarchy.games.routing.congestion import CongestionGame, Strategy, latency_tables
 
 _SCALABLE = (
     "; larger games need one resource per strategy and no colocation: identical players are "
@@ -39,7 +24,8 @@ def solve_routing(game: CongestionGame, method: Method = "auto") -> EquilibriumR
 
     "auto" takes the first of these that the game allows, "enumeration" and "bounds" only those:
 
-    enumeration  every game of at most `enumeration.MAX_PROFILES` profiles, exactly
+    enumeration  every game of at most `MAX_PROFILES` profiles, exactly
+                 (`anarchy.games.routing.enumeration`)
     counting     identical players who use one worker each, exactly
                  (`anarchy.games.routing.symmetric`)
     bounds       players who use one worker each, with offsets and without colocation: the exact
@@ -63,7 +49,7 @@ def solve_routing(game: CongestionGame, method: Method = "auto") -> EquilibriumR
             )
         return heterogeneous.solve(game)
     if is_enumerable(counts):
-        return _enumerated(game)
+        return enumeration.solve(game)
     tables = _parallel_tables(game) if alone else None
     counted = tables is not None and symmetric.is_countable(tables)
     if method == "enumeration":
@@ -108,31 +94,3 @@ def _parallel_tables(game: CongestionGame) -> list[list[Extended]] | None:
         return None
     tables = latency_tables(game)
     return [tables[name][1:] for name in names]
-
-
-def _enumerated(game: CongestionGame) -> EquilibriumReport:
-    """Every profile, one after the other."""
-    space = ProfileSpace(tuple(len(strategies) for strategies in game.players))
-    tables = latency_tables(game)
-    scale = scale_of(game, tables)
-    choices = [space.strategies(player) for player in range(len(game.players))]
-
-    perceived: list[Integers] = []
-    social: Integers = np.zeros(space.size, dtype=scale.dtype)
-    unbounded = np.zeros(space.size, dtype=bool)
-    loads = _loads(game, choices, space.size)
-    scaled = {resource: _scaled(scale, table) for resource, table in tables.items()}
-    for player, strategies in enumerate(game.players):
-        latency, overloaded = _latency(game, scale, scaled, player, choices[player], loads)
-        latency -= _credit(game, scale, player, choices)
-        offsets = [strategy.offset for strategy in strategies]
-        weighted = [game.perceived_offset_weight * offset for offset in offsets]
-        chosen = latency + _look_up(scale, weighted, choices[player])
-        chosen[overloaded] = scale.infinite
-        perceived.append(chosen)
-        social += latency + _look_up(scale, offsets, choices[player])
-        unbounded |= overloaded
-    social[unbounded] = scale.infinite
-    return solve_by_enumeration(
-        space, scale, perceived, social, name=lambda profile: profile, with_potential=True
-    )

@@ -78,8 +78,8 @@ def solve(
     offset            load-independent social cost of a player on each worker, shape (workers,)
     perceived_offset  the same as players see it
 
-    Profiles hold one worker number per player; they are listed up to `report.MAX_LISTED`
-    equilibria. `is_countable` says which sizes are meant to be solved.
+    Profiles hold one worker number per player; they are listed up to `MAX_LISTED` equilibria.
+    `is_countable` says which sizes are meant to be solved.
     """
     game = Parallel.of(latency, offset, perceived_offset)
     found = Found(0, game.infinite, -game.infinite)

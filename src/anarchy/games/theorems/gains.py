@@ -43,9 +43,9 @@ def gain_worst_ratio(beta: object) -> Fraction:
 def gain_game(beta: Fraction, plus: bool = False) -> CongestionGame:
     """A game that attains `gain_worst_ratio(beta)`; with `plus`, overlap missed is a cost instead.
 
-    The resources of `bounds.three_player_game`, those used by one player at equilibrium cheaper by
-    the factor 1 - beta. Each choice earns beta times its latency alone; in the other form it pays
-    what it earns less than the player's best choice.
+    The resources of `poa_table.three_player_game`, those used by one player at equilibrium cheaper
+    by the factor 1 - beta. Each choice earns beta times its latency alone; in the other form it
+    pays what it earns less than the player's best choice.
     """
     slopes = {"h": Fraction(1), "g": 1 - beta}
     players = []

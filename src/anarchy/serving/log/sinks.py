@@ -13,7 +13,7 @@ class Sink(Protocol):
     """Takes the rows of requests that are done."""
 
     def take(self, log: RequestLog, measured: NDArray[np.bool_]) -> None:
-        """The next rows; `measured` as in `log.Run`."""
+        """The next rows; `measured` as in `request_log.Run`."""
 
 
 class Memory:

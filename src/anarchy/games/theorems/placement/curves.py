@@ -160,7 +160,7 @@ def _by_nodes() -> Iterator[Row]:
 
 
 def broom_price(handle: int, bristles: int) -> Fraction:
-    """Price of anarchy of `placement_forms.broom` at a placement cost one above its diameter.
+    """Price of anarchy of `closed_forms.broom` at a placement cost one above its diameter.
 
     Only single copies are equilibria there, and the dearest has its copy at the free end or on a
     leaf. An optimum has a copy on no leaf: at the leaf's foot it serves one node more, or, if that

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 DYNAMO, OURS, DEFAULT = "dynamo", "ours", "dynamo-default"
 """Sides: the replay, our simulator, and the replay with its default step times."""
 
-Residual = Literal["equal", "rounding", "step", "other"]
-"""Classes of requests, by how they differ; see `requests`."""
+Difference = Literal["equal", "rounding", "step", "other"]
+"""Classes of requests, by how they differ; see `per_request`."""
 
-CLASSES: tuple[Residual, ...] = get_args(Residual)
+CLASSES: tuple[Difference, ...] = get_args(Difference)

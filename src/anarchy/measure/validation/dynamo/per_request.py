@@ -1,7 +1,7 @@
-"""Request by request: round robin has no randomness, so both must give each request the same fate.
+"""Request by request: round robin has no randomness, so both must give each request the same times.
 
 Compared are five times, the cached tokens and both workers of every request. A request that
-differs belongs to one class of residuals:
+differs belongs to one class of differences:
 
 * `rounding`: same workers and cached tokens, times less than `ROUNDING` apart. Our times are on a
   grid of 10 ps, theirs are sums of floating-point milliseconds; step times off the grid drift.
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from anarchy.common.files import Row
-from anarchy.measure.validation.dynamo.names import CLASSES, Residual
+from anarchy.measure.validation.dynamo.names import CLASSES, Difference
 from anarchy.measure.validation.dynamo.replay import (
     BLOCK,
     BLOCKS,
@@ -51,14 +51,14 @@ EQUAL = 1e-9
 """Seconds that sums of floating-point milliseconds may lie from the 10 ps grid, within an hour."""
 
 ROUNDING = 1e-5
-"""Seconds of drift that a residual may show and still be called rounding."""
+"""Seconds of drift that a difference may show and still be called rounding."""
 
 TRANSFER = {"kv_transfer_bytes_per_token": 163_840, "kv_transfer_bandwidth": 50.0}
 """Their hand-off at 50 GB/s; it takes effect in the prefill engine."""
 
 
 @dataclass(frozen=True)
-class Fate:
+class Outcome:
     """What became of a request: `TIMES` in seconds, `NUMBERS`, and when it came."""
 
     arrival: float
@@ -74,36 +74,36 @@ class Fate:
         return self.numbers[0]
 
 
-def pair_fates(
+def pair_outcomes(
     requests: Sequence[Request], result: Any, log: RequestLog, speed: float = 1.0
-) -> list[tuple[Fate, Fate]]:
+) -> list[tuple[Outcome, Outcome]]:
     """Theirs and ours of every request, `speed` being how much faster theirs came.
 
-    The replay names requests by random ids, so they are matched by arrival and lengths; requests
-    that are alike in these can be told apart by nothing, and are matched in order of their fates.
+    The replay names requests by random ids, so they are matched by arrival and lengths; those
+    that are alike in these cannot be told apart and are matched in order of their outcomes.
     Raises ValueError if the two served different requests.
     """
-    theirs: dict[Any, list[Fate]] = defaultdict(list)
+    theirs: dict[Any, list[Outcome]] = defaultdict(list)
     for request in result.per_request:
         arrival = request["arrival_time_ms"]
         times = tuple(request[name] / MS for name in TIMES)
         key = (round(arrival * speed, 3), request["input_length"], request["output_length"])
-        theirs[key].append(Fate(arrival / MS, times, tuple(request[name] for name in NUMBERS)))
-    mine: dict[Any, list[Fate]] = defaultdict(list)
+        theirs[key].append(Outcome(arrival / MS, times, tuple(request[name] for name in NUMBERS)))
+    mine: dict[Any, list[Outcome]] = defaultdict(list)
     times_of = [getattr(log, name).tolist() for name in TIMES.values()]
     numbers_of = [getattr(log, name).tolist() for name in NUMBERS.values()]
     for i, (arrival, prompt, output, _) in enumerate(requests):
-        fate = Fate(
+        outcome = Outcome(
             float(log.arrival[i]),
             tuple(column[i] for column in times_of),
             tuple(column[i] for column in numbers_of),
         )
-        mine[round(arrival - requests[0][0], 3), prompt, output].append(fate)
+        mine[round(arrival - requests[0][0], 3), prompt, output].append(outcome)
     if {k: len(v) for k, v in theirs.items()} != {k: len(v) for k, v in mine.items()}:
         raise ValueError("the two simulators served different requests")
 
-    def order(fate: Fate) -> Any:
-        return [round(time, 9) for time in fate.times], fate.numbers
+    def order(outcome: Outcome) -> Any:
+        return [round(time, 9) for time in outcome.times], outcome.numbers
 
     return [
         pair
@@ -112,7 +112,7 @@ def pair_fates(
     ]
 
 
-def classify(theirs: Fate, mine: Fate, step: float) -> Residual:
+def classify(theirs: Outcome, mine: Outcome, step: float) -> Difference:
     """The class of a request; `step` is the time of a decode step in seconds."""
     if theirs.numbers != mine.numbers:
         return "other"
@@ -197,7 +197,7 @@ def compare_case(case: Case, requests: Sequence[Request]) -> Row:
     """
     result = replay(requests, blocks=case.blocks, times=case.times, prefill=case.prefill)
     log = ours(requests, blocks=case.blocks, times=case.times, fields=case.fields)
-    pairs = pair_fates(requests, result, log)
+    pairs = pair_outcomes(requests, result, log)
     step = case.times[1] / MS
     classes = [classify(a, b, step) for a, b in pairs]
     ttft = np.array([(a.ttft, b.ttft) for a, b in pairs])

@@ -68,7 +68,7 @@ def _judged(name: str, group: str, system: str, quantity: str, **fields: Any) ->
 
 
 def judge_requests(row: Row) -> Judged:
-    """One case: mean TTFT of both, and how many requests are in each class of residuals."""
+    """One case: mean TTFT of both, and how many requests are in each class of differences."""
     close = row["ttft_error"] <= ERROR and row["reuse_error"] <= ERROR
     holds = close and row["within"] >= SHARE * row["n"]
     kept = ("n", *CLASSES, "ttft_error", "reuse_error")
