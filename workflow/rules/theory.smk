@@ -20,12 +20,12 @@ rule check_theorems:
         package=PACKAGE_THEOREMS,
     output:
         f"{RESULTS}/theory/theorems.json",
-    params:
-        most=PLAN.settings.theorem_checks,
     log:
         f"{LOGS}/check_theorems.log",
     benchmark:
         f"{MACHINE}/benchmarks/check_theorems.tsv"
+    params:
+        most=PLAN.settings.theorem_checks,
     script:
         "../scripts/check_theorems.py"
 
