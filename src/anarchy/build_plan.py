@@ -20,8 +20,8 @@ from anarchy.config.validation import validate, validate_layers
 from anarchy.config.workload import ClosedLoop, Custom, SyntheticTrace, Tenant, Trace
 from anarchy.config.yaml_files import read_yaml
 from anarchy.measure.experiment_point import PointJob
+from anarchy.measure.knee_map import LOAD
 from anarchy.measure.measures import get_measure
-from anarchy.measure.saturation_map import LOAD
 from anarchy.serving.reference.core.clients import WORKLOADS
 from anarchy.serving.reference.router.policy import get_policy, plugins
 from anarchy.serving.service_times.table import LatencyTable, load_table

@@ -62,8 +62,8 @@ PACKAGE_POINT = get_sources(*SERVING, "measure/experiment_point.py", *RUN_MEASUR
 PACKAGE_KNEES = get_sources(
     *SERVING,
     "games/queueing/*.py",
-    "measure/saturation_map.py",
-    "measure/saturation.py",
+    "measure/knee_map.py",
+    "measure/knee.py",
     *RUN_MEASURES,
 )
 PACKAGE_MEASURE = get_sources("games/**/*.py", *SERVING, "measure/*.py")

@@ -8,8 +8,8 @@ PACKAGE_VALIDATION = get_sources(
     "games/**/*.py",
     "measure/validation/*.py",
     "measure/control_variates.py",
-    "measure/saturation_map.py",
-    "measure/saturation.py",
+    "measure/knee_map.py",
+    "measure/knee.py",
     *RUN_MEASURES,
 )
 

@@ -7,7 +7,7 @@ from anarchy.common.files import write_rows
 from anarchy.common.jobs import job_log
 from anarchy.config.experiment import KneeMap, combinations
 from anarchy.config.scenario import Scenario
-from anarchy.measure.saturation_map import map_knees
+from anarchy.measure.knee_map import map_knees
 from anarchy.serving.service_times.lookup import load_latency
 
 with job_log(snakemake.log[0]):

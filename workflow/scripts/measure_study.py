@@ -4,7 +4,7 @@ from anarchy.common.files import read_rows, write_rows
 from anarchy.common.jobs import job_log
 from anarchy.config.experiment import KneeMap
 from anarchy.config.scenario import Scenario
-from anarchy.measure.saturation_map import fact_rows, feasible_set, summary_rows
+from anarchy.measure.knee_map import fact_rows, feasible_set, summary_rows
 
 with job_log(snakemake.log[0]):
     study = KneeMap.model_validate(snakemake.params.study)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from anarchy.artefact.figures.saturation_map import plot_knee_map
+from anarchy.artefact.figures.knee_map import plot_knee_map
 from anarchy.common.files import read_rows
 from anarchy.common.jobs import job_log
 from anarchy.config.experiment import KneeMap

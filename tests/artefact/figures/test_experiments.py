@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from anarchy.artefact.display import Scale
 from anarchy.artefact.figures.experiments import PAIRED_NOTE, plot_experiment, series_of
+from anarchy.artefact.figures.knee_map import plot_knee_map
 from anarchy.artefact.figures.panels import (
     Series,
     _PlainNumbers,
@@ -25,7 +26,6 @@ from anarchy.artefact.figures.panels import (
     norm_for,
     ticks,
 )
-from anarchy.artefact.figures.saturation_map import plot_knee_map
 from anarchy.artefact.figures.style import saved_figure
 from anarchy.common.errors import InputError
 from anarchy.config.experiment import Experiment

@@ -1,4 +1,4 @@
-"""The knee over a grid of assumptions, and the assumptions that meet one published fact.
+"""A knee map: the knee over a grid of assumptions, and which of them meet a published fact.
 
 The search is declared before it is run: every combination of the study's axes is simulated for
 every scenario, its knee is found by bisection, and a combination is feasible when all scenarios
@@ -17,8 +17,8 @@ from anarchy.config.experiment import Experiment, Fact, KneeMap
 from anarchy.config.scenario import Scenario, get_field, with_fields
 from anarchy.config.workload import ClosedLoop
 from anarchy.games.queueing.saturation_point import operational_knee
+from anarchy.measure.knee import find_knee, knee_interval
 from anarchy.measure.measures import Deployment, get_measure
-from anarchy.measure.saturation import find_knee, knee_interval
 from anarchy.serving.log.request_log import Run
 from anarchy.serving.replications import simulate_many
 from anarchy.serving.service_times.lookup import Latency

@@ -10,7 +10,7 @@ from anarchy.common.errors import InputError
 from anarchy.config.experiment import Experiment, KneeMap
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
-from anarchy.measure.saturation_map import (
+from anarchy.measure.knee_map import (
     fact_rows,
     feasible_set,
     knee_rows,

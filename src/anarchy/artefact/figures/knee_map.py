@@ -1,4 +1,4 @@
-"""The picture of a knee study: which assumptions put the knee where it was published."""
+"""The figure of a knee map: which assumptions put the knee where it was published."""
 
 import itertools
 import math

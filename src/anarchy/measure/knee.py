@@ -1,4 +1,4 @@
-"""Where a load sweep bends: by utilisation on a grid, or exactly by bisection.
+"""The knee of a load sweep, by utilisation on a grid, or exactly by bisection.
 
 A knee on a grid is an interval between two grid points, never a point. None stands for an end
 that the sweep does not reach. The bend of largest second derivative is not offered: it moves with
