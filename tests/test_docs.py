@@ -1,5 +1,7 @@
-"""The tutorial page runs: its files, commands, snippets and tables are taken from the page."""
+"""What the pages name exists, and what the tutorial shows runs: both are taken from the pages."""
 
+import importlib
+import importlib.util
 import os
 import re
 import subprocess
@@ -12,12 +14,78 @@ import pytest
 from anarchy.common import paths
 from anarchy.games import game_file
 
+PAGES = [
+    paths.ROOT / "README.md",
+    *sorted((paths.ROOT / "docs").glob("*.md")),
+    *sorted((paths.ROOT / "paper").glob("*.tex")),
+    *sorted((paths.ROOT / "paper/sections").glob("*.tex")),
+]
+
+FILE = re.compile(
+    r"(?<![\w./-])(?:src|tests|config|workflow|scripts|benchmarks|docs|paper|figures)/[\w./*-]*[\w*]"
+)
+MODULE = re.compile(r"\banarchy(?:\.[A-Za-z_]\w*)+")
+IMPORT = re.compile(r"^from (anarchy[\w.]*) import (.+)$", re.MULTILINE)
+RULES = re.compile(r"(?<![\w/])\w+\.smk\b")
+
+MADE = {"config/experiments/long-outputs.yaml", "figures/concurrency.pdf", "paper/main.pdf"}
+"""Files that a page tells how to make."""
+
 PAGE = paths.ROOT / "docs" / "games.md"
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # The command without an installed script, for any shell command of the page.
 SHELL = 'anarchy() { "$PYTHON" -m anarchy "$@"; }; set -o pipefail; '
+
+
+def text_of(page: Path) -> str:
+    """A page's text; LaTeX writes an underscore with a backslash."""
+    return page.read_text(encoding="utf-8").replace(r"\_", "_")
+
+
+def named(pattern: re.Pattern[str], page: Path) -> set[str]:
+    return {match.group() for match in pattern.finditer(text_of(page))}
+
+
+def exists(name: str) -> bool:
+    """Whether `a.b.c` is a module or what one defines, however deep."""
+    module, _, inner = name.partition(".")
+    thing = importlib.import_module(module)
+    for part in inner.split("."):
+        module = f"{module}.{part}"
+        if hasattr(thing, "__path__") and importlib.util.find_spec(module):
+            thing = importlib.import_module(module)
+        elif hasattr(thing, part):
+            thing = getattr(thing, part)
+        else:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    missing = [name for name in named(FILE, page) - MADE if not list(paths.ROOT.glob(name))]
+    missing += [
+        name for name in named(RULES, page) if not (paths.ROOT / "workflow/rules" / name).is_file()
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_and_what_they_define_exist_where_a_page_says(page: Path) -> None:
+    names = named(MODULE, page)
+    for module, imported in IMPORT.findall(text_of(page)):
+        names |= {f"{module}.{name.strip()}" for name in imported.split(",")}
+    assert [name for name in sorted(names) if not exists(name)] == []
+
+
+def test_the_pages_name_files_and_modules() -> None:
+    """Or the patterns find nothing and the tests above say nothing."""
+    assert len(set().union(*(named(FILE, page) for page in PAGES))) > 30
+    assert len(set().union(*(named(MODULE, page) for page in PAGES))) > 15
+    assert not exists("anarchy.games.nothing")
+    assert exists("anarchy.games.game_file.FAMILIES")
 
 
 @dataclass(frozen=True)
