@@ -27,6 +27,7 @@ from anarchy.serving.reference.router.policy import get_policy, plugins
 from anarchy.serving.service_times.table import LatencyTable, load_table
 from anarchy.workload.synthetic_trace_parameters import load_trace_parameters
 from anarchy.workload.trace_files import TraceUnavailable, check_trace
+from anarchy.workload.traces import TraceData
 
 FEWEST_JOBS, MOST_POINTS = 4, 12
 """An experiment has at least so many jobs if it has as many points, and a job at most so many
@@ -128,11 +129,17 @@ class ScenarioChecks:
         self._requests: dict[str, int | None] = {}  # of each trace; None: not at hand
         self._absent: set[str] = set()
 
-    def scenario(self, scenario: Scenario, source: str, with_policy: bool = True) -> str | None:
+    def scenario(
+        self,
+        scenario: Scenario,
+        source: str,
+        with_policy: bool = True,
+        trace: TraceData | None = None,
+    ) -> str | None:
         """Refuse a scenario that cannot run; the name of a trace that cannot be had, if any.
 
-        The policies of scenario files are checked where they are used, because an experiment's
-        plugins may register them.
+        `trace` is the scenario's, if it is read already. The policies of scenario files are
+        checked where they are used, because an experiment's plugins may register them.
         """
         if with_policy:
             get_policy(scenario.router.policy, f"{source}: router.policy")
@@ -144,7 +151,7 @@ class ScenarioChecks:
             WORKLOADS.find(workload.workload, f"{source}: workload.workload")
         if not isinstance(workload, Trace):
             return None
-        self._check_trace(workload, source)
+        self._check_rows(workload, self._rows(workload.trace, source, trace), source)
         return workload.trace if workload.trace in self._absent else None
 
     def _check_table(self, scenario: Scenario, source: str) -> None:
@@ -166,20 +173,24 @@ class ScenarioChecks:
                 f"'{name}' are for {table.system}"
             )
 
-    def _check_trace(self, workload: Trace, source: str) -> None:
-        trace, rows = workload.trace, workload.rows
-        if trace not in self._requests:
-            self._requests[trace] = None
+    def _rows(self, name: str, source: str, trace: TraceData | None) -> int | None:
+        """The requests of a trace; None if it is not at hand."""
+        if trace is not None:
+            return len(trace)
+        if name not in self._requests:
+            self._requests[name] = None
             try:
-                self._requests[trace] = check_trace(trace, self._traces, self._root)
+                self._requests[name] = check_trace(name, self._traces, self._root)
             except TraceUnavailable:
-                self._absent.add(trace)
+                self._absent.add(name)
             except InputError as fault:
                 raise InputError(f"{source}: workload.trace: {fault}") from None
-        there = self._requests[trace]
-        if rows is not None and there is not None and rows > there:
+        return self._requests[name]
+
+    def _check_rows(self, workload: Trace, there: int | None, source: str) -> None:
+        if workload.rows is not None and there is not None and workload.rows > there:
             raise InputError(
-                f"{source}: workload.rows: {rows} rows asked for, the trace has {there}"
+                f"{source}: workload.rows: {workload.rows} rows asked for, the trace has {there}"
             )
 
 

@@ -134,3 +134,27 @@ def test_solve_table_shows_bounds_and_unknown_numbers(
     _, out, _ = solved(text, tmp_path, capsys, "--method", "bounds", "--format", "table")
     assert "null" in out
     assert "lower bounds" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["solve", "x" * 300], ["simulate", "y" * 300 + ".yaml"], ["check", "--overlay", "z" * 300]],
+)
+def test_what_the_system_refuses_of_a_file_is_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert "ile name too long" in captured.err
+
+
+def test_ctrl_c_is_one_line_and_code_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("anarchy.cli.simulation.plan_simulation", interrupt)
+    assert main(["simulate", "70b-1p2d"]) == 130
+    assert capsys.readouterr().err == "anarchy: interrupted\n"

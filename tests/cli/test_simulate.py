@@ -1,7 +1,16 @@
 """`anarchy simulate`: what it prints, and one line for whatever it cannot use."""
 
 import argparse
+import gzip
 import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -160,9 +169,89 @@ def test_progress_rises_to_all_requests(
 def test_a_log_that_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
     planned = plan_simulation("70b-1p2d", rows=50)
     (tmp_path / "log.parquet").mkdir()
-    with pytest.raises(InputError, match=r"--out: .* cannot be written"):
+    with pytest.raises(InputError, match=r"--out: .* is a folder"):
         run_simulation(planned, out=tmp_path / "log.parquet")
     assert [path.name for path in tmp_path.iterdir()] == ["log.parquet"]
+
+
+def test_ctrl_c_leaves_one_line_and_no_file(tmp_path: Path) -> None:
+    out = tmp_path / "log.parquet"
+    command = [sys.executable, "-m", "anarchy", "simulate", "70b-1p2d", "--out", str(out)]
+    command += ["--engine", "simpy", "--rows", "10000000"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not any(tmp_path.iterdir()):  # what it writes to is there as soon as it runs
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate()[1] == "anarchy: interrupted\n"
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_read_or_open_is_not_written_over(tmp_path: Path) -> None:
+    mine = Path(trace(tmp_path / "mine.jsonl", {}))
+    scenario = tmp_path / "mine.yaml"
+    scenario.write_text(f"extends: oracle-3p5d\nworkload: {{trace: {mine}, rows: 1}}\n")
+    os.link(mine, tmp_path / "second-name.jsonl")
+    (tmp_path / "link.jsonl").symlink_to(mine)
+    os.mkfifo(tmp_path / "pipe")
+    before = {path: path.read_bytes() for path in (mine, scenario)}
+    names = sorted(path.name for path in tmp_path.iterdir())
+    for arguments in (["oracle-3p5d", "--trace", str(mine)], [str(scenario)]):
+        for name in ("mine.jsonl", "second-name.jsonl", "link.jsonl"):
+            with pytest.raises(InputError, match=r"--out: .*, which is read; name another file"):
+                simulate(*arguments, "--out", str(tmp_path / name))
+    with pytest.raises(InputError, match=r"mine\.yaml, which is read"):
+        simulate(str(scenario), "--out", str(scenario))
+    with pytest.raises(InputError, match="is no regular file"):
+        simulate(str(scenario), "--out", str(tmp_path / "pipe"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert before == {path: path.read_bytes() for path in (mine, scenario)}
+
+
+def test_the_log_is_not_written_over_the_output(tmp_path: Path) -> None:
+    out = tmp_path / "both"
+    command = [sys.executable, "-m", "anarchy", "simulate", "70b-1p2d", "--out", str(out)]
+    with out.open("w") as stdout:
+        done = subprocess.run(
+            command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"anarchy: --out: {out} is a standard stream of the command; name another file\n"
+    )
+
+
+def test_a_log_is_written_through_a_link(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link = tmp_path / "link.parquet"
+    link.symlink_to("log.parquet")
+    assert answer(capsys, "70b-1p2d", "--rows", "50", "--out", str(link))["requests"] == 50
+    assert link.is_symlink()
+    assert len(read_log(tmp_path / "log.parquet")) >= 50
+
+
+def test_a_trace_may_come_through_a_pipe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain, pipe = Path(trace(tmp_path / "t.jsonl", {}, {"timestamp": 5})), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[gzip.compress(plain.read_bytes())])
+    writer.start()
+    assert answer(capsys, "oracle-3p5d", "--trace", str(pipe), "--rows", "2")["requests"] == 2
+    writer.join()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_figures_beyond_numbers_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    planned = plan_simulation("oracle-3p5d", trace=Path(trace(tmp_path / "t.jsonl", {})))
+    handoff = planned.scenario.engine.handoff.model_copy(update={"overhead": math.inf})
+    engine = planned.scenario.engine.model_copy(update={"handoff": handoff})
+    scenario = planned.scenario.model_copy(update={"engine": engine})
+    with pytest.raises(InputError, match=r"oracle-3p5d\.yaml: mean_ttft is inf: some time"):
+        run_simulation(replace(planned, scenario=scenario), out=tmp_path / "log.parquet")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.jsonl"]
 
 
 def test_a_scenario_file_may_extend_a_known_one(
@@ -206,10 +295,14 @@ BAD_ARGUMENTS: dict[str, tuple[list[str], str]] = {
     "nan": (["70b-1p2d", "--set", "router.temperature=.nan"], "router.temperature"),
     "capacity": (["oracle-3p5d", "--set", "engine.cache.capacity_tokens=0"], "greater than"),
     "seed": (["70b-1p2d", "--seed", "-1"], "--seed: -1"),
+    "large-seed": (["70b-1p2d", "--seed", str(2**63)], "--seed: 9223372036854775808, allowed"),
     "rows": (["70b-1p2d", "--rows", "0"], "--rows: 0"),
+    "many-rows": (["70b-1p2d", "--rows", str(2**62)], "--rows: 4611686018427387904, allowed"),
+    "most-rows": (["70b-1p2d", "--rows", str(2**63)], "whole numbers from 1 to 100,000,000"),
     "trace": (["70b-1p2d", "--trace", "nowhere.jsonl"], "--trace: nowhere.jsonl: no such file"),
     "folder": (["70b-1p2d", "--out", "config"], "--out: config is a folder"),
     "out": (["70b-1p2d", "--out", "README.md/log.parquet"], "no writable folder"),
+    "device": (["70b-1p2d", "--out", "/dev/null"], "--out: /dev/null is no regular file"),
     "engine": (
         ["70b-1p2d", "--engine", "compiled", "--set", "router.policy=clairvoyant"],
         "the compiled kernel lacks router.policy 'clairvoyant'",

@@ -55,15 +55,29 @@ and "reason" says why.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code, which is 2 for bad input and 130 for Ctrl-C."""
     try:
         options = _parser().parse_args(arguments)
-        with _writable_output():
+        with _writable_output(), _readable_files():
             code: int = options.run(options)
         return code
     except InputError as error:
         print(f"anarchy: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("anarchy: interrupted", file=sys.stderr)
+        return 130
+
+
+@contextmanager
+def _readable_files() -> Iterator[None]:
+    """Whatever the system refuses to do with a file that has a name is one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise InputError(f"{os.fsdecode(error.filename)}: {error.strerror}") from None
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """One simulation asked for by name: the library behind `anarchy simulate`."""
 
+import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from anarchy.common.errors import InputError, suggest
 from anarchy.config.scenario import Scenario, get_field, with_fields
 from anarchy.config.settings import TraceSources, load_scenario
 from anarchy.config.validation import validate
-from anarchy.config.workload import Custom, SyntheticTrace, Trace
+from anarchy.config.workload import Custom, SyntheticTrace, Trace, Workload
 from anarchy.config.yaml_files import read_yaml
 from anarchy.serving.log.request_log import LogWriter, RequestLog, log_writer
 from anarchy.serving.log.summary import Summary
@@ -33,6 +34,11 @@ from anarchy.workload.traces import TraceData, load_trace, read_trace
 REQUESTS = 4000
 """Measured requests of a synthetic workload, when the user names no number."""
 
+MOST_REQUESTS = 100_000_000
+"""More would take gigabytes and hours."""
+
+MOST_SEED = 2**63 - 1
+
 REFRESH = 0.1
 """Seconds between two readings of a run's progress."""
 
@@ -42,12 +48,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Simulation:
-    """What is simulated: a checked scenario, its trace if it replays one, seed and length."""
+    """What is simulated: a checked scenario, its trace if it replays one, seed and length.
+
+    `inputs` are the scenario's file and, if a path names one, the trace's.
+    """
 
     scenario: Scenario
     trace: TraceData | None
     seed: int
     requests: int
+    inputs: tuple[Path, ...]
 
 
 def plan_simulation(
@@ -65,11 +75,11 @@ def plan_simulation(
     scenario's workload, `rows` limits a trace or the measured requests of a synthetic workload,
     and `changes` are fields to set.
     """
-    scenario = _load(name, root)
-    if seed < 0:
-        raise InputError(f"--seed: {seed}, allowed are whole numbers from 0")
-    if rows is not None and rows < 1:
-        raise InputError(f"--rows: {rows}, allowed are whole numbers from 1")
+    file, scenario = _load(name, root)
+    if not 0 <= seed <= MOST_SEED:
+        raise InputError(f"--seed: {seed}, allowed are whole numbers from 0 to {MOST_SEED}")
+    if rows is not None and not 1 <= rows <= MOST_REQUESTS:
+        raise InputError(f"--rows: {rows}, allowed are whole numbers from 1 to {MOST_REQUESTS:,}")
     if trace is not None:
         scenario = _with_trace(scenario, trace)
     for key, value in (changes or {}).items():
@@ -79,12 +89,16 @@ def plan_simulation(
     if recorded and rows is not None:
         scenario = with_fields(scenario, {"workload.rows": rows}, "--rows")
     sources = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
-    missing = ScenarioChecks(root, sources).scenario(scenario, name)
+    own = _own_trace(scenario.workload, trace, sources, root)
+    data = None if own is None else load_trace(own)  # once, for it may be a pipe
+    missing = ScenarioChecks(root, sources).scenario(scenario, name, trace=data)
     if missing is not None:
         raise InputError(f"{name}: workload.trace: '{missing}' is not at hand and cannot be had")
-    data = _read_trace(scenario, sources, seed, root)
+    if data is None:
+        data = _other_trace(scenario, sources, seed, root)
     _check_prompts(scenario, data, name)
-    return Simulation(scenario, data, seed, REQUESTS if recorded or rows is None else rows)
+    length = REQUESTS if recorded or rows is None else rows
+    return Simulation(scenario, data, seed, length, (file,) if own is None else (file, own))
 
 
 class _Rows:
@@ -113,6 +127,8 @@ def run_simulation(
     With `out` the log is written there, whole or not at all. On the compiled kernel rows go as
     they are done, so that memory grows with the requests in flight and by three numbers a request.
     """
+    if out is not None:
+        check_writable(out, simulation.inputs)
     latency = load_latency(root / paths.LATENCY, simulation.scenario.model.latency)
     system = prepare(
         simulation.scenario,
@@ -127,8 +143,15 @@ def run_simulation(
     with _writer(out) as writer, _watched(system, progress):
         began = time.perf_counter()
         run = system.stream(_Rows(summary, writer))
-        seconds = time.perf_counter() - began
-    return summary.figures(run["end"] - run["start"], seconds)
+        figures = summary.figures(run["end"] - run["start"], time.perf_counter() - began)
+        _check_figures(figures, simulation.inputs[0])
+    return figures
+
+
+def _check_figures(figures: Mapping[str, float | None], source: Path) -> None:
+    for name, value in figures.items():
+        if value is not None and not math.isfinite(value):
+            raise InputError(f"{source}: {name} is {value}: some time or rate is too large")
 
 
 @contextmanager
@@ -177,33 +200,53 @@ def parse_change(text: str) -> tuple[str, Any]:
         raise InputError(f"--set: '{value}' of '{key}' is not a YAML value") from None
 
 
-def check_writable(out: Path) -> None:
-    """Refuse a path that no file can be written to, before anything is computed."""
+def check_writable(out: Path, inputs: Iterable[Path] = ()) -> None:
+    """Refuse a path that no file can be written to, before anything is computed.
+
+    A link is followed. What is read or written already, be it one of `inputs` or a standard
+    stream, is not written over, whatever it is called.
+    """
     if out.is_dir():
         raise InputError(f"--out: {out} is a folder; name a file, as in log.parquet")
-    folder = out.absolute().parent
+    if out.exists():
+        if not out.is_file():
+            raise InputError(f"--out: {out} is no regular file; name one, as in log.parquet")
+        for path in inputs:
+            if path.exists() and out.samefile(path):
+                raise InputError(f"--out: {out} is {path}, which is read; name another file")
+        if any(_is_open(out, standard) for standard in range(3)):
+            raise InputError(f"--out: {out} is a standard stream of the command; name another file")
+    folder = Path(os.path.realpath(out)).parent
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"--out: {out} cannot be written: {folder} is no writable folder")
 
 
-def _load(name: str, root: Path) -> Scenario:
+def _is_open(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except OSError:  # closed
+        return False
+
+
+def _load(name: str, root: Path) -> tuple[Path, Scenario]:
+    """The file of a scenario, and what it says with all that it extends."""
     library = root / paths.SCENARIOS
     if not name.endswith((".yaml", ".yml")) and os.sep not in name:
-        return load_scenario(library, name)
+        return library / f"{name}.yaml", load_scenario(library, name)
     path = Path(name)
     if not path.is_file():
         names = [known.stem for known in library.glob("*.yaml")]
         raise InputError(f"{path}: no such scenario file; {suggest(path.stem, names)}")
     if path.suffix != ".yaml":
         raise InputError(f"{path}: scenario files end in .yaml")
-    return load_scenario(path.parent, path.stem, library)
+    return path, load_scenario(path.parent, path.stem, library)
 
 
 def _with_trace(scenario: Scenario, path: Path) -> Scenario:
     """The scenario with its workload replaced, and without what was assumed of the old one."""
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         raise InputError(f"--trace: {path}: no such file")
     data = scenario.model_dump()
     data["workload"] = {"kind": "trace", "trace": str(path.absolute())}
@@ -215,20 +258,29 @@ def _with_trace(scenario: Scenario, path: Path) -> Scenario:
     return validate(Scenario, data, "--trace")
 
 
-def _read_trace(
+def _own_trace(
+    workload: Workload, given: Path | None, sources: TraceSources, root: Path
+) -> Path | None:
+    """The trace file that a scenario, or the command line, names by its path."""
+    if not isinstance(workload, Trace) or not is_path(workload.trace):
+        return None
+    if given is not None and workload.trace == str(given.absolute()):
+        return given
+    return find_trace(workload.trace, sources, root)
+
+
+def _other_trace(
     scenario: Scenario, sources: TraceSources, seed: int, root: Path
 ) -> TraceData | None:
+    """The rows of a synthetic trace or of a registered one, if the scenario has either."""
     workload = scenario.workload
     if isinstance(workload, SyntheticTrace):
         fitted = load_trace_parameters(root / paths.SYNTHETIC_TRACES, workload.parameters)
         return generate(fitted, workload.rows, seed if workload.seed is None else workload.seed)
-    if not isinstance(scenario.workload, Trace):
+    if not isinstance(workload, Trace):
         return None
-    name = scenario.workload.trace
-    path = find_trace(name, sources, root)
-    if is_path(name):
-        return load_trace(path)
-    source = sources.traces[name]
+    source = sources.traces[workload.trace]
+    path = find_trace(workload.trace, sources, root)
     if not path.is_file():
         path = fetch_trace(source, path.parent)
     return read_trace(path, source.format, source.sha256)

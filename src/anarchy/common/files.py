@@ -16,6 +16,9 @@ Row = Mapping[str, Any]
 
 SIGNIFICANT_DIGITS = 12
 
+MOST_STEM = 50
+"""Characters of a file's name in that of its temporary one, which must not become too long."""
+
 
 @contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -46,7 +49,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
 def _create_beside(target: Path) -> tuple[Path, int]:
     """A new file and a descriptor that locks it, by which others see that somebody writes it."""
     while True:
-        path = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
+        path = target.with_name(
+            f".{target.stem[:MOST_STEM]}.{secrets.token_hex(4)}.part{target.suffix}"
+        )
         lock = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         with suppress(OSError):  # not all file systems have locks
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -57,7 +62,9 @@ def _create_beside(target: Path) -> tuple[Path, int]:
 
 def _remove_remains(target: Path) -> None:
     """Remove temporary files of killed processes: those that nobody locks."""
-    name = f".{glob.escape(target.stem)}.{'[0-9a-f]' * 8}.part{glob.escape(target.suffix)}"
+    name = (
+        f".{glob.escape(target.stem[:MOST_STEM])}.{'[0-9a-f]' * 8}.part{glob.escape(target.suffix)}"
+    )
     for path in target.parent.glob(name):
         with suppress(OSError), path.open("rb") as remains:
             fcntl.flock(remains, fcntl.LOCK_EX | fcntl.LOCK_NB)
