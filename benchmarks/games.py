@@ -13,7 +13,8 @@ from anarchy.common.files import Row
 from anarchy.games.common.equilibrium_report import Method
 from anarchy.games.common.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.placement import topology
-from anarchy.games.placement.solve import CachingGame, solve_placement
+from anarchy.games.placement.game import CachingGame
+from anarchy.games.placement.solve import solve_placement
 from anarchy.games.routing import best_response, min_cost_assignment
 from anarchy.games.routing.congestion import CongestionGame, Strategy
 from anarchy.games.routing.solve import solve_routing

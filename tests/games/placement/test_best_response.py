@@ -5,10 +5,9 @@ from itertools import product
 
 from hypothesis import given, settings
 
-from anarchy.games.placement import topology
+from anarchy.games.placement import enumeration, topology
 from anarchy.games.placement.best_response import is_equilibrium, search, with_known
 from anarchy.games.placement.game import CachingGame
-from anarchy.games.placement.solve import solve_by_exhaustion
 from tests.games.placement.caching_games import caching_games
 
 RING = topology.distance([[0, 1, 4], [4, 0, 1], [1, 4, 0]])
@@ -18,7 +17,7 @@ RING = topology.distance([[0, 1, 4], [4, 0, 1], [1, 4, 0]])
 @settings(max_examples=120, deadline=None)
 @given(caching_games(bits=8))
 def test_found_equilibria_are_among_the_enumerated(game: CachingGame) -> None:
-    every = solve_by_exhaustion(game)
+    every = enumeration.solve(game)
     found = search(game, runs=20)
     assert found.converged + found.cycles + found.unfinished == found.runs == 20
     if found.converged == 0:
@@ -32,7 +31,7 @@ def test_found_equilibria_are_among_the_enumerated(game: CachingGame) -> None:
 @settings(max_examples=60, deadline=None)
 @given(caching_games(bits=6))
 def test_verification_agrees_with_enumeration_on_every_placement(game: CachingGame) -> None:
-    stable = set(solve_by_exhaustion(game).profiles)
+    stable = set(enumeration.solve(game).profiles)
     items = range(game.objects)
     sets = [kept for kept in product((False, True), repeat=game.objects) if sum(kept) <= game.room]
     for chosen in product(sets, repeat=game.nodes):
@@ -48,7 +47,7 @@ def test_same_seed_same_result_and_another_seed_another_search() -> None:
 
 def test_extremes_of_the_line_of_six_are_found() -> None:
     game = CachingGame.of(topology.line(6), 3)
-    every = solve_by_exhaustion(game)
+    every = enumeration.solve(game)
     found = search(game)
     assert (found.best_cost, found.worst_cost) == (every.best_equilibrium, every.worst_equilibrium)
 
@@ -65,7 +64,7 @@ def test_step_limit_is_honest() -> None:
 
 def test_known_equilibrium_is_kept_and_anything_else_is_not() -> None:
     game = CachingGame.of(topology.line(6), 3)
-    every = solve_by_exhaustion(game)
+    every = enumeration.solve(game)
     nothing = search(game, runs=1, max_rounds=0)
     assert nothing.worst is None
     assert with_known(game, nothing, ((0,),) * 6) == nothing

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given, settings
 
 from anarchy.games.common.rational import Extended
-from anarchy.games.placement import line, topology
+from anarchy.games.placement import enumeration, line, topology
 from anarchy.games.placement.extreme_equilibria import MAX_NODES, extremes
 from anarchy.games.placement.game import CachingGame, Costs, Placement, copies_of
-from anarchy.games.placement.solve import solve_by_exhaustion
 from tests.games.placement.caching_games import caching_games
 
 
@@ -19,7 +18,7 @@ def social(game: CachingGame, placement: Placement) -> Extended:
 @settings(max_examples=80, deadline=None)
 @given(caching_games(bits=8, limited=False))
 def test_extremes_are_those_of_enumeration(game: CachingGame) -> None:
-    every = solve_by_exhaustion(game)
+    every = enumeration.solve(game)
     found = extremes(game)
     assert found is not None
     if every.equilibria == 0:

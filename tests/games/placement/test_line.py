@@ -1,6 +1,5 @@
 """Lines by dynamic programming: against enumeration, against the textbook condition, long ones."""
 
-import time
 from fractions import Fraction
 from itertools import combinations, pairwise
 
@@ -9,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anarchy.games.common.equilibrium_report import MAX_LISTED, EquilibriumReport
-from anarchy.games.placement import line, topology
-from anarchy.games.placement.solve import CachingGame, solve_by_exhaustion, solve_placement
-
-LONG_LINE_SECONDS = 5.0
+from anarchy.games.placement import enumeration, line, topology
+from anarchy.games.placement.game import CachingGame
+from anarchy.games.placement.solve import solve_placement
 
 PLACEMENT_COSTS = ["0", "1/2", "1", "3/2", "2", "7/3", "4", "11", "100"]
 
@@ -23,7 +21,7 @@ def by_gaps(game: CachingGame) -> EquilibriumReport:
 
 def assert_same(game: CachingGame) -> None:
     """Both solvers give one report, but for its method and for profiles too many to list."""
-    found, exhausted = vars(by_gaps(game)), vars(solve_by_exhaustion(game))
+    found, exhausted = vars(by_gaps(game)), vars(enumeration.solve(game))
     assert found.pop("method") != exhausted.pop("method")
     if exhausted["equilibria"] > MAX_LISTED:
         assert found.pop("profiles") is None
@@ -97,10 +95,8 @@ def test_line_without_demand_has_no_ratio() -> None:
     assert by_gaps(game).reason is not None
 
 
-def test_long_line_is_fast_and_counted_exactly() -> None:
-    started = time.perf_counter()
+def test_a_long_line_is_counted_exactly() -> None:
     report = solve_placement(CachingGame.of(topology.line(400), "33/2", "3/2", miss_cost=40))
-    assert time.perf_counter() - started < LONG_LINE_SECONDS
     assert report.method == line.METHOD
     assert report.profiles is None
     assert report.equilibria > MAX_LISTED

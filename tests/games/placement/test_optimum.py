@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anarchy.games.placement import line, topology
+from anarchy.games.placement import enumeration, line, topology
 from anarchy.games.placement.game import CachingGame, Costs, copies_of
 from anarchy.games.placement.lagrangian_bound import (
     Branch,
@@ -19,7 +19,6 @@ from anarchy.games.placement.lagrangian_bound import (
 )
 from anarchy.games.placement.local_search import descend
 from anarchy.games.placement.optimum import optimum
-from anarchy.games.placement.solve import solve_by_exhaustion
 from tests.games.placement.caching_games import amounts, caching_games
 
 
@@ -27,7 +26,7 @@ from tests.games.placement.caching_games import amounts, caching_games
 @given(caching_games(bits=8))
 def test_optimum_is_that_of_enumeration(game: CachingGame) -> None:
     certificate = optimum(game)
-    least = solve_by_exhaustion(game).optimum
+    least = enumeration.solve(game).optimum
     assert certificate.check()
     assert certificate.upper == least
     assert certificate.lower <= least
@@ -47,7 +46,7 @@ def test_any_prices_bound_the_optimum_from_below(game: CachingGame, data: st.Dat
         return Leaf(data.draw(st.tuples(*[row] * game.nodes)))
 
     part = Part(tuple(range(game.objects)), tree(2))
-    assert part_bound(game, part) <= solve_by_exhaustion(game).optimum
+    assert part_bound(game, part) <= enumeration.solve(game).optimum
 
 
 @settings(max_examples=60, deadline=None)
@@ -194,7 +193,7 @@ def test_huge_denominators_keep_the_bound_below_the_optimum() -> None:
     costs = [Fraction(3, 10**25 + 1 + i) * 10**25 for i in range(6)]
     game = CachingGame.of(topology.line(6), costs, miss_cost=Fraction(10**30, 10**30 + 57))
     certificate = optimum(game)
-    least = solve_by_exhaustion(game).optimum
+    least = enumeration.solve(game).optimum
     assert certificate.check()
     assert certificate.lower <= least == certificate.upper
     assert certificate.upper - certificate.lower < least / 10**6
@@ -204,4 +203,4 @@ def test_tiny_and_huge_costs_together() -> None:
     game = CachingGame.of(topology.line(5), [10**12, 1, 10**12, 1, 10**12], "1/1000000")
     certificate = optimum(game)
     assert certificate.check()
-    assert certificate.lower <= certificate.upper == solve_by_exhaustion(game).optimum
+    assert certificate.lower <= certificate.upper == enumeration.solve(game).optimum

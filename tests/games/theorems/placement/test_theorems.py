@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from anarchy.common.errors import InputError
 from anarchy.games.placement import line, topology
-from anarchy.games.placement.solve import CachingGame, solve_placement
+from anarchy.games.placement.game import CachingGame
+from anarchy.games.placement.solve import solve_placement
 from anarchy.games.theorems.checks import Row
 from anarchy.games.theorems.placement import closed_forms as forms
 from anarchy.games.theorems.placement import theorems

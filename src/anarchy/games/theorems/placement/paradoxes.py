@@ -12,7 +12,8 @@ from fractions import Fraction
 
 from anarchy.games.common.equilibrium_report import EquilibriumReport
 from anarchy.games.placement import topology
-from anarchy.games.placement.solve import CachingGame, solve_placement
+from anarchy.games.placement.game import CachingGame
+from anarchy.games.placement.solve import solve_placement
 from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.placement import closed_forms as forms
 

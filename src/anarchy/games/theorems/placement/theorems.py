@@ -11,8 +11,9 @@ from fractions import Fraction
 
 from anarchy.games.common.equilibrium_report import EquilibriumReport
 from anarchy.games.common.rational import Extended
-from anarchy.games.placement import solve, topology
-from anarchy.games.placement.solve import CachingGame, solve_placement
+from anarchy.games.placement import enumeration, topology
+from anarchy.games.placement.game import CachingGame
+from anarchy.games.placement.solve import solve_placement
 from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.placement import closed_forms as forms
 from anarchy.games.theorems.placement import paradoxes
@@ -193,7 +194,7 @@ def _line() -> Iterator[Row]:
         (10, "9"),
     ):
         alpha = Fraction(cost)
-        report = solve.solve_by_exhaustion(CachingGame.of(topology.line(nodes), alpha))
+        report = enumeration.solve(CachingGame.of(topology.line(nodes), alpha))
         setting = f"line, n = {nodes}, alpha = {cost}"
         name = f"line-count-{nodes}-{slug(cost)}"
         stated = Fraction(forms.line_equilibria(nodes, alpha))
