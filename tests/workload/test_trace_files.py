@@ -1,5 +1,6 @@
 """Looking traces up, checking them and downloading them."""
 
+import contextlib
 import hashlib
 import socket
 import threading
@@ -28,7 +29,7 @@ CONTENT = b"TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:17:03.97996
 
 
 class Handler(BaseHTTPRequestHandler):
-    """/good, /other (wrong content), /short (ends early), /stalls (never answers), else 404."""
+    """/good, /other (wrong content), /short (ends early), /stalls, /endless, /drips, else 404."""
 
     def do_HEAD(self):
         self.server.asked.append(self.path)
@@ -38,6 +39,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/stalls":
             self.server.stop.wait(10)
+            return
+        if self.path in ("/endless", "/drips"):
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the client has gone
+                while not self.server.stop.wait(0.02 if self.path == "/drips" else 0):
+                    self.wfile.write(b"1" if self.path == "/drips" else CONTENT * 100)
             return
         body = {"/good": CONTENT, "/other": b"an error page", "/short": CONTENT}.get(self.path)
         if body is None:
@@ -90,7 +98,10 @@ def source(url):
     )
 
 
-def sources(url="http://127.0.0.1:9"):
+CLOSED = "http://127.0.0.1:9"
+
+
+def sources(url=CLOSED):
     return TraceSources(traces={"azure-code": source(url)})
 
 
@@ -234,6 +245,17 @@ def test_a_failed_download_leaves_nothing(tmp_path, server, page, message):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("page", "limit", "most"),
+    [("/endless", "MOST_BYTES", 9999), ("/drips", "DOWNLOAD_SECONDS", 0.1)],
+)
+def test_a_download_without_end_is_given_up(tmp_path, server, monkeypatch, page, limit, most):
+    monkeypatch.setattr(trace_files, limit, most)
+    with pytest.raises(TraceUnavailable, match=r"is given up after [0-9]+ bytes; allowed are"):
+        fetch_trace(source(server.address + page), tmp_path, timeout=5)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_file_than_the_registered_one_leaves_nothing(tmp_path, server):
     with pytest.raises(InputError, match="delivers another file") as fault:
         fetch_trace(source(server.address + "/other"), tmp_path)
@@ -252,9 +274,14 @@ def test_a_failed_download_keeps_what_was_there(tmp_path, server):
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "http://[", "http://"])
-def test_an_address_that_is_none_is_refused(tmp_path, url):
+def test_an_address_that_is_none_is_refused(tmp_path, monkeypatch, url):
     with pytest.raises(TraceUnavailable, match="cannot be downloaded"):
-        fetch_trace(source("nonsense"), tmp_path, url=url)
+        fetch_trace(source(CLOSED), tmp_path, url=url)
+    hooked = []
+    monkeypatch.setattr(threading, "excepthook", hooked.append)
+    unchecked = source(CLOSED).model_copy(update={"url": url})
+    assert not available(unchecked, tmp_path)
+    assert not hooked, "the thread that asks the server dies of nothing"
 
 
 def test_offline(tmp_path, closed_port):

@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import os
 import threading
+import time
 import urllib.error
 import urllib.request
 from functools import cache
@@ -20,6 +21,9 @@ from anarchy.config.settings import TraceSource, TraceSources
 from anarchy.workload.traces import count_rows, load_trace, read_bytes
 
 PROBE_SECONDS = 3.0
+
+DOWNLOAD_SECONDS, MOST_BYTES = 600.0, 2**30
+"""A download that takes longer or has more bytes is given up."""
 
 
 class TraceUnavailable(InputError):
@@ -80,7 +84,7 @@ def fetch_trace(
     """Download a trace into `folder` and check it; on any failure nothing is left there.
 
     `timeout` bounds every wait for the server, in seconds. Raises TraceUnavailable when the
-    server does not deliver the whole file, InputError when it delivers another one.
+    server does not deliver the whole file in time, InputError when it delivers another one.
     """
     url = url or source.url
     target = folder / source.file
@@ -88,12 +92,17 @@ def fetch_trace(
         with urllib.request.urlopen(url, timeout=timeout) as response, atomic(target) as part:
             length = response.headers.get("Content-Length")
             digest = hashlib.sha256()
-            received = 0
+            received, deadline = 0, time.monotonic() + DOWNLOAD_SECONDS
             with part.open("wb") as file:
-                while chunk := response.read(1 << 16):
+                while chunk := response.read1(1 << 16):  # what is there, be it little
                     file.write(chunk)
                     digest.update(chunk)
                     received += len(chunk)
+                    if received > MOST_BYTES or time.monotonic() > deadline:
+                        raise TraceUnavailable(
+                            f"{target}: the download from {url} is given up after {received} "
+                            f"bytes; allowed are {MOST_BYTES} within {DOWNLOAD_SECONDS:.0f} s"
+                        )
             if length is not None and received != int(length):
                 raise TraceUnavailable(
                     f"{target}: the download from {url} ended after {received} of {length} bytes"
@@ -128,12 +137,12 @@ def _reachable(url: str) -> bool:
     answered = threading.Event()
 
     def probe() -> None:
-        request = urllib.request.Request(url, method="HEAD")
         try:
+            request = urllib.request.Request(url, method="HEAD")
             with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
                 answered.set()
-        except (OSError, http.client.HTTPException):
-            return
+        except (OSError, http.client.HTTPException, ValueError):
+            return  # no answer, or no address
 
     thread = threading.Thread(target=probe, daemon=True)
     thread.start()

@@ -6,7 +6,7 @@ It is the only thing that leaves a simulation: every measure is computed from it
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from anarchy.common.errors import InputError
 from anarchy.common.files import atomic
 
 Floats = NDArray[np.float64]
@@ -212,15 +213,34 @@ def _table(log: RequestLog) -> pa.Table:
 
 
 def read_log(path: str | os.PathLike[str]) -> RequestLog:
-    """Read what `write_log` wrote."""
-    table = pq.read_table(path)
-    columns = {}
-    for name in table.column_names:
-        column = table[name].combine_chunks()
-        if pa.types.is_fixed_size_list(column.type):
-            width = column.type.list_size
-            values = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
-        else:
-            values = column.to_numpy(zero_copy_only=False)
-        columns[name] = values
-    return RequestLog(**columns)
+    """Read what `write_log` wrote; raises InputError for a file that is no such log."""
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_columns(file.schema_arrow)
+            table = file.read()
+        return RequestLog(**{name: _values(table[name]) for name in table.column_names})
+    except (OSError, MemoryError, ValueError, TypeError, KeyError, pa.ArrowException) as error:
+        raise InputError(f"{os.fspath(path)}: no request log that can be read: {error}") from None
+
+
+def _check_columns(schema: pa.Schema) -> None:
+    for column in fields(RequestLog):
+        if column.name not in schema.names:
+            if column.default is MISSING:
+                raise ValueError(f"column '{column.name}' is missing")
+            continue
+        type = schema.field(column.name).type
+        if column.name in VECTORS and pa.types.is_fixed_size_list(type):
+            type = type.value_type
+        if type != (pa.float64() if column.type == Floats else pa.int64()):
+            raise ValueError(f"column '{column.name}' has values of another type, {type}")
+
+
+def _values(column: pa.ChunkedArray) -> Any:
+    """An array of one number a row, or of as many as each list of the column has."""
+    if column.null_count:
+        raise ValueError("a value is missing")
+    if not pa.types.is_fixed_size_list(column.type):
+        return column.to_numpy()
+    values = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(column), column.type.list_size)
