@@ -33,7 +33,7 @@ FIELDS: Mapping[str, FieldLabel] = {
     "router.policy": FieldLabel("router"),
     "router.temperature": FieldLabel("router temperature τ", "τ"),
     "router.overlap_weight": FieldLabel("overlap weight ω", "ω"),
-    "router.decode_overlap": FieldLabel("overlap on the decode leg", "decode overlap"),
+    "router.decode_overlap": FieldLabel("overlap at the decode router", "decode overlap"),
     "router.normalise": FieldLabel("softmax normalised by range", "normalised"),
     "router.ties": FieldLabel("tie rule", "ties"),
     "engine.prefill.batch_requests": FieldLabel("prompts per prefill step", "prefill batch"),

@@ -59,7 +59,7 @@ class Router(Model):
         0.0, description="kv-1.6: blocks that each active request counts for"
     )
     decode_overlap: bool = Field(
-        False, description="whether the decode leg sees the overlap too; Dynamo forces it off"
+        False, description="whether the decode router sees the overlap too; Dynamo forces it off"
     )
     normalise: bool = Field(True, description="whether softmax divides costs by their range")
     ties: Literal["smallest-cache", "random", "first"] = Field(
@@ -67,7 +67,7 @@ class Router(Model):
     )
     prefill_blocks: bool = Field(
         False,
-        description="kv, kv-1.6: whether the prefill leg counts active blocks too; Dynamo does not",
+        description="kv, kv-1.6: whether the prefill router counts active blocks; not in Dynamo",
     )
     load_weight: NonNegative = Field(
         1.0, description="load-aware: whole hits that twice the mean load is worth"

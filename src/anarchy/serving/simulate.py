@@ -1,7 +1,7 @@
 """One call simulates a scenario and returns its run.
 
 Arrival -> prefill router -> prefill worker -> KV hand-off -> decode router -> decode worker ->
-done. Each leg has its own policy instance and its own random streams.
+done. Each router has its own policy instance and its own random streams.
 
 Two simulators return the same log: the SimPy system, which is the reference and has every
 mechanism, and the compiled kernel, which is fast. The kernel is taken for what it covers.
