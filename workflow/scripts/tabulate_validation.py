@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from anarchy.artefact.tables.validation import plot, validation_table
+from anarchy.artefact.figures.validation import plot
+from anarchy.artefact.tables.validation import validation_table
 from anarchy.common.files import read_rows, write_text
 from anarchy.common.jobs import job_log
 

@@ -1,0 +1,53 @@
+"""The figure of the validation suite: the same bytes twice, hollow where nothing is judged."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from matplotlib.figure import Figure
+
+from anarchy.artefact.figures.style import saved_figure
+from anarchy.artefact.figures.validation import plot
+from anarchy.measure.intervals import Interval
+from anarchy.measure.validation.checks import Row, interval_check, judge
+
+
+def mean(load: float, judged: bool = True) -> Row:
+    found = Interval(2.01, 1.96, 2.06, 60)
+    name = f"mm1-{load}"
+    return interval_check(name, "mm1", "M/M/1", "mean sojourn", 2.0, found, 0.7, 0.01, load, judged)
+
+
+def test_the_figure_is_the_same_twice(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        plot(judge([mean(0.5), mean(0.9)]), tmp_path / name)
+    assert (tmp_path / "first.pdf").read_bytes() == (tmp_path / "second.pdf").read_bytes()
+    assert (tmp_path / "first.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_points_that_are_not_judged_are_hollow_and_named_in_a_legend(
+    tmp_path: Path, short: bool
+) -> None:
+    figures: list[Figure] = []
+
+    @contextmanager
+    def kept(out_base: Path, width: float, height: float) -> Iterator[Figure]:
+        with saved_figure(out_base, width, height) as figure:
+            yield figure
+            figures.append(figure)
+
+    with patch("anarchy.artefact.figures.validation.saved_figure", kept):
+        plot(judge([mean(0.5, True), mean(0.9, not short)]), tmp_path / "validation")
+    (figure,) = figures
+    drawn = {
+        float(x): line.get_markerfacecolor() == line.get_color()
+        for line in figure.axes[0].get_lines()
+        if line.get_marker() == "o"
+        for x in line.get_xdata()
+    }
+    assert drawn == {0.5: True, 0.9: not short}, "filled where judged"
+    named = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert named == (["judged", "run too short to be judged"] if short else [])
