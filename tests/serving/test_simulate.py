@@ -176,7 +176,7 @@ def test_greedy_router_balances_two_workers() -> None:
 def test_decode_overlap_fills_decode_caches() -> None:
     scenario = changed(PUBLISHED, router__decode_overlap=True)
     log = run(scenario).log
-    # A cached worker is cheaper by the footprint of two blocks, so costs differ from load alone.
+    # A cached worker is cheaper by its two blocks, so costs differ from load alone.
     alone = 2 * log.decode_active + 2
     assert not np.array_equal(log.decode_cost, alone)
     assert np.array_equal(run(PUBLISHED).log.decode_cost, 2 * run(PUBLISHED).log.decode_active + 2)

@@ -14,11 +14,7 @@ from anarchy.config.scenario import Scenario, get_field
 from anarchy.serving.compiled.core.coverage import MOST_PLACES, lacking, shared_places
 from anarchy.serving.log.request_log import Run
 from anarchy.serving.log.sinks import Sink
-from anarchy.serving.reference.elastic.autoscaled import PlannedSystem
-from anarchy.serving.reference.elastic.failures import ElasticSystem
-from anarchy.serving.reference.elastic.paged_elastic import PagedElasticSystem, PagedPlannedSystem
-from anarchy.serving.reference.paged.system import PagedSystem
-from anarchy.serving.reference.plain.system import System
+from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.workload.traces import TraceData
 
@@ -87,7 +83,7 @@ def prepare(
         from anarchy.serving.compiled.plain.run import CompiledSystem
 
         return CompiledSystem(*arguments, costs)
-    return _system(scenario)(*arguments)
+    return System(*arguments)
 
 
 def takes_kernel(scenario: Scenario, simulator: Simulator, trace: TraceData | None = None) -> bool:
@@ -107,12 +103,3 @@ def lacking_mechanism(scenario: Scenario, trace: TraceData | None = None) -> str
     if shared_places(scenario, trace) > MOST_PLACES:
         return "the memory for so many cached blocks on so many workers"
     return None
-
-
-def _system(scenario: Scenario) -> type[System]:
-    paged = scenario.engine.memory.paged
-    if scenario.planner.rule != "none":
-        return PagedPlannedSystem if paged else PlannedSystem
-    if scenario.outages:
-        return PagedElasticSystem if paged else ElasticSystem
-    return PagedSystem if paged else System

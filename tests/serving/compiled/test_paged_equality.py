@@ -16,7 +16,7 @@ from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
 from anarchy.serving.compiled.paged.run import CompiledPagedSystem
 from anarchy.serving.log.request_log import Run
-from anarchy.serving.reference.paged.system import PagedSystem
+from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.service_times.table import LatencyTable
 from anarchy.workload.traces import TraceData, load_trace
@@ -46,7 +46,7 @@ def paged(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenario:
     return with_fields(draw(scenarios(workload)), {"engine": engine}, "paged")
 
 
-def outcome(kind: type[PagedSystem | CompiledPagedSystem], *arguments: Any) -> Run | str:
+def outcome(kind: type[System | CompiledPagedSystem], *arguments: Any) -> Run | str:
     """The run, or why there is none."""
     scenario, table, *others = arguments
     try:
@@ -57,7 +57,7 @@ def outcome(kind: type[PagedSystem | CompiledPagedSystem], *arguments: Any) -> R
 
 def assert_same(*arguments: Any) -> Run | str:
     """Both simulators give the same run or refuse with the same words; the reference's answer."""
-    reference, compiled = (outcome(kind, *arguments) for kind in (PagedSystem, CompiledPagedSystem))
+    reference, compiled = (outcome(kind, *arguments) for kind in (System, CompiledPagedSystem))
     if isinstance(reference, str) or isinstance(compiled, str):
         assert reference == compiled
         return reference

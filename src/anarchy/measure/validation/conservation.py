@@ -22,7 +22,7 @@ from anarchy.measure.validation.queue_scenarios import (
     scenario,
 )
 from anarchy.serving.log.request_log import Run
-from anarchy.serving.reference.paged.system import PagedSystem
+from anarchy.serving.reference.system import System
 from anarchy.serving.simulate import simulate
 from anarchy.workload.arrivals import poisson
 from anarchy.workload.lengths import LogNormal
@@ -112,9 +112,9 @@ def _check_run(name: str, given: Scenario, seed: int) -> list[Row]:
     table = latency(PREFILL_TOKEN, DECODE_TOKEN, shared=True)
     held = None
     if given.engine.memory.paged:
-        system = PagedSystem(given, table, seed, 0, REQUESTS, 0.0, data)
+        system = System(given, table, seed, 0, REQUESTS, 0.0, data)
         run = system.run()
-        workers = [*system._prefill, *system._decode]
+        workers = [worker for pool in system.engine.workers.values() for worker in pool]
         held = float(sum(worker.pool.held for worker in workers))
     else:
         run = simulate(given, table, seed=seed, requests=REQUESTS, trace=data)

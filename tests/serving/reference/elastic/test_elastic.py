@@ -3,6 +3,8 @@
 Little's law is checked on what the system itself counts against what its log says.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,12 +15,18 @@ from anarchy.config.engine import PrefixCache
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import load_scenario
 from anarchy.serving.log.request_log import Run
-from anarchy.serving.reference.core.event_queue import Clock
-from anarchy.serving.reference.elastic.failures import Alarm
-from anarchy.serving.reference.kv_cache.lagged_tiers import tiered_caches
-from anarchy.serving.reference.kv_cache.prefix_index import BlockCaches, PrefixCaches, PrefixIndex
-from anarchy.serving.reference.kv_cache.stale_view import LaggedIndex, ReportedCaches
-from anarchy.serving.reference.kv_cache.tiers import DEVICE, NETWORK, PRIVATE, TIERS, TieredCaches
+from anarchy.serving.reference.core.event_queue import EventQueue, Timer
+from anarchy.serving.reference.kv_cache.prefix_index import PrefixIndex
+from anarchy.serving.reference.kv_cache.stale_view import CacheView, PoolCaches, StaleView
+from anarchy.serving.reference.kv_cache.tiers import (
+    DEVICE,
+    NETWORK,
+    PRIVATE,
+    TIERS,
+    TieredCaches,
+    make_caches,
+)
+from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import prepare
 from anarchy.workload.traces import TraceData
@@ -46,18 +54,13 @@ def four_tiers(eviction: str = "lru") -> PrefixCache:
     )
 
 
-def made(kind: str, clock: Clock, lag: float) -> tuple[BlockCaches, PrefixIndex]:
+def made(kind: str, events: EventQueue, lag: float) -> PoolCaches:
     """Caches of three workers and what routers see of them."""
-    if kind == "plain":
-        if not lag:
-            plain = PrefixCaches(3, 4)
-            return plain, plain
-        reported = ReportedCaches(3, 4, clock, lag)
-        return reported, reported.seen
-    return tiered_caches(3, four_tiers(kind), 1, 1, clock, lag, False)
+    cache = PrefixCache(capacity_tokens=4) if kind == "plain" else four_tiers(kind)
+    return PoolCaches(partial(make_caches, 3, cache, 1, 1, False), events, lag)
 
 
-def contents(caches: PrefixIndex) -> list[list[list[int]]]:
+def contents(caches: CacheView) -> list[list[list[int]]]:
     """Of every block, where each worker would take it from."""
     return [caches.overlaps_by_tier([block]) for block in range(13)]
 
@@ -70,7 +73,8 @@ def test_a_cleared_worker_has_nothing_and_the_others_what_they_had(
     after: list[tuple[int, list[int]]],
     worker: int,
 ) -> None:
-    caches, _ = made(kind, Clock(), 0.0)
+    caches = made(kind, EventQueue(), 0.0).held
+    assert caches.tiered == (kind != "plain")
     for other, blocks in before:
         caches.insert(other, blocks)
     held = contents(caches)
@@ -103,39 +107,39 @@ def test_routers_hear_of_a_loss_as_late_as_of_anything(
     worker: int,
 ) -> None:
     """What they see is always the truth of `LAG` seconds ago, the common store included."""
-    clock = Clock()
-    caches, seen = made(kind, clock, LAG)
+    events = EventQueue()
+    caches = made(kind, events, LAG)
     truths: dict[float, list[list[list[int]]]] = {}
-    events = [*before, None, *after]
+    changes = [*before, None, *after]
 
     def change(number: int) -> None:
-        event = events[number]
+        event = changes[number]
         if event is None:
             caches.clear(worker)
         else:
             caches.insert(*event)
-        truths[clock.now] = contents(caches)
+        truths[events.now] = contents(caches.held)
 
     def compare(number: int) -> None:
-        assert contents(seen) == truths[number]
+        assert contents(caches.seen) == truths[number]
 
-    for number in range(len(events)):
-        Alarm(clock, number, lambda number=number: change(number), 0)  # type: ignore[misc]
-        Alarm(clock, number + LAG, lambda number=number: compare(number), 1)  # type: ignore[misc]
-    clock.run()
+    for number in range(len(changes)):
+        Timer(events, number, lambda number=number: change(number), 0)  # type: ignore[misc]
+        Timer(events, number + LAG, lambda number=number: compare(number), 1)  # type: ignore[misc]
+    events.run()
 
 
 @given(lag=st.sampled_from([0.0, LAG]), names=st.lists(st.integers(0, 9), unique=True))
 def test_an_index_is_cleared_of_one_worker(lag: float, names: list[int]) -> None:
-    clock = Clock()
-    index = LaggedIndex(2, clock, lag) if lag else PrefixIndex(2)
+    events = EventQueue()
+    index = StaleView(lambda _: PrefixIndex(2), events, lag) if lag else PrefixIndex(2)
     for name in names:
         index.store(0, name)
         index.store(1, name)
     index.clear(0)
     index.store(0, 77)
-    Alarm(clock, lag, lambda: None, 0)
-    clock.run()
+    Timer(events, lag, lambda: None, 0)
+    events.run()
     assert [index.overlaps([name]) for name in names] == [[0, 1]] * len(names)
     assert index.overlaps([77]) == [1, 0]
     assert index.sizes() == [1, len(names)]
@@ -308,12 +312,13 @@ def test_a_worker_that_the_planner_starts_has_the_speed_of_its_place() -> None:
         planner={"rule": "load"},
     )
     system = prepare(scenario, LATENCY, seed=1, requests=10)
+    assert isinstance(system, System)
     nominal = LATENCY.prefill(1000)
     for _ in range(2):
-        seconds = [worker._latency.prefill(1000) for worker in system._prefill]
+        seconds = [worker._latency.prefill(1000) for worker in system.engine.workers["prefill"]]
         assert seconds == pytest.approx([2 * nominal, nominal / 2, nominal])
         for place in range(3):
-            system._renew("prefill", place)  # type: ignore[attr-defined]
+            system.engine.replace("prefill", place)
 
 
 def test_a_planner_with_tiers_moves_workers_and_keeps_the_common_store() -> None:

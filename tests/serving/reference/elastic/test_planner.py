@@ -21,6 +21,8 @@ from anarchy.serving.reference.elastic.planner import (
     SlaRule,
     within_step,
 )
+from anarchy.serving.reference.plain.engine import PlainEngine
+from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.simulate import prepare, simulate
 from tests.serving.conftest import changed
@@ -246,9 +248,13 @@ def test_a_worker_that_has_left_holds_nothing() -> None:
     pools = system.run().pools
     assert pools is not None
     assert (pools.prefill[-1], pools.decode[-1]) == (1, 1)
-    for caches in (system._prefill_caches, system._decode_caches):
+    assert isinstance(system, System)
+    assert isinstance(system.engine, PlainEngine)
+    for caches in system.engine.caches.values():
         assert caches is not None
-        assert sorted(caches.sizes())[-2:] == [0, 10], "5 prompts of 2 blocks on the one that stays"
+        assert sorted(caches.held.sizes())[-2:] == [0, 10], (
+            "5 prompts of 2 blocks on the one that stays"
+        )
 
 
 def test_sla_planner_follows_a_load_step() -> None:

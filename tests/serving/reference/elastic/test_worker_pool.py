@@ -4,16 +4,16 @@ import pytest
 
 from anarchy.config.engine import PrefixCache
 from anarchy.config.router import Router, Tracking
-from anarchy.serving.reference.core.event_queue import Clock
+from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.elastic.worker_pool import Pool, PoolState, Status
-from anarchy.serving.reference.kv_cache.lagged_tiers import tiered_caches
+from anarchy.serving.reference.elastic.worker_pool import Pool, PoolLoads, Status
 from anarchy.serving.reference.kv_cache.prefix_index import PrefixCaches
+from anarchy.serving.reference.kv_cache.tiers import TieredCaches
 from anarchy.serving.service_times.lookup import Latency
 
 
-def request(prompt: int, footprint: int) -> Request:
-    return Request(prompt, 64 * footprint, 10, tuple(range(footprint)), footprint)
+def request(prompt: int, prompt_blocks: int) -> Request:
+    return Request(prompt, 64 * prompt_blocks, 10, tuple(range(prompt_blocks)), prompt_blocks)
 
 
 def test_places_keep_their_numbers() -> None:
@@ -46,14 +46,16 @@ def test_views_show_the_workers_in_service_alone(latency: Latency, blocks: str) 
     caches.insert(2, (0, 1))
     running = [[(request(i, 1), i)] for i in range(3)]
     router = Router(tracking=Tracking(active_blocks=blocks))  # type: ignore[arg-type]
-    state = PoolState(Clock(), "decode", 3, 64, router, latency, 8, caches, lambda: running)
-    state.pool = Pool(3, 3)
+    pool = Pool(3, 3)
+    loads = PoolLoads(
+        pool, EventQueue(), "decode", 3, 64, router, latency, 8, caches, lambda: running
+    )
     for worker, size in enumerate((5, 6, 7)):
-        state.placed(request(worker, size), worker)
-    everyone = state.view(request(9, 8))
+        loads.placed(request(worker, size), worker)
+    everyone = loads.view(request(9, 8))
     assert list(everyone.overlaps) == [1, 4, 2]
-    state.pool.change(1, Status.DOWN)
-    view = state.view(request(9, 8))
+    pool.change(1, Status.DOWN)
+    view = loads.view(request(9, 8))
     assert list(view.overlaps) == [1, 2]
     assert list(view.active) == [1, 1]
     assert list(view.active_blocks) == [5, 7]
@@ -70,15 +72,15 @@ def test_views_show_the_workers_in_service_alone(latency: Latency, blocks: str) 
 def test_views_show_the_tiers_of_the_workers_in_service(latency: Latency) -> None:
     sizes = {name: {"capacity_tokens": 64 * 10} for name in ("host", "network")}
     cache = PrefixCache.model_validate({"capacity_tokens": 64, **sizes})
-    caches, seen = tiered_caches(3, cache, 64, 1, Clock(), 0.0, False)
+    caches = TieredCaches(3, cache, 64, 1, lambda: 0.0)
     for worker, blocks in enumerate([(0,), (0, 1, 2, 3), (0, 1)]):
         caches.insert(worker, blocks)
-    state = PoolState(Clock(), "prefill", 3, 64, Router(), latency, 8, seen, list)
-    state.pool = Pool(3, 3)
-    everyone = state.view(request(9, 4)).by_tier
+    pool = Pool(3, 3)
+    loads = PoolLoads(pool, EventQueue(), "prefill", 3, 64, Router(), latency, 8, caches, list)
+    everyone = loads.view(request(9, 4)).by_tier
     assert everyone is not None
     assert everyone((0, 1, 2, 3)) == [[1, 1, 1], [0, 3, 1], [0, 0, 0], [0, 0, 0]]
-    state.pool.change(1, Status.DOWN)
-    serving = state.view(request(9, 4)).by_tier
+    pool.change(1, Status.DOWN)
+    serving = loads.view(request(9, 4)).by_tier
     assert serving is not None
     assert serving((0, 1, 2, 3)) == [[1, 1], [0, 1], [0, 0], [0, 0]]

@@ -1,6 +1,7 @@
 """Tiered caches against a brute-force model, the laws of their policies, what fetching costs."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from anarchy.common.errors import InputError
 from anarchy.config.engine import Prefill, PrefixCache
 from anarchy.config.scenario import Scenario
 from anarchy.serving.log.request_log import read_log, write_log
-from anarchy.serving.reference.core.event_queue import Clock
+from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.kv_cache.eviction import (
     MOST_FREQUENT,
@@ -23,8 +24,8 @@ from anarchy.serving.reference.kv_cache.eviction import (
     FrequencyStore,
     RecencyStore,
 )
-from anarchy.serving.reference.kv_cache.lagged_tiers import LaggedTiers, has_tiers, tiered_caches
 from anarchy.serving.reference.kv_cache.prefix_index import PrefixCaches
+from anarchy.serving.reference.kv_cache.stale_view import PoolCaches
 from anarchy.serving.reference.kv_cache.tiers import (
     DEVICE,
     DISK,
@@ -33,9 +34,12 @@ from anarchy.serving.reference.kv_cache.tiers import (
     PRIVATE,
     TIERS,
     TieredCaches,
+    make_caches,
 )
+from anarchy.serving.reference.plain.engine import PlainEngine
 from anarchy.serving.reference.plain.local_prefill import LOCAL
 from anarchy.serving.reference.plain.prefill import PrefillWorker
+from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.simulate import prepare
 from tests.serving.conftest import changed
@@ -45,7 +49,7 @@ INTERVAL = 10.0
 
 @dataclass
 class Time:
-    """A clock that a test sets."""
+    """A events that a test sets."""
 
     now: float = 0.0
 
@@ -372,15 +376,16 @@ SLOW = {"latency": LATENCY, "bandwidth": BANDWIDTH}
 
 def last_step(service: Latency, prompt: list[int], earlier: list[list[int]], **fields: Any) -> Any:
     """Prefill the earlier prompts one by one, then the last one: its request and step time."""
-    clock = Clock()
+    events = EventQueue()
     cache = config(2, 2, 2, 20, block_tokens=BLOCK_TOKENS, **fields)
-    tiered = TieredCaches(1, cache, BLOCK_TOKENS, BLOCK_BYTES, lambda: clock.now)
+    make = partial(make_caches, 1, cache, BLOCK_TOKENS, BLOCK_BYTES, False)
+    tiered = PoolCaches(make, events, 0.0)
     done: list[Request] = []
-    worker = PrefillWorker(0, clock, Prefill(), service, tiered, BLOCK_TOKENS, done.append)
+    worker = PrefillWorker(0, events, Prefill(), service, tiered, BLOCK_TOKENS, done.append)
     for row, blocks in enumerate([*earlier, prompt]):
         worker.submit(Request(row, len(blocks) * BLOCK_TOKENS + 10, 1, blocks, len(blocks) + 1))
-        clock.run()
-    return done[-1], worker.duration, tiered
+        events.run()
+    return done[-1], worker.duration, tiered.held
 
 
 @pytest.mark.parametrize(("evicted", "tier"), [(2, HOST), (4, DISK), (6, NETWORK)])
@@ -468,10 +473,13 @@ def test_recomputing_never_makes_a_step_longer(
 
 
 def test_only_other_than_one_lru_tier_needs_tiered_caches() -> None:
-    assert not has_tiers(PrefixCache(), False)
-    assert has_tiers(config(1, eviction="frequency"), True)
-    assert has_tiers(config(1, 1), False)
-    assert not has_tiers(config(1, 1), True)
+    def tiered(cache: PrefixCache, device_only: bool) -> bool:
+        return make_caches(1, cache, 1, 1, device_only, Time()).tiered
+
+    assert not tiered(PrefixCache(), False)
+    assert tiered(config(1, eviction="frequency"), True)
+    assert tiered(config(1, 1), False)
+    assert not tiered(config(1, 1), True)
 
 
 @pytest.mark.parametrize("decode_overlap", [False, True])
@@ -494,7 +502,11 @@ def test_reuse_by_tier_adds_up_to_the_log(
     )
     system = prepare(scenario, latency, seed=1, requests=300, simulator="simpy")
     log = system.run().log
-    found = system._prefill_caches
+    assert isinstance(system, System)
+    assert isinstance(system.engine, PlainEngine)
+    caches = system.engine.caches["prefill"]
+    assert caches is not None
+    found = caches.held
     assert isinstance(found, TieredCaches)
     assert 0 < log.cached_tokens.sum() <= sum(found.reused_tokens)
     waiting = sum(found.reused_tokens) - log.cached_tokens.sum()
@@ -558,15 +570,18 @@ def test_tiers_of_nothing_change_nothing(published: Scenario, latency: Latency) 
 
 
 def test_routers_hear_of_tiers_late_and_then_the_truth() -> None:
-    clock = Clock()
+    events = EventQueue()
     cache = config(1, 1, 0, 1, eviction="frequency")
-    truth, seen = tiered_caches(2, cache, 1, 1, clock, 3.0, False)
-    assert isinstance(seen, LaggedTiers)
+    pool = PoolCaches(partial(make_caches, 2, cache, 1, 1, False), events, 3.0)
+    truth, seen = pool.held, pool.seen
+    assert truth is not seen
+    assert truth.tiered
+    assert seen.tiered
     for block in (1, 2, 3):
-        truth.insert(0, [block])
+        pool.insert(0, [block])
     assert seen.overlaps_by_tier([3]) == [[0, 0]] * TIERS
     assert seen.sizes() == [0, 0]
-    clock.run(until=3.5)
+    events.run(until=3.5)
     for block in (1, 2, 3):
         assert seen.overlaps([block]) == truth.overlaps([block])
         assert seen.overlaps_by_tier([block]) == truth.overlaps_by_tier([block])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anarchy.common import paths
-from anarchy.serving.reference.core.event_queue import Clock
+from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.plain.decode import DecodeWorker
 from anarchy.serving.service_times.lookup import Latency, load_latency
@@ -21,16 +21,16 @@ TABLES = [
 
 
 def decode(jobs: list[Job], slots: int, latency: Latency) -> list[Request]:
-    clock = Clock()
+    events = EventQueue()
     done: list[Request] = []
-    worker = DecodeWorker(clock, slots, latency, done.append, first_token_is_step=True)
+    worker = DecodeWorker(events, slots, latency, done.append, first_token_is_step=True)
     requests = []
     for job in jobs:
         request = Request(0, job.input_tokens, job.output_tokens, (), 1)
         request.callbacks = (worker.submit,)
-        clock.at(job.submitted, request)
+        events.at(job.submitted, request)
         requests.append(request)
-    clock.run()
+    events.run()
     assert len(done) == len(jobs), "a request was lost"
     return requests
 

@@ -9,7 +9,7 @@ from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.engine import Handoff
 from anarchy.config.scenario import Scenario
-from anarchy.serving.reference.core.event_queue import Clock
+from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.plain.kv_transfer import Links
 from anarchy.serving.service_times.lookup import Latency, load_latency
@@ -30,27 +30,27 @@ def carry(
     abort: tuple[float, int] | None = None,
 ) -> list[float]:
     """When each transfer arrives; nan for one that does not."""
-    clock = Clock()
+    events = EventQueue()
     arrived = [float("nan")] * len(sent)
     workers = workers or [0] * len(sent)
 
     def deliver(request: Request) -> None:
         assert np.isnan(arrived[request.prompt]), "delivered twice"
-        arrived[request.prompt] = clock.now
+        arrived[request.prompt] = events.now
 
     handoff = Handoff(overhead=overhead, bandwidth=1.0, link=link, scope=scope)  # type: ignore[arg-type]
-    links = Links(max(workers) + 1, clock, handoff, 1, deliver)
+    links = Links(max(workers) + 1, events, handoff, 1, deliver)
     for number, (time, tokens) in enumerate(sent):
         request = Request(number, tokens, 1, (), 1)
         request.prefill_worker = workers[number]
         request.callbacks = (links.send,)
-        clock.at(time, request)
+        events.at(time, request)
     if abort is not None:
         time, worker = abort
         event = Request(0, 1, 1, (), 1)
         event.callbacks = (lambda _: links.abort(worker),)
-        clock.at(time, event)
-    clock.run()
+        events.at(time, event)
+    events.run()
     return arrived
 
 

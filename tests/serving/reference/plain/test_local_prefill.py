@@ -12,7 +12,7 @@ from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import load_scenario
 from anarchy.serving.log.request_log import RequestLog
-from anarchy.serving.reference.core.event_queue import Clock
+from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.plain.local_prefill import LOCAL, PrefillingDecodeWorker
 from anarchy.serving.service_times.lookup import Latency, load_latency
@@ -79,16 +79,16 @@ def test_cached_tokens_of_decode_workers_count() -> None:
 
 
 def test_a_prefill_stops_the_decoding_of_others(latency: Latency) -> None:
-    clock = Clock()
+    events = EventQueue()
     done: list[Request] = []
-    worker = PrefillingDecodeWorker(clock, 8, latency, done.append, first_token_is_step=True)
+    worker = PrefillingDecodeWorker(events, 8, latency, done.append, first_token_is_step=True)
     first, second = Request(0, 128, 20, (), 2), Request(1, 4000, 20, (), 2)
     first.prefill_worker, second.prefill_worker = 0, LOCAL
     step = latency.itl(1, 128)
     for request, time in ((first, 0.0), (second, 4.5 * step)):
         request.callbacks = (worker.submit,)
-        clock.at(time, request)
-    clock.run()
+        events.at(time, request)
+    events.run()
     begin = 5 * step  # the boundary after it came
     end = begin + latency.prefill(4000)
     assert second.prefill_start == pytest.approx(begin)
@@ -100,7 +100,7 @@ def test_a_prefill_stops_the_decoding_of_others(latency: Latency) -> None:
         end + together + sum(latency.itl(1, 4015 + i) for i in range(5))
     )
     assert second.first_token == pytest.approx(end + latency.itl(2, (133 + 4000) / 2))
-    assert worker.busy_until(clock.now) == pytest.approx(clock.now)
+    assert worker.busy_until(events.now) == pytest.approx(events.now)
 
 
 @settings(max_examples=40, deadline=None)

@@ -9,7 +9,7 @@ from anarchy.common import paths
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import load_scenario
 from anarchy.serving.log.request_log import RequestLog
-from anarchy.serving.reference.core.event_queue import Clock
+from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.plain.decode import DecodeWorker
 from anarchy.serving.reference.router.policy import POLICIES
@@ -64,7 +64,7 @@ def test_every_policy_serves_everybody(name: str, paged: bool) -> None:
 
 
 @pytest.mark.parametrize("paged", [False, True])
-def test_replicas_that_hear_at_once_are_one_router(paged: bool) -> None:
+def test_replicas_that_are_told_at_once_are_one_router(paged: bool) -> None:
     scenario = changed(CLOSED, engine__memory__paged=paged)
     assert equal(closed(scenario), closed(changed(scenario, router__tracking__replicas=4)))
 
@@ -88,7 +88,7 @@ def test_late_replicas_unbalance_the_decode_pool(paged: bool) -> None:
     assert spreads[1] > 2 * spreads[0]
 
 
-def test_event_lag_keeps_a_finished_request_on_the_account() -> None:
+def test_event_lag_keeps_a_finished_request_counted() -> None:
     rows = [(0.0, 512, 1, (1,)), (5.0, 512, 1, (2,))]
     for lag, blocks in ((0.0, [1, 1]), (10.0, [2, 1])):
         log = traced(changed(TWO, router__tracking__event_lag=lag), *rows)
@@ -194,8 +194,8 @@ def test_each_request_of_a_batch_is_judged_by_its_own_prefix() -> None:
 
 
 def test_outputs_are_those_of_step_by_step_decoding() -> None:
-    clock, table = Clock(), latency()
-    worker = DecodeWorker(clock, 3, table, lambda request: None, False)
+    events, table = EventQueue(), latency()
+    worker = DecodeWorker(events, 3, table, lambda request: None, False)
     lengths = (40, 7, 25, 9)
     requests = [Request(i, 3000, length, (), 1) for i, length in enumerate(lengths)]
     for asked in requests:
@@ -204,11 +204,11 @@ def test_outputs_are_those_of_step_by_step_decoding() -> None:
     found: list[dict[int, int]] = []
 
     def look(_: object) -> None:
-        found.append({r.prompt: made for r, made in worker.outputs(clock.now)})
+        found.append({r.prompt: made for r, made in worker.outputs(events.now)})
 
     for probe in probes:
-        clock.timeout(probe).callbacks.append(look)  # type: ignore[union-attr]
-    clock.run()
+        events.timeout(probe).callbacks.append(look)  # type: ignore[union-attr]
+    events.run()
     expected: list[dict[int, int]] = []
     running, waiting, now = {0: 0, 1: 0, 2: 0}, [3], 0.0
     left = list(probes)

@@ -31,11 +31,11 @@ class Affine:
         return 0.005 + 0.001 * batch + 1e-6 * context
 
 
-def view(leg: str = "decode", **changes: object) -> View:
+def view(pool: str = "decode", **changes: object) -> View:
     fields: dict[str, object] = {
-        "leg": leg,
+        "pool": pool,
         "block_tokens": 64,
-        "footprint": 4,
+        "prompt_blocks": 4,
         "overlaps": [0, 2, 4],
         "queued_tokens": [640, 128, 0],
         "active_blocks": [10, 8, 12],
@@ -60,9 +60,9 @@ PER_WORKER = ("overlaps", "queued_tokens", "active_blocks", "active")
 
 
 @st.composite
-def views(draw: st.DrawFn, leg: str) -> View:
+def views(draw: st.DrawFn, pool: str) -> View:
     workers = draw(st.integers(1, 5))
-    footprint = draw(st.integers(1, 8))
+    prompt_blocks = draw(st.integers(1, 8))
 
     def row(most: int) -> list[int]:
         return draw(st.lists(st.integers(0, most), min_size=workers, max_size=workers))
@@ -75,10 +75,10 @@ def views(draw: st.DrawFn, leg: str) -> View:
         for _ in range(workers)
     ]
     return view(
-        leg,
-        footprint=footprint,
-        input_tokens=64 * footprint,
-        overlaps=row(footprint),
+        pool,
+        prompt_blocks=prompt_blocks,
+        input_tokens=64 * prompt_blocks,
+        overlaps=row(prompt_blocks),
         queued_tokens=row(2000),
         active_blocks=row(50),
         active=row(9),
@@ -88,19 +88,19 @@ def views(draw: st.DrawFn, leg: str) -> View:
     )
 
 
-@pytest.mark.parametrize("leg", ["prefill", "decode"])
+@pytest.mark.parametrize("pool", ["prefill", "decode"])
 @pytest.mark.parametrize("name", sorted(POLICIES))
 @settings(max_examples=30)
 @given(data=st.data())
-def test_renaming_workers_renames_costs(name: str, leg: str, data: st.DataObject) -> None:
-    seen = data.draw(views(leg))
+def test_renaming_workers_renames_costs(name: str, pool: str, data: st.DataObject) -> None:
+    seen = data.draw(views(pool))
     order = data.draw(st.permutations(range(len(seen.active))))
     outputs = seen.outputs()
     renamed = view(
-        leg,
+        pool,
         **{
             name: getattr(seen, name)
-            for name in ("footprint", "input_tokens", "slots", "cache_sizes")
+            for name in ("prompt_blocks", "input_tokens", "slots", "cache_sizes")
         },
         **{name: [getattr(seen, name)[worker] for worker in order] for name in PER_WORKER},
         outputs=lambda: [outputs[worker] for worker in order],
@@ -188,7 +188,7 @@ def test_lmetric_needs_no_weight(seen: View, scale: int) -> None:
     """A scale of the prefill blocks scales all costs, so the choice stays."""
     larger = view(
         "prefill",
-        footprint=scale * seen.footprint,
+        prompt_blocks=scale * seen.prompt_blocks,
         overlaps=[scale * x for x in seen.overlaps],
         queued_tokens=[scale * x for x in seen.queued_tokens],
         active_blocks=seen.active_blocks,
@@ -199,7 +199,7 @@ def test_lmetric_needs_no_weight(seen: View, scale: int) -> None:
 
 
 def test_load_aware_by_hand() -> None:
-    # Mean load 3: 1 * (3-3)/3 - 0/4, (2-3)/3 - 2/4, (4-3)/3 - 4/4, on a leg that sees overlaps.
+    # Mean load 3: 1 * (3-3)/3 - 0/4, (2-3)/3 - 2/4, (4-3)/3 - 4/4, in a pool that sees overlaps.
     costs = policy("load-aware").costs(view("prefill"))
     assert costs == pytest.approx([0.0, -1 / 3 - 1 / 2, 1 / 3 - 1])
     assert policy("load-aware", load_weight=3).costs(view("prefill")) == pytest.approx([0, -1.5, 0])
@@ -231,12 +231,12 @@ def test_threshold_without_overlap_leaves_balanced_loads_to_the_tie_rule() -> No
     assert seen == [0.0, -2.0, -4.0]
 
 
-@pytest.mark.parametrize("leg", ["prefill", "decode"])
+@pytest.mark.parametrize("pool", ["prefill", "decode"])
 @given(data=st.data(), omega=st.floats(0, 4), credit=st.floats(0, 2), overlap=st.booleans())
 def test_credit_that_does_not_decay_is_the_cost_of_version_1_6(
-    leg: str, data: st.DataObject, omega: float, credit: float, overlap: bool
+    pool: str, data: st.DataObject, omega: float, credit: float, overlap: bool
 ) -> None:
-    seen = data.draw(views(leg))
+    seen = data.draw(views(pool))
     parameters = {
         "overlap_weight": omega,
         "overlap_credit": credit,
@@ -249,14 +249,14 @@ def test_credit_that_does_not_decay_is_the_cost_of_version_1_6(
 
 @given(seen=views("prefill"), decay=st.floats(0.01, 10))
 def test_credit_decays_with_excess_load(seen: View, decay: float) -> None:
-    """credit = overlap / (1 + decay * excess / footprint): read back from the cost."""
+    """credit = overlap / (1 + decay * excess / prompt_blocks): read back from the cost."""
     costs = policy("decaying-credit", credit_decay=decay).costs(seen)
     queues = [tokens / 64 for tokens in seen.queued_tokens]
-    credits = [q + seen.footprint - cost for q, cost in zip(queues, costs, strict=True)]
+    credits = [q + seen.prompt_blocks - cost for q, cost in zip(queues, costs, strict=True)]
     ranked = sorted(zip(queues, credits, seen.overlaps, strict=True))
     for queue, credit, overlap in ranked:
         if overlap:
-            left = 1 / (1 + decay * (queue - min(queues)) / seen.footprint)
+            left = 1 / (1 + decay * (queue - min(queues)) / seen.prompt_blocks)
             assert credit / overlap == pytest.approx(left, abs=1e-9)
     shares = [credit / overlap for _, credit, overlap in ranked if overlap]
     assert all(b <= a + 1e-9 for a, b in itertools.pairwise(shares))
@@ -319,10 +319,10 @@ def test_the_hash_is_the_published_one() -> None:
 
 @given(prompts=st.integers(0, 6), size=st.integers(1, 4000))
 def test_queue_of_equal_prompts_takes_as_long_as_they_do(prompts: int, size: int) -> None:
-    clock = 0.0
+    events = 0.0
     for _ in range(prompts):
-        clock += Affine().prefill(size)
-    assert queue_seconds(Affine(), prompts * size, prompts) == pytest.approx(clock)  # type: ignore[arg-type]
+        events += Affine().prefill(size)
+    assert queue_seconds(Affine(), prompts * size, prompts) == pytest.approx(events)  # type: ignore[arg-type]
 
 
 def test_latency_aware_by_hand() -> None:

@@ -26,11 +26,11 @@ FREQUENCY_DRAWS = 20_000
 STANDARD_ERRORS = 4.0  # a seeded draw lies outside with probability 6e-5
 
 
-def view(leg: str = "decode", **changes: object) -> View:
+def view(pool: str = "decode", **changes: object) -> View:
     fields: dict[str, object] = {
-        "leg": leg,
+        "pool": pool,
         "block_tokens": 64,
-        "footprint": 4,
+        "prompt_blocks": 4,
         "overlaps": [0, 2, 4],
         "queued_tokens": [0, 128, 0],
         "active_blocks": [10, 8, 12],

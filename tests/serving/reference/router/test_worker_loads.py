@@ -10,58 +10,61 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.config.router import Router
-from anarchy.serving.reference.core.event_queue import Clock
+from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.kv_cache.prefix_index import PrefixCaches
-from anarchy.serving.reference.kv_cache.stale_view import LaggedIndex, ReportedCaches
+from anarchy.serving.reference.kv_cache.prefix_index import PrefixCaches, PrefixIndex
+from anarchy.serving.reference.kv_cache.stale_view import PoolCaches, StaleView
 from anarchy.serving.reference.router.policy import View, get_policy
-from anarchy.serving.reference.router.worker_loads import RouterState
+from anarchy.serving.reference.router.worker_loads import WorkerLoads
 
 BLOCK = 64
 
 
 def request(
-    blocks: tuple[int, ...] = (), footprint: int | None = None, replica: int = 0, output: int = 1
+    blocks: tuple[int, ...] = (),
+    prompt_blocks: int | None = None,
+    replica: int = 0,
+    output: int = 1,
 ) -> Request:
-    size = len(blocks) if footprint is None else footprint
+    size = len(blocks) if prompt_blocks is None else prompt_blocks
     made = Request(0, size * BLOCK, output, blocks, size)
     made.replica = replica
     return made
 
 
 class At:
-    """A router's state with a clock that says what each call is told."""
+    """The loads that a router knows, at the time that each call says."""
 
-    def __init__(self, subject: RouterState, clock: SimpleNamespace) -> None:
-        self.subject, self.clock = subject, clock
+    def __init__(self, subject: WorkerLoads, events: SimpleNamespace) -> None:
+        self.subject, self.events = subject, events
 
     @property
     def active(self) -> list[int]:
         return self.subject.active
 
     def view(self, asked: Request, now: float) -> View:
-        self.clock.now = now
+        self.events.now = now
         return self.subject.view(asked)
 
     def placed(self, asked: Request, worker: int, now: float) -> None:
-        self.clock.now = now
+        self.events.now = now
         self.subject.placed(asked, worker)
 
     def ended(self, asked: Request, worker: int, now: float) -> None:
-        self.clock.now = now
+        self.events.now = now
         self.subject.ended(asked, worker)
 
 
 def state(
     workers: int,
     outputs: Callable[[], list[list[tuple[Request, int]]]] = list,
-    leg: str = "decode",
+    pool: str = "decode",
     **tracking: object,
 ) -> At:
     router = Router.model_validate({"tracking": tracking})
-    clock = SimpleNamespace(now=0.0)
-    found = RouterState(clock, leg, workers, BLOCK, router, None, 256, None, outputs)  # type: ignore[arg-type]
-    return At(found, clock)
+    events = SimpleNamespace(now=0.0)
+    found = WorkerLoads(events, pool, workers, BLOCK, router, None, 256, None, outputs)  # type: ignore[arg-type]
+    return At(found, events)
 
 
 # A history: who was placed where and when, and when it ended.
@@ -92,7 +95,7 @@ def replay(subject: At, history: list[tuple[float, float, Request, int]], now: f
         if time > now:
             break
         if kind == 0:
-            asked.promised = 10 * asked.footprint + number
+            asked.promised = 10 * asked.prompt_blocks + number
             subject.placed(asked, worker, time)
         else:
             subject.ended(asked, worker, time)
@@ -105,17 +108,17 @@ def replay(subject: At, history: list[tuple[float, float, Request, int]], now: f
     replica_lag=st.sampled_from([0.0, 0.5, 2.5]),
     distinct=st.booleans(),
 )
-def test_each_replica_knows_what_it_has_heard(
+def test_each_replica_knows_what_it_was_told(
     history: list[tuple[float, float, Request, int]],
     now: float,
     event_lag: float,
     replica_lag: float,
     distinct: bool,
 ) -> None:
-    """Own placements at once, own ends after one lag, all others' news after another."""
+    """Own placements at once, own ends after one lag, those of others after another."""
     subject = state(
         3,
-        leg="prefill",
+        pool="prefill",
         replicas=3,
         event_lag=event_lag,
         replica_lag=replica_lag,
@@ -134,17 +137,17 @@ def test_each_replica_knows_what_it_has_heard(
                 and not ended + event_lag + replica_lag * (asked.replica != replica) <= now
             ]
             assert view.active[worker] == len(known)
-            assert view.queued_tokens[worker] == sum(10 * r.footprint + n for n, r in known)
+            assert view.queued_tokens[worker] == sum(10 * r.prompt_blocks + n for n, r in known)
             if distinct:
                 names = {name for _, r in known for name in r.blocks}
-                blocks = len(names) + sum(r.footprint - len(r.blocks) for _, r in known)
+                blocks = len(names) + sum(r.prompt_blocks - len(r.blocks) for _, r in known)
             else:
-                blocks = sum(r.footprint for _, r in known)
+                blocks = sum(r.prompt_blocks for _, r in known)
             assert view.active_blocks[worker] == blocks
 
 
 @given(history=histories(replicas=1), now=st.integers(0, 40).map(lambda tenth: tenth / 2))
-def test_one_replica_that_hears_at_once_knows_the_truth(
+def test_one_replica_that_is_told_at_once_knows_the_truth(
     history: list[tuple[float, float, Request, int]], now: float
 ) -> None:
     subject = state(3)
@@ -158,7 +161,7 @@ def test_one_replica_that_hears_at_once_knows_the_truth(
 
 
 @given(history=histories(), lag=st.sampled_from([0.0, 4.0]))
-def test_the_true_loads_are_kept_beside_what_is_heard(
+def test_the_true_loads_are_kept_beside_what_is_told(
     history: list[tuple[float, float, Request, int]], lag: float
 ) -> None:
     subject = state(3, replicas=3, event_lag=lag, replica_lag=lag)
@@ -172,18 +175,18 @@ def test_the_true_loads_are_kept_beside_what_is_heard(
 def test_the_view_is_of_the_request() -> None:
     asked = Request(0, 200, 17, (1, 2, 3), 4)
     view = state(2).view(asked, 0.0)
-    assert (view.footprint, view.blocks, view.input_tokens) == (4, (1, 2, 3), 200)
+    assert (view.prompt_blocks, view.blocks, view.input_tokens) == (4, (1, 2, 3), 200)
     assert view.output_tokens == 17
 
 
-# Accounting.
+# What counts.
 
 
 def test_identical_prompts_count_as_one_where_blocks_are_distinct() -> None:
     for count in (1, 2, 9):
         shared, plain = state(1, active_blocks="distinct"), state(1)
         for _ in range(count):
-            asked = request((1, 2, 3), footprint=4)
+            asked = request((1, 2, 3), prompt_blocks=4)
             shared.placed(asked, 0, 0.0)
             plain.placed(asked, 0, 0.0)
         # The last, partial block has no name and is everybody's own.
@@ -195,7 +198,7 @@ def test_a_shared_prompt_adds_what_is_not_there() -> None:
     subject = state(3, active_blocks="distinct")
     subject.placed(request((1, 2, 3)), 0, 0.0)
     subject.placed(request((1, 2, 9)), 1, 0.0)
-    view = subject.view(request((1, 2, 3), footprint=4), 0.0)
+    view = subject.view(request((1, 2, 3), prompt_blocks=4), 0.0)
     assert view.added_blocks == [1, 2, 4]
     assert get_policy("kv")(Router()).costs(view) == [4.0, 5.0, 4.0]
     assert state(3).view(request((1, 2, 3)), 0.0).added_blocks is None
@@ -231,7 +234,7 @@ def test_generated_blocks_are_seen_by_the_replica_that_streams_them() -> None:
     assert seen == [[2], [4]]
 
 
-def test_generated_blocks_stay_until_the_end_is_heard() -> None:
+def test_generated_blocks_stay_until_the_end_is_told() -> None:
     asked = request((1, 2), output=100)
     running: list[tuple[Request, int]] = [(asked, 99)]
     subject = state(1, lambda: [running], generated_blocks=True, event_lag=1.0)
@@ -245,13 +248,13 @@ def test_generated_blocks_stay_until_the_end_is_heard() -> None:
 
 def test_an_unknown_worker_seems_to_carry_the_prompt() -> None:
     subject = state(3, unregistered_penalty=True)
-    asked = request((1, 2), footprint=4)
+    asked = request((1, 2), prompt_blocks=4)
     assert subject.view(asked, 0.0).active_blocks == [4, 4, 4]
     subject.placed(asked, 1, 0.0)
     subject.ended(asked, 1, 1.0)
     assert subject.view(asked, 1.0).active_blocks == [4, 0, 4], "known for good"
     assert state(3).view(asked, 0.0).active_blocks == [0, 0, 0]
-    prefill = state(3, leg="prefill", unregistered_penalty=True)
+    prefill = state(3, pool="prefill", unregistered_penalty=True)
     assert prefill.view(asked, 0.0).active_blocks == [0, 0, 0], "decode workers only"
 
 
@@ -325,12 +328,12 @@ def imbalance(replicas: int, lag: float) -> float:
     return float(np.mean(found))
 
 
-def test_replicas_that_hear_late_herd() -> None:
+def test_replicas_that_are_told_late_herd() -> None:
     """The imbalance grows with the lag and with the number of replicas."""
     alone = imbalance(1, 3.0)
-    assert imbalance(1, 0.0) == alone, "a replica has nobody to hear from"
+    assert imbalance(1, 0.0) == alone, "nobody tells a replica anything"
     by_lag = [imbalance(4, lag) for lag in (0.0, 1.0, 3.0)]
-    assert by_lag[0] == alone, "replicas that hear at once are one"
+    assert by_lag[0] == alone, "replicas that are told at once are one"
     assert by_lag[0] * 1.1 < by_lag[1]
     assert by_lag[1] * 1.1 < by_lag[2]
     by_replicas = [alone, *(imbalance(replicas, 3.0) for replicas in (2, 8))]
@@ -352,41 +355,41 @@ Insertions = st.lists(
 
 
 @given(insertions=Insertions, now=st.integers(0, 12), lag=st.sampled_from([0, 1, 4]))
-def test_reported_caches_show_what_was_there_before_the_lag(
+def test_stale_caches_show_what_was_there_before_the_lag(
     insertions: list[tuple[int, int, tuple[int, ...]]], now: int, lag: int
 ) -> None:
-    clock = SimpleNamespace(now=0)
-    caches = ReportedCaches(3, 4, clock, lag)  # type: ignore[arg-type]
+    events = SimpleNamespace(now=0)
+    caches = PoolCaches(lambda _: PrefixCaches(3, 4), events, lag)  # type: ignore[arg-type]
     true, late = PrefixCaches(3, 4), PrefixCaches(3, 4)
     for time, worker, blocks in sorted(insertions):
         if time > now:
             break
-        clock.now = time
+        events.now = time
         caches.insert(worker, blocks)
         true.insert(worker, blocks)
         if time + lag <= now:
             late.insert(worker, blocks)
-    clock.now = now
+    events.now = now
     for prompt in ((1, 2, 3), (1, 5), (7, 8, 9)):
-        assert caches.overlaps(prompt) == true.overlaps(prompt)
+        assert caches.held.overlaps(prompt) == true.overlaps(prompt)
         assert caches.seen.overlaps(prompt) == late.overlaps(prompt)
     assert caches.seen.sizes() == late.sizes()
 
 
-def test_lagged_index_shows_changes_late_and_in_order() -> None:
-    clock = Clock()
-    index = LaggedIndex(2, clock, 1.0)
+def test_a_stale_index_shows_changes_late_and_in_order() -> None:
+    events = EventQueue()
+    index = StaleView(lambda _: PrefixIndex(2), events, 1.0)
     seen = []
 
     def look(_: object) -> None:
-        seen.append((clock.now, index.overlaps((1, 2)), index.sizes()[0]))
+        seen.append((events.now, index.overlaps((1, 2)), index.sizes()[0]))
 
     index.store(0, 1)
-    clock.timeout(0.5).callbacks.append(lambda _: index.store(0, 2))  # type: ignore[union-attr]
-    clock.timeout(0.75).callbacks.append(lambda _: index.remove(0, 1))  # type: ignore[union-attr]
+    events.timeout(0.5).callbacks.append(lambda _: index.store(0, 2))  # type: ignore[union-attr]
+    events.timeout(0.75).callbacks.append(lambda _: index.remove(0, 1))  # type: ignore[union-attr]
     for time in (0.9, 1.0, 1.6, 1.75):
-        clock.timeout(time).callbacks.append(look)  # type: ignore[union-attr]
-    clock.run()
+        events.timeout(time).callbacks.append(look)  # type: ignore[union-attr]
+    events.run()
     assert seen == [(0.9, [0, 0], 0), (1.0, [1, 0], 1), (1.6, [2, 0], 2), (1.75, [0, 0], 1)]
 
 

@@ -28,7 +28,7 @@ class Block:
 class BlockPool:
     """`capacity` blocks of one worker, and which of them are found under which name.
 
-    `stored` and `removed`, when given, hear of every name that appears and disappears.
+    `stored` and `removed`, when given, are told of every name that appears and disappears.
     """
 
     __slots__ = ("_found", "_idle", "_twins", "capacity", "free", "removed", "stored")

@@ -16,7 +16,7 @@ import numpy as np
 from anarchy.common.registry import Registry
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop, Custom, LengthLaw, Prompts, Synthetic
-from anarchy.serving.reference.core.event_queue import Clock
+from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.workload import demand
 from anarchy.workload.demand import Demand, lengths_of, make_demand
@@ -38,7 +38,7 @@ Extent = demand.Extent
 class Context:
     """What a workload is made from: one run of one scenario."""
 
-    clock: Clock
+    events: EventQueue
     submit: Callable[[Request], None]
     scenario: Scenario
     generators: Generators
@@ -60,12 +60,12 @@ class Context:
 
 
 class Workload(ABC):
-    """A source of requests on a clock; `demand` says how many they are and how large."""
+    """A source of requests; `demand` says how many they are and how large."""
 
     demand: Demand
 
     def __init__(self, context: Context) -> None:
-        self.clock = context.clock
+        self.events = context.events
         self.submit = context.submit
 
     @abstractmethod
@@ -98,7 +98,7 @@ class Workload(ABC):
         return self.demand.arrivals
 
     def _arrive(self, request: Request) -> None:
-        request.arrival = self.clock.now
+        request.arrival = self.events.now
         self.submit(request)
 
 
@@ -131,12 +131,12 @@ class ClosedLoopWorkload(Workload):
             self._send(client, start)
 
     def completed(self, request: Request) -> None:
-        self._send(request.client, self.clock.now + next(self._thinks))
+        self._send(request.client, self.events.now + next(self._thinks))
 
     def _send(self, client: int, at: float) -> None:
         request = self._prompts.request(client)
         request.callbacks = self._handlers
-        self.clock.at(at, request)
+        self.events.at(at, request)
 
 
 class OpenWorkload(Workload):
@@ -160,7 +160,7 @@ class OpenWorkload(Workload):
     def _send(self) -> None:
         request = self._prompts.request(-1)
         request.callbacks = self._handlers
-        self.clock.at(next(self.demand.arrivals), request)
+        self.events.at(next(self.demand.arrivals), request)
 
 
 @register("poisson")
@@ -206,10 +206,10 @@ class TraceWorkload(Workload):
         row = self._row
         self._row = row + 1
         tokens = self._inputs[row]
-        footprint = math.ceil(tokens / self.demand.block_tokens)
-        request = Request(row, tokens, self._outputs[row], self._blocks[row], footprint)
+        prompt_blocks = math.ceil(tokens / self.demand.block_tokens)
+        request = Request(row, tokens, self._outputs[row], self._blocks[row], prompt_blocks)
         request.callbacks = self._handlers
-        self.clock.at(next(self.demand.arrivals), request)
+        self.events.at(next(self.demand.arrivals), request)
 
 
 @register("synthetic-trace")
@@ -281,8 +281,8 @@ class _TenantPrompts:
         if tokens != self._template:
             whole = tokens // self._block_tokens
             blocks = blocks[:whole] + self._fresh.take(max(0, whole - len(blocks)))
-        footprint = math.ceil(tokens / self._block_tokens)
-        request = Request(template, tokens, next(self._outputs), blocks, footprint, client)
+        prompt_blocks = math.ceil(tokens / self._block_tokens)
+        request = Request(template, tokens, next(self._outputs), blocks, prompt_blocks, client)
         request.tenant = self._tenant
         return request
 

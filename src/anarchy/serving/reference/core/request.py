@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from anarchy.serving.log.request_log import SCALARS, VECTORS, RequestLog
 from anarchy.serving.reference.core.block_pool import Block
-from anarchy.serving.reference.core.event_queue import Happening
+from anarchy.serving.reference.core.event_queue import Event
+
+PoolName = Literal["prefill", "decode"]
+POOLS: tuple[PoolName, PoolName] = ("prefill", "decode")
+"""The pools, in the order in which a request passes through them."""
+
+NOWHERE = -1
+"""The decode worker of a request that has none yet."""
 
 
-class Request(Happening):
+class Request(Event):
     """What becomes a row of the log, under the names of its columns, and what workers keep of it.
 
     Times in seconds, lengths in tokens.
@@ -25,13 +32,14 @@ class Request(Happening):
         "client",
         "completion",
         "computed",
-        "footprint",
         "generated",
         "held",
         "joined",
         "order",
         "promised",
+        "prompt_blocks",
         "replica",
+        "restarts",
         "source",
         "turn",
     )
@@ -71,19 +79,21 @@ class Request(Happening):
         input_tokens: int,
         output_tokens: int,
         blocks: Sequence[int],
-        footprint: int,
+        prompt_blocks: int,
         client: int = -1,
     ) -> None:
-        """`blocks` are the hashes of the prompt's prefix blocks, `footprint` its size in blocks."""
+        """`blocks` are the hashes of the prompt's prefix blocks, `prompt_blocks` its size
+        in blocks, the last of which may be partial."""
         self.prompt = prompt
         self.input_tokens = input_tokens
         self.output_tokens = output_tokens
         self.blocks = blocks
-        self.footprint = footprint
+        self.prompt_blocks = prompt_blocks
         self.client = client
         self.cached_tokens = 0
         self.completion = 0  # 1 for the first request done, and so on; 0 before
         self.replica = 0  # of the router
+        self.restarts = 0  # how often it was lost to a failed worker
         self.tenant = 0  # position in the workload's list of tenants
         self.prefill_cost = []
         self.decode_cost = []

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from anarchy.serving import event_order
-from anarchy.serving.reference.core.event_queue import Clock, Happening
+from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 
 # Imported from here by the compiled simulator until it takes them from `event_order`.
@@ -31,13 +31,13 @@ class Stepper(Protocol):
         already, so that the instant is not over."""
 
 
-class Instant(Happening):
+class SameInstant(Event):
     """Actions and starts of steps that are due now, each list in its order."""
 
-    __slots__ = ("_actions", "_clock", "_due", "_handlers", "_pools", "_ready")
+    __slots__ = ("_actions", "_due", "_events", "_handlers", "_pools", "_ready")
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, events: EventQueue) -> None:
+        self._events = events
         self._handlers = (self._settle,)
         self._actions: deque[tuple[Callable[[Request], None], Request]] = deque()
         self._pools: list[Sequence[Stepper]] = []
@@ -49,7 +49,7 @@ class Instant(Happening):
         self._pools.append(workers)
         self._ready.append(set())
 
-    def later(
+    def defer(
         self, action: Callable[[Request], None], request: Request, priority: int = SETTLE
     ) -> None:
         """Do something for a request at this instant, after what was asked for before."""
@@ -65,9 +65,9 @@ class Instant(Happening):
         if not self._due:
             self._due = True
             self.callbacks = self._handlers
-            self._clock.at(self._clock.now, self, priority)
+            self._events.at(self._events.now, self, priority)
 
-    def _settle(self, _: Happening) -> None:
+    def _settle(self, _: Event) -> None:
         actions = self._actions
         more = True
         while more:

@@ -1,224 +1,158 @@
-"""The serving system whose workers come and go, here because they fail.
+"""Workers that fail and return.
 
 Routers know the workers in service only, and hold requests while a pool has none. A failed worker
 loses all requests whose KV it holds, on the way to decode too, and these begin anew. What comes to
 its place later has nothing cached, in HBM, host memory or on disk; the store that the pool shares
-stays. Routers hear of that as late as of any other change of a cache. A place keeps its speed,
+stays. Routers are told of that as late as of any other change of a cache. A place keeps its speed,
 whatever worker it holds.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from anarchy.config.scenario import Outage, Scenario
-from anarchy.serving.event_order import NORMAL
-from anarchy.serving.log.request_log import PoolHistory, Run
-from anarchy.serving.reference.core.event_queue import Clock, Happening
-from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.elastic.worker_pool import Pool, PoolLeg, PoolState, Status
-from anarchy.serving.reference.kv_cache.prefix_index import PrefixIndex
-from anarchy.serving.reference.plain.kv_transfer import Links
-from anarchy.serving.reference.plain.system import System
-from anarchy.serving.reference.router.dispatch import Leg, Place
-from anarchy.serving.reference.router.worker_loads import RouterState
-from anarchy.serving.service_times.lookup import Latency
-
-Name = Literal["prefill", "decode"]
-POOLS: tuple[Name, Name] = ("prefill", "decode")
-NOWHERE = -1
-"""The decode worker of a request that has none yet."""
+from anarchy.serving.log.request_log import PoolHistory
+from anarchy.serving.reference.core.event_queue import EventQueue, Timer
+from anarchy.serving.reference.core.request import NOWHERE, POOLS, PoolName, Request
+from anarchy.serving.reference.elastic.capacity import Capacity
+from anarchy.serving.reference.elastic.worker_pool import Pool, PoolDispatcher, Status
+from anarchy.serving.reference.plain.engine import Engine
+from anarchy.serving.reference.router.dispatch import Dispatcher
 
 
-class Alarm(Happening):
-    """The event of an action at a time."""
+class Failures(Capacity):
+    """The `outages` of a scenario."""
 
-    __slots__ = ("_action",)
+    pools: Mapping[PoolName, Pool]
+    _events: EventQueue
+    _engine: Engine
+    _dispatchers: Mapping[PoolName, PoolDispatcher]
 
-    def __init__(
-        self, clock: Clock, time: float, action: Callable[[], None], priority: int
-    ) -> None:
-        """The action is called at the absolute `time`, seconds."""
-        self._action = action
-        self.callbacks = (self._ring,)
-        clock.at(time, self, priority)
-
-    def cancel(self) -> None:
-        """Do nothing when the time comes."""
-        self.callbacks = ()
-
-    def _ring(self, _: Happening) -> None:
-        self._action()
-
-
-class ElasticSystem(System):
-    """One run of a scenario with `outages`."""
-
-    _state_type = PoolState
-    _leg_type = PoolLeg
-    _alarm_priority = NORMAL  # among the events of one instant
-
-    def __init__(self, scenario: Scenario, latency: Latency, *arguments: Any) -> None:
-        """Arguments as those of `System`."""
-        topology = scenario.topology
-        places = self._places(scenario)
-        self._pools = {
+    def __init__(self, scenario: Scenario) -> None:
+        topology, places = scenario.topology, self._places(scenario)
+        enlarged = topology.model_copy(update=places)
+        super().__init__(scenario.model_copy(update={"topology": enlarged}))
+        self.pools = {
             "prefill": Pool(places["prefill"], topology.prefill),
             "decode": Pool(places["decode"], topology.decode),
         }
         self._restarts = 0
         self._sizes: list[tuple[float, int, int]] = []
-        topology = topology.model_copy(update=places)
-        super().__init__(scenario.model_copy(update={"topology": topology}), latency, *arguments)
-        self._one_prefill = False
 
     def _places(self, scenario: Scenario) -> dict[str, int]:
         """The most workers that each pool can have."""
         return {"prefill": scenario.topology.prefill, "decode": scenario.topology.decode}
 
-    def _make_links(self) -> Links:
-        """Links even where transfers never meet, because they may have to be given up."""
-        return self._new_links()
+    def attach(
+        self, events: EventQueue, engine: Engine, dispatchers: Mapping[PoolName, Dispatcher]
+    ) -> None:
+        self._events, self._engine = events, engine
+        self._dispatchers = {
+            pool: dispatcher
+            for pool, dispatcher in dispatchers.items()
+            if isinstance(dispatcher, PoolDispatcher)
+        }
 
-    def _make_leg(
-        self, leg: Name, workers: int, index: PrefixIndex | None, service: Latency, place: Place
-    ) -> tuple[RouterState, Leg]:
-        state, router = super()._make_leg(leg, workers, index, service, place)
-        assert isinstance(state, PoolState)
-        assert isinstance(router, PoolLeg)
-        state.pool = router.pool = self._pools[leg]
-        return state, router
-
-    def run(self) -> Run:
+    def start(self) -> None:
         self._record()
-        for outage in self._scenario.outages:
-            self._alarm(outage.at, self._fail, outage)
-        return super().run()
+        for outage in self.scenario.outages:
+            self.at(outage.at, self._fail, outage)
 
-    def _alarm(self, time: float, action: Callable[..., None], *arguments: Any) -> None:
-        Alarm(self.clock, time, partial(action, *arguments), self._alarm_priority)
+    def at(self, time: float, action: Callable[..., None], *arguments: Any) -> None:
+        """Do something at the absolute `time`, seconds, after all else that happens then."""
+        Timer(self._events, time, partial(action, *arguments), self._engine.timer_priority)
 
-    # The way of a request, with a record of where it is.
+    # Where requests are.
 
-    def _place_prefill(
-        self, request: Request, worker: int, overlap: int, costs: list[float]
-    ) -> None:
-        self._pools["prefill"].requests[worker][request] = None
-        request.prefill_start = request.prefill_end = inf  # until it begins and ends
-        request.decode_worker = NOWHERE  # until there is one
-        super()._place_prefill(request, worker, overlap, costs)
+    def placed(self, pool: PoolName, place: int, request: Request) -> None:
+        self.pools[pool].requests[place][request] = None
+        if pool == "prefill":
+            request.prefill_start = request.prefill_end = inf  # until it begins and ends
+            request.decode_worker = NOWHERE  # until there is one
 
-    def _delivered(self, request: Request) -> None:
-        self._leave("prefill", request.prefill_worker, request)
-        super()._delivered(request)
+    def left(self, pool: PoolName, place: int, request: Request) -> None:
+        del self.pools[pool].requests[place][request]
 
-    def _place_decode(
-        self, request: Request, worker: int, overlap: int, costs: list[float]
-    ) -> None:
-        self._pools["decode"].requests[worker][request] = None
-        super()._place_decode(request, worker, overlap, costs)
-
-    def _done(self, request: Request) -> None:
-        self._leave("decode", request.decode_worker, request)
-        super()._done(request)
-
-    def _leave(self, name: Name, place: int, request: Request) -> None:
-        del self._pools[name].requests[place][request]
+    def done(self, request: Request) -> None:
+        self.left("decode", request.decode_worker, request)
 
     # Workers come and go.
 
-    def _change(self, name: Name, place: int, status: Status) -> None:
-        self._pools[name].change(place, status)
+    def _change(self, pool: PoolName, place: int, status: Status) -> None:
+        self.pools[pool].change(place, status)
         self._record()
         if status is Status.SERVING:
-            router = self._prefill_leg if name == "prefill" else self._decode_leg
-            assert isinstance(router, PoolLeg)
-            router.release()
+            self._dispatchers[pool].release()
 
     def _record(self) -> None:
         """Keep the number of workers in service, once for each moment at which it changes."""
-        now = self.clock.now
+        now = self._events.now
         if self._sizes and self._sizes[-1][0] == now:
             self._sizes.pop()
-        prefill, decode = (len(self._pools[name].serving) for name in POOLS)
+        prefill, decode = (len(self.pools[pool].serving) for pool in POOLS)
         if not self._sizes or self._sizes[-1][1:] != (prefill, decode):
             self._sizes.append((now, prefill, decode))
 
     def _fail(self, outage: Outage) -> None:
         """A worker fails, unless it is not there."""
-        name, place = outage.pool, outage.worker
-        pool = self._pools[name]
+        pool, place = self.pools[outage.pool], outage.worker
         status = pool.status[place]
         if status not in (Status.SERVING, Status.DRAINING):
             return
         lost = list(pool.requests[place])
         pool.requests[place].clear()
-        if name == "prefill":
+        if outage.pool == "prefill":
             self._lose_prefill(place, lost)
         else:
             self._lose_decode(place, lost)
         if status is Status.SERVING:
-            self._renew(name, place)
-            self._change(name, place, Status.DOWN)
-            self._alarm(outage.until, self._change, name, place, Status.SERVING)
+            self._engine.replace(outage.pool, place)
+            self._change(outage.pool, place, Status.DOWN)
+            self.at(outage.until, self._change, outage.pool, place, Status.SERVING)
         else:
-            self._vacate(name, place)
+            self._vacate(outage.pool, place)
         self._restarts += len(lost)
         for request in lost:
-            self._begin_anew(request)
+            request.restarts += 1
+            self.arrived()  # once more, because it has to be served once more
+            self._engine.arrive(request)
 
     def _lose_prefill(self, place: int, lost: list[Request]) -> None:
-        """Clear up behind requests of a prefill worker, which itself is replaced afterwards."""
-        assert self._links is not None
-        travelling = set(self._links.abort(place))
+        """Clear up behind the requests of a prefill worker, which itself is replaced afterwards."""
+        now, decode = self._events.now, self._dispatchers["decode"]
         for request in lost:
-            if request not in travelling:
-                self._prefill_state.ended(request, place)
+            if request.prefill_end > now:
+                self._dispatchers["prefill"].loads.ended(request, place)
+            elif request.decode_worker == NOWHERE:
+                decode.withdraw(request)
+            else:
+                decode.loads.ended(request, request.decode_worker)
+                self.left("decode", request.decode_worker, request)
+        self._engine.lose_prefilled(place, [r for r in lost if r.prefill_end <= now])
 
     def _lose_decode(self, place: int, lost: list[Request]) -> None:
         """The same for a decode worker."""
         for request in lost:
-            self._decode_state.ended(request, place)
+            self._dispatchers["decode"].loads.ended(request, place)
+        self._engine.lose_decoding(lost)
+        for request in lost:
+            worker = request.prefill_worker
+            if worker >= 0 and request in self.pools["prefill"].requests[worker]:
+                self.left("prefill", worker, request)
 
-    def _begin_anew(self, request: Request) -> None:
-        super()._arrive(request)
-        self._arrived.pop()  # the log has it where it arrived first
-
-    def _vacate(self, name: Name, place: int) -> None:
+    def _vacate(self, pool: PoolName, place: int) -> None:
         """A worker that was to leave has gone."""
-        self._renew(name, place)
-        self._change(name, place, Status.ABSENT)
+        self._engine.replace(pool, place)
+        self._change(pool, place, Status.ABSENT)
 
-    def _renew(self, name: Name, place: int) -> None:
-        """The next worker at a place is another one, with nothing cached."""
-        now = self.clock.now
-        new: Any
-        if name == "prefill":
-            workers, new = self._prefill, self._prefill_worker(place)
-            new.work = workers[place].work_until(now)
-            cached = self._prefill_caches or self._prefill_index
-        else:
-            workers, new = self._decode, self._decode_worker(place)
-            new.extrapolated = workers[place].extrapolated
-            cached = self._decode_caches or self._decode_index
-        new.busy = workers[place].busy_until(now)
-        workers[place].halt()
-        workers[place] = new
-        if cached is not None:
-            cached.clear(place)
-
-    def _decided(self) -> list[tuple[float, int, int]]:
-        """When which sizes were wanted."""
-        return []
-
-    def _collect(self) -> Run:
+    def history(self) -> dict[str, Any]:
         sizes = np.array(self._sizes)
-        decided = np.array(self._decided(), dtype=np.float64).reshape(-1, 3)
-        history = PoolHistory(
+        decided = np.array(self._decisions(), dtype=np.float64).reshape(-1, 3)
+        pools = PoolHistory(
             time=sizes[:, 0],
             prefill=sizes[:, 1].astype(np.int64),
             decode=sizes[:, 2].astype(np.int64),
@@ -226,4 +160,8 @@ class ElasticSystem(System):
             wanted_prefill=decided[:, 1].astype(np.int64),
             wanted_decode=decided[:, 2].astype(np.int64),
         )
-        return replace(super()._collect(), restarts=self._restarts, pools=history)
+        return {"restarts": self._restarts, "pools": pools}
+
+    def _decisions(self) -> list[tuple[float, int, int]]:
+        """When a planner wanted which sizes."""
+        return []

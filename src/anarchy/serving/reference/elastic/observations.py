@@ -1,4 +1,4 @@
-"""What a planner is told: counts and means of an interval, and the load at regular looks."""
+"""What a planner is told: counts and means of an interval, and samples of the load."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from anarchy.serving.reference.elastic.planner import Means, Observed
 
 
 @dataclass(frozen=True)
-class Look:
+class LoadSample:
     """The load at one moment, as in `Observed`."""
 
     kv_load: float
@@ -17,14 +17,14 @@ class Look:
 
 
 @dataclass
-class Watch:
+class Observations:
     """The running totals of an interval."""
 
-    look: Callable[[], Look]
+    sample_load: Callable[[], LoadSample]
     _since: float = 0.0
     _arrived: int = 0
     _done: list[Request] = field(default_factory=list)
-    _looks: list[Look] = field(default_factory=list)
+    _samples: list[LoadSample] = field(default_factory=list)
 
     def arrived(self) -> None:
         """A request has arrived."""
@@ -36,22 +36,22 @@ class Watch:
 
     def sample(self) -> None:
         """Look at the load."""
-        self._looks.append(self.look())
+        self._samples.append(self.sample_load())
 
     def read(self, now: float) -> Observed:
         """What was observed since the last reading; the next interval begins."""
-        if not self._looks:
+        if not self._samples:
             self.sample()
-        looks, done = self._looks, self._done
+        samples, done = self._samples, self._done
         observed = Observed(
             seconds=now - self._since,
             arrived=self._arrived,
             done=self._means() if done else None,
-            kv_load=sum(look.kv_load for look in looks) / len(looks),
-            batch=sum(look.batch for look in looks) / len(looks),
-            queue=sum(look.queue for look in looks) / len(looks),
+            kv_load=sum(sample.kv_load for sample in samples) / len(samples),
+            batch=sum(sample.batch for sample in samples) / len(samples),
+            queue=sum(sample.queue for sample in samples) / len(samples),
         )
-        self._since, self._arrived, self._done, self._looks = now, 0, [], []
+        self._since, self._arrived, self._done, self._samples = now, 0, [], []
         return observed
 
     def _means(self) -> Means:

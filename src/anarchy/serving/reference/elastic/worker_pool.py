@@ -1,16 +1,17 @@
-"""A pool whose workers come and go, and the router of a leg that sees only those in service."""
+"""A pool whose workers come and go, and its router, which sees only those in service."""
 
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
+from typing import Any
 
-from anarchy.serving.reference.core.event_queue import Clock
+from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.router.dispatch import Leg, Place
+from anarchy.serving.reference.router.dispatch import Dispatcher, Place
 from anarchy.serving.reference.router.policy import BatchPolicy, Policy, View
-from anarchy.serving.reference.router.worker_loads import RouterState
+from anarchy.serving.reference.router.worker_loads import WorkerLoads
 
 
 class Status(Enum):
@@ -46,16 +47,19 @@ class Pool:
         return self.status[place] is Status.DRAINING and not self.requests[place]
 
 
-class PoolState(RouterState):
-    """The accounts of a router whose views show the workers in service only."""
+class PoolLoads(WorkerLoads):
+    """Loads whose views show the workers in service only."""
 
-    pool: Pool
+    def __init__(self, members: Pool, *arguments: Any) -> None:
+        """Further arguments as those of `WorkerLoads`, all places being workers."""
+        super().__init__(*arguments)
+        self._members = members
 
     def view(self, request: Request) -> View:
-        """What the request's replica sees; workers are numbered as in `pool.serving`."""
+        """What the request's replica sees; workers are numbered as in `Pool.serving`."""
         view = super().view(request)
-        serving = self.pool.serving
-        if len(serving) == self.pool.places:
+        serving = self._members.serving
+        if len(serving) == self._members.places:
             return view
 
         def pick(values: Sequence[int]) -> list[int]:
@@ -78,35 +82,35 @@ class PoolState(RouterState):
             active=pick(view.active),
             cache_sizes=None if sizes is None else lambda: pick(sizes()),
             added_blocks=None if view.added_blocks is None else pick(view.added_blocks),
-            outputs=lengths if view.leg == "decode" else view.outputs,
+            outputs=lengths if view.pool == "decode" else view.outputs,
             by_tier=None if view.by_tier is None else pick_by_tier,
         )
 
 
-class PoolLeg(Leg):
-    """A leg that chooses among the workers in service and holds requests while there are none.
+class PoolDispatcher(Dispatcher):
+    """A dispatcher that sees the workers in service only, and holds requests while there are none.
 
     Workers that are not in service cost infinitely much in the log.
     """
 
-    pool: Pool
-
     def __init__(
         self,
-        clock: Clock,
+        members: Pool,
+        events: EventQueue,
         policies: Sequence[Policy],
-        state: RouterState,
+        loads: PoolLoads,
         ties: Iterator[float],
         softmax: Iterator[float],
         place: Place,
     ) -> None:
-        super().__init__(clock, policies, state, ties, softmax, self._place_in_service)
+        super().__init__(events, policies, loads, ties, softmax, self._place_in_service)
+        self._members = members
         self._send = place
         self.held: deque[Request] = deque()
 
     def route(self, request: Request) -> None:
         """Send the request to a worker, as soon as there is one."""
-        self._workers = len(self.pool.serving)
+        self._workers = len(self._members.serving)
         if self._workers:
             super().route(request)
         else:
@@ -119,14 +123,14 @@ class PoolLeg(Leg):
             self.route(request)
 
     def withdraw(self, request: Request) -> None:
-        """Do without a request that waits for a worker or for the end of its window."""
+        """Do without a request, which may wait for a worker or for the end of its window."""
         if request in self.held:
             self.held.remove(request)
-        else:
+        elif self._windows:
             self._windows[request.replica].drop(request)
 
     def _assign(self, policy: BatchPolicy, requests: list[Request]) -> None:
-        self._workers = len(self.pool.serving)
+        self._workers = len(self._members.serving)
         if self._workers:
             super()._assign(policy, requests)
         else:
@@ -135,7 +139,7 @@ class PoolLeg(Leg):
     def _place_in_service(
         self, request: Request, worker: int, overlap: int, costs: list[float]
     ) -> None:
-        everywhere = [math.inf] * self.pool.places
-        for place, cost in zip(self.pool.serving, costs, strict=True):
+        everywhere = [math.inf] * self._members.places
+        for place, cost in zip(self._members.serving, costs, strict=True):
             everywhere[place] = cost
-        self._send(request, self.pool.serving[worker], overlap, everywhere)
+        self._send(request, self._members.serving[worker], overlap, everywhere)

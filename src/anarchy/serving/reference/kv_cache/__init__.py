@@ -1,1 +1,1 @@
-"""Prefix caches, their tiers and eviction, and what a router hears of them late."""
+"""Prefix caches, their tiers and eviction, and what a router sees of them late."""

@@ -12,11 +12,13 @@ from itertools import islice
 
 
 class PrefixIndex:
-    """Which of `workers` workers hold which blocks, as a router hears of it.
+    """Which of `workers` workers hold which blocks, as a router is told.
 
     A block is named by an integer that stands for the whole prefix up to its end, so holding a
     block says nothing of its predecessors: an overlap stops at the first block that is missing.
     """
+
+    tiered = False  # whether blocks may lie in tiers below HBM
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -46,7 +48,7 @@ class PrefixIndex:
         """A worker no longer has any block."""
         bit = 1 << worker
         for block in [block for block, holders in self._holders.items() if holders & bit]:
-            PrefixIndex.remove(self, worker, block)  # at once, even if single blocks go late
+            self.remove(worker, block)
 
     def overlaps(self, blocks: Sequence[int]) -> list[int]:
         """The number of leading blocks of the prompt that each worker holds."""

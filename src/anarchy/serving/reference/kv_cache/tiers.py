@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from anarchy.config.engine import PrefixCache
 from anarchy.serving.reference.kv_cache.eviction import Decay, FrequencyStore, RecencyStore, Store
-from anarchy.serving.reference.kv_cache.prefix_index import BlockCaches
+from anarchy.serving.reference.kv_cache.prefix_index import BlockCaches, PrefixCaches
 
 DEVICE, HOST, DISK, NETWORK = range(4)
 TIERS = 4
@@ -48,6 +48,8 @@ class TieredCaches(BlockCaches):
     were dropped. The difference is what it holds. `reused_tokens` counts by tier the prompt tokens
     that prefill took from there.
     """
+
+    tiered = True
 
     def __init__(
         self,
@@ -256,6 +258,21 @@ class TieredCaches(BlockCaches):
             self._tiers[block] = rest
         else:
             del self._tiers[block]
+
+
+def make_caches(
+    workers: int,
+    cache: PrefixCache,
+    block_tokens: int,
+    block_bytes: int,
+    device_only: bool,
+    now: Callable[[], float],
+) -> BlockCaches:
+    """The caches of a pool: plain ones where a single tier that evicts by recency suffices."""
+    lower = () if device_only else (cache.host, cache.disk, cache.network)
+    if cache.eviction == "lru" and not any(tier.capacity_tokens for tier in lower):
+        return PrefixCaches(workers, cache.capacity_tokens // block_tokens)
+    return TieredCaches(workers, cache, block_tokens, block_bytes, now, device_only)
 
 
 def _end_runs(totals: list[int], mask: int, depth: int, since: list[int]) -> None:

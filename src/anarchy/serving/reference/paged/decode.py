@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from anarchy.config.engine import Engine
 from anarchy.serving.event_order import on_grid
 from anarchy.serving.reference.core.block_pool import BlockNames, BlockPool
-from anarchy.serving.reference.core.event_queue import Clock, Happening
+from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.plain.decode import DecodeWorker
 from anarchy.serving.service_times.lookup import Latency
@@ -34,7 +34,7 @@ class PagedDecodeWorker(DecodeWorker):
 
     def __init__(
         self,
-        clock: Clock,
+        events: EventQueue,
         engine: Engine,
         latency: Latency,
         pool: BlockPool,
@@ -50,7 +50,7 @@ class PagedDecodeWorker(DecodeWorker):
         """`ready` asks for a call of `begin`, `reserved` and `activated` receive each request when
         its room is reserved and when it may join a batch, `finish` when its last token is out."""
         first_token_is_step = engine.first_token == "decode-step"
-        super().__init__(clock, engine.decode.slots, latency, finish, first_token_is_step)
+        super().__init__(events, engine.decode.slots, latency, finish, first_token_is_step)
         self._budget = engine.prefill.batch_tokens
         self._preempt = engine.memory.preempt
         self._caching = engine.cache.enabled
@@ -190,7 +190,7 @@ class PagedDecodeWorker(DecodeWorker):
             admitted = self._admit_waiting(budget)
         if self._irregular:
             self._rebuild()
-        self._boundary = self._clock.now
+        self._boundary = self._events.now
         self._batch = len(self._running) - len(self._computing) - skipped
         if self._batch:
             self._plan()
@@ -271,7 +271,7 @@ class PagedDecodeWorker(DecodeWorker):
     def _admit_waiting(self, budget: int) -> int:
         """Let waiting requests run in order while there are slots; how many did."""
         admitted = 0
-        waiting, now = self._waiting, self._clock.now
+        waiting, now = self._waiting, self._events.now
         while waiting and len(self._running) < self._slots:
             request = waiting[0]
             if not request.computed and self._pending:
@@ -399,11 +399,11 @@ class PagedDecodeWorker(DecodeWorker):
         self._due = on_grid(due)
         self._due_steps = steps
         self.callbacks = self._handlers
-        self._clock.at(self._due, self, self._step_end)
+        self._events.at(self._due, self, self._step_end)
 
     def _meet_boundary(self) -> None:
         """Let the running steps end at the first boundary from now on."""
-        now = self._clock.now
+        now = self._events.now
         steps = max(1, self._steps_to(now))
         if steps > 1 and on_grid(self._boundary + self._duration(steps - 1)) >= now:
             steps -= 1
@@ -416,13 +416,13 @@ class PagedDecodeWorker(DecodeWorker):
             self._due_steps = steps
             self._end_steps()
 
-    def _change(self, _: Happening) -> None:
+    def _change(self, _: Event) -> None:
         self.callbacks = self._handlers  # SimPy took them; an older event may still come
-        if self._clock.now == self._due:
+        if self._events.now == self._due:
             self._end_steps()
 
     def _end_steps(self) -> None:
-        now, steps = self._clock.now, self._due_steps
+        now, steps = self._events.now, self._due_steps
         if self._first:
             first = on_grid(self._boundary + self._duration(1))
             for request in self._first:

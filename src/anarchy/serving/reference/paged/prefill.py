@@ -10,13 +10,13 @@ from collections.abc import Callable
 from anarchy.config.engine import Memory, Prefill
 from anarchy.serving.event_order import on_grid
 from anarchy.serving.reference.core.block_pool import Block, BlockPool
-from anarchy.serving.reference.core.event_queue import Clock, Happening
+from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.plain.prefill import full_step_work
 from anarchy.serving.service_times.lookup import Latency
 
 
-class PagedPrefillWorker(Happening):
+class PagedPrefillWorker(Event):
     """First come, first served; the worker is the event that ends its running step.
 
     A step goes on with the prompts that are running and then admits waiting ones, as long as its
@@ -29,7 +29,7 @@ class PagedPrefillWorker(Happening):
     def __init__(
         self,
         index: int,
-        clock: Clock,
+        events: EventQueue,
         limits: Prefill,
         memory: Memory,
         latency: Latency,
@@ -44,7 +44,7 @@ class PagedPrefillWorker(Happening):
         """`ready` asks for a call of `begin`; `finish` receives each request whose prompt is
         computed, after `step_ended`."""
         self._index = index
-        self._clock = clock
+        self._events = events
         self._limits = limits
         self._early = memory.visible == "scheduled"
         self._preempt = memory.preempt
@@ -135,13 +135,13 @@ class PagedPrefillWorker(Happening):
         total = sum(scheduled.values())
         if total:
             self.stepping = True
-            self.started = self._clock.now
+            self.started = self._events.now
             self.duration = self._latency.prefill(total)
             self.step_work = full_step_work(
                 self._latency, self._limits, total, len(scheduled), self.duration
             )
             self.callbacks = self._handlers
-            self._clock.at(on_grid(self.started + self.duration), self, self._step_end)
+            self._events.at(on_grid(self.started + self.duration), self, self._step_end)
             return False
         if self.preemptions != preempted:
             self._ready()
@@ -167,7 +167,7 @@ class PagedPrefillWorker(Happening):
             waiting.remove(request)  # the first, unless another had to make room for it
             running.append(request)
             if request.prefill_start < 0:
-                request.prefill_start = self._clock.now
+                request.prefill_start = self._events.now
                 request.cached_tokens = found * size
             budget -= tokens
         return budget
@@ -215,8 +215,8 @@ class PagedPrefillWorker(Happening):
         scheduled[request] = tokens
         return tokens
 
-    def _end_step(self, _: Happening) -> None:
-        now = self._clock.now
+    def _end_step(self, _: Event) -> None:
+        now = self._events.now
         self.busy += now - self.started
         self.work += self.step_work
         self.stepping = False

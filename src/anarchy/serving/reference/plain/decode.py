@@ -13,12 +13,12 @@ from heapq import heappop, heappush
 from operator import itemgetter
 
 from anarchy.serving.event_order import BOUNDARY
-from anarchy.serving.reference.core.event_queue import Clock, Happening
+from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.service_times.lookup import Latency, Line
 
 
-class DecodeWorker(Happening):
+class DecodeWorker(Event):
     """The worker is the event of its next change: a join or the end of a request.
 
     A superseded event stays in the queue and is ignored when it fires: only the one at `_due`
@@ -28,11 +28,11 @@ class DecodeWorker(Happening):
     __slots__ = (
         "_batch",
         "_boundary",
-        "_clock",
         "_context",
         "_due",
         "_due_steps",
         "_ends",
+        "_events",
         "_finish",
         "_first_token_is_step",
         "_handlers",
@@ -49,7 +49,7 @@ class DecodeWorker(Happening):
 
     def __init__(
         self,
-        clock: Clock,
+        events: EventQueue,
         slots: int,
         latency: Latency,
         finish: Callable[[Request], None],
@@ -57,7 +57,7 @@ class DecodeWorker(Happening):
     ) -> None:
         """`finish` receives each request when its last token is out; `first_token_is_step` makes
         the end of a request's first step its first token."""
-        self._clock = clock
+        self._events = events
         self._slots = slots
         self._largest = latency.table.itl.batch[-1]
         self._latency = latency
@@ -99,9 +99,9 @@ class DecodeWorker(Happening):
         waiting.append(request)
         if not self._batch:
             if len(waiting) == 1:  # else the idle worker's boundary is already due
-                self._schedule(self._clock.now, 0)
+                self._schedule(self._events.now, 0)
         elif len(waiting) == 1 and self._batch < self._slots:
-            steps = self._steps_to(self._clock.now)
+            steps = self._steps_to(self._events.now)
             if steps < self._due_steps:
                 self._schedule(self._boundary + self._duration(steps), steps)
 
@@ -113,12 +113,12 @@ class DecodeWorker(Happening):
         self._due = due
         self._due_steps = steps
         self.callbacks = self._handlers
-        self._clock.at(due, self, BOUNDARY)
+        self._events.at(due, self, BOUNDARY)
 
-    def _change(self, _: Happening) -> None:
+    def _change(self, _: Event) -> None:
         """Step boundary: requests end, waiting ones join, the next change is scheduled."""
         self.callbacks = self._handlers  # SimPy took them; an older event may still come
-        now = self._clock.now
+        now = self._events.now
         if now != self._due:
             return
         if self._batch:

@@ -16,11 +16,11 @@ from heapq import heapify, heappop, heappush
 from math import inf
 
 from anarchy.config.engine import Handoff
-from anarchy.serving.reference.core.event_queue import Clock, Happening
+from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 
 
-class Transfer(Happening):
+class Transfer(Event):
     """A request's KV cache on its way; the event of its set-up and of its end."""
 
     __slots__ = ("request", "seconds")
@@ -36,13 +36,13 @@ class Link(ABC):
 
     def __init__(
         self,
-        clock: Clock,
+        events: EventQueue,
         handoff: Handoff,
         bytes_per_token: int,
         deliver: Callable[[Request], None],
     ) -> None:
         """`deliver` receives each request when its KV has arrived."""
-        self._clock = clock
+        self._events = events
         self._overhead = handoff.overhead
         self._bandwidth = inf if handoff.bandwidth is None else handoff.bandwidth
         self._bytes_per_token = bytes_per_token
@@ -57,7 +57,7 @@ class Link(ABC):
         self._in_flight[transfer] = None
         if self._overhead:
             transfer.callbacks = self._set_up
-            self._clock.at(self._clock.now + self._overhead, transfer)
+            self._events.at(self._events.now + self._overhead, transfer)
         else:
             self._enter(transfer)
 
@@ -100,7 +100,7 @@ class UnsharedLink(Link):
 
     def _enter(self, transfer: Transfer) -> None:
         transfer.callbacks = (self._arrived,)
-        self._clock.at(self._clock.now + transfer.seconds, transfer)
+        self._events.at(self._events.now + transfer.seconds, transfer)
 
     def _drop(self, lost: set[Transfer]) -> None:
         pass
@@ -111,12 +111,12 @@ class FifoLink(Link):
 
     def __init__(
         self,
-        clock: Clock,
+        events: EventQueue,
         handoff: Handoff,
         bytes_per_token: int,
         deliver: Callable[[Request], None],
     ) -> None:
-        super().__init__(clock, handoff, bytes_per_token, deliver)
+        super().__init__(events, handoff, bytes_per_token, deliver)
         self._queue: deque[Transfer] = deque()  # the first one is being carried
         self._ended = (self._end,)
 
@@ -128,7 +128,7 @@ class FifoLink(Link):
     def _carry(self) -> None:
         transfer = self._queue[0]
         transfer.callbacks = self._ended
-        self._clock.at(self._clock.now + transfer.seconds, transfer)
+        self._events.at(self._events.now + transfer.seconds, transfer)
 
     def _end(self, transfer: Transfer) -> None:
         self._queue.popleft()
@@ -143,7 +143,7 @@ class FifoLink(Link):
             self._carry()
 
 
-class FairLink(Link, Happening):
+class FairLink(Link, Event):
     """All transfers at once, each with an equal share; the link is the event of the next end.
 
     An event that something newer has superseded is recognised by its time. Virtual time is in
@@ -153,12 +153,12 @@ class FairLink(Link, Happening):
 
     def __init__(
         self,
-        clock: Clock,
+        events: EventQueue,
         handoff: Handoff,
         bytes_per_token: int,
         deliver: Callable[[Request], None],
     ) -> None:
-        super().__init__(clock, handoff, bytes_per_token, deliver)
+        super().__init__(events, handoff, bytes_per_token, deliver)
         self._ends: list[tuple[float, int, Transfer]] = []  # heap of (virtual end, order, transfer)
         self._order = 0
         self._virtual = 0.0
@@ -174,7 +174,7 @@ class FairLink(Link, Happening):
 
     def _advance(self) -> None:
         """Bring virtual time up to now."""
-        now = self._clock.now
+        now = self._events.now
         if self._ends:
             self._virtual += (now - self._read) / len(self._ends)
         else:
@@ -186,17 +186,17 @@ class FairLink(Link, Happening):
             self._due = inf
             return
         left = max(0.0, self._ends[0][0] - self._virtual)
-        self._due = self._clock.now + left * len(self._ends)
+        self._due = self._events.now + left * len(self._ends)
         self.callbacks = self._handlers
-        self._clock.at(self._due, self)
+        self._events.at(self._due, self)
 
-    def _next_end(self, _: Happening) -> None:
+    def _next_end(self, _: Event) -> None:
         self.callbacks = self._handlers  # SimPy took them; an older event may still come
-        if self._clock.now != self._due:
+        if self._events.now != self._due:
             return
         ends = self._ends
         end = ends[0][0]
-        self._virtual, self._read = end, self._clock.now  # exactly, whatever sums would give
+        self._virtual, self._read = end, self._events.now  # exactly, whatever sums would give
         finished = []
         while ends and ends[0][0] == end:
             finished.append(heappop(ends)[2])
@@ -221,16 +221,16 @@ class Links:
     def __init__(
         self,
         workers: int,
-        clock: Clock,
+        events: EventQueue,
         handoff: Handoff,
         bytes_per_token: int,
         deliver: Callable[[Request], None],
     ) -> None:
         link = LINKS[handoff.link]
         if handoff.scope == "cluster":
-            self._links = [link(clock, handoff, bytes_per_token, deliver)] * workers
+            self._links = [link(events, handoff, bytes_per_token, deliver)] * workers
         else:
-            self._links = [link(clock, handoff, bytes_per_token, deliver) for _ in range(workers)]
+            self._links = [link(events, handoff, bytes_per_token, deliver) for _ in range(workers)]
 
     def send(self, request: Request) -> None:
         """Begin the transfer of a prompt's KV from its prefill worker."""

@@ -4,14 +4,14 @@ from collections import deque
 from collections.abc import Callable
 
 from anarchy.config.engine import Prefill
-from anarchy.serving.reference.core.event_queue import Clock, Happening
+from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.kv_cache.prefix_index import BlockCaches
+from anarchy.serving.reference.kv_cache.stale_view import PoolCaches
 from anarchy.serving.reference.kv_cache.tiers import NO_HIT, Hit, TieredCaches
 from anarchy.serving.service_times.lookup import Latency
 
 
-class PrefillWorker(Happening):
+class PrefillWorker(Event):
     """First come, first served; the worker is the event that ends its running step.
 
     A step takes queued prompts in order while their number and their uncached tokens stay within
@@ -26,7 +26,7 @@ class PrefillWorker(Happening):
     __slots__ = (
         "_batch",
         "_caches",
-        "_clock",
+        "_events",
         "_finish",
         "_handlers",
         "_index",
@@ -47,20 +47,21 @@ class PrefillWorker(Happening):
     def __init__(
         self,
         index: int,
-        clock: Clock,
+        events: EventQueue,
         limits: Prefill,
         latency: Latency,
-        caches: BlockCaches | None,
+        caches: PoolCaches | None,
         cache_block_tokens: int,
         finish: Callable[[Request], None],
     ) -> None:
         """`finish` receives each request when its step has ended."""
         self._index = index
-        self._clock = clock
+        self._events = events
         self._limits = limits
         self._latency = latency
         self._caches = caches
-        self._tiers = caches if isinstance(caches, TieredCaches) else None
+        held = caches.held if caches is not None else None
+        self._tiers = held if isinstance(held, TieredCaches) else None
         self._service = Latency(latency.table)  # predictions do not count as look-ups
         self._tokens = cache_block_tokens
         self._finish = finish
@@ -98,7 +99,7 @@ class PrefillWorker(Happening):
 
     def _start_step(self) -> None:
         queue, batch = self._queue, self._batch
-        now = self._clock.now
+        now = self._events.now
         room = self._limits.batch_requests
         budget = self._limits.batch_tokens
         total = 0
@@ -111,7 +112,7 @@ class PrefillWorker(Happening):
                 hit = self._best_hit(tiers, request, total, fetching)
                 cached = hit.tokens
             elif self._caches is not None:
-                overlap = self._caches.overlap(self._index, request.blocks)
+                overlap = self._caches.held.overlap(self._index, request.blocks)
                 cached = min(overlap * self._tokens, request.input_tokens - 1)
             uncached = request.input_tokens - cached
             if batch and total + uncached > budget:
@@ -138,7 +139,7 @@ class PrefillWorker(Happening):
             self.duration = tiers.step_seconds(fetching, computing)
             self.step_work += self.duration - computing
         self.callbacks = self._handlers
-        self._clock.at(now + self.duration, self)
+        self._events.at(now + self.duration, self)
 
     def _best_hit(self, tiers: TieredCaches, request: Request, total: int, fetching: float) -> Hit:
         """What a prompt takes from the tiers: all, or what lets the step end first.
@@ -156,8 +157,8 @@ class PrefillWorker(Happening):
 
         return min(reversed(hits), key=seconds)
 
-    def _end_step(self, _: Happening) -> None:
-        now = self._clock.now
+    def _end_step(self, _: Event) -> None:
+        now = self._events.now
         self.busy += now - self.started
         self.work += self.step_work
         self._running = False

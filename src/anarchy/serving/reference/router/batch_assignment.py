@@ -34,7 +34,7 @@ class BatchAssignment(LatencyAware, BatchPolicy):
         # Importing it takes longer than many runs, and only this policy needs it.
         from scipy.optimize import linear_sum_assignment
 
-        places = (prefill_places if views[0].leg == "prefill" else decode_places)(views)
+        places = (prefill_places if views[0].pool == "prefill" else decode_places)(views)
         requests, workers, count = places.shape
         _, taken = linear_sum_assignment(places.reshape(requests, workers * count))
         order = sorted(range(requests), key=lambda request: (-(taken[request] % count), request))

@@ -1,40 +1,39 @@
-"""One leg's router: it looks, prices, chooses, and holds requests back if its policy wants that."""
+"""One pool's router: it looks, prices, chooses, and holds requests back if its policy wants it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from anarchy.common.errors import InputError
 from anarchy.serving.event_order import on_grid
-from anarchy.serving.reference.core.event_queue import Clock, Happening
+from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.router.policy import BatchPolicy, Policy
-from anarchy.serving.reference.router.worker_loads import RouterState
+from anarchy.serving.reference.router.worker_loads import WorkerLoads
 
 Place = Callable[[Request, int, int, list[float]], None]
 """What sends a request to a worker: request, worker, overlap seen there, costs of all workers."""
 
 
-class Leg:
+class Dispatcher:
     """The replicas of a router, each with a policy of its own; they share the random streams."""
 
     def __init__(
         self,
-        clock: Clock,
+        events: EventQueue,
         policies: Sequence[Policy],
-        state: RouterState,
+        loads: WorkerLoads,
         ties: Iterator[float],
         softmax: Iterator[float],
         place: Place,
     ) -> None:
         self._policies = policies
-        self._state = state
-        self._name = state.leg
-        self._workers = len(state.active)
+        self.loads = loads
+        self._workers = len(loads.active)
         self._ties = ties
         self._softmax = softmax
         self._place = place
         self._windows = [
-            Window(clock, policy, self._assign)
+            Window(events, policy, self._assign)
             for policy in policies
             if isinstance(policy, BatchPolicy)
         ]
@@ -45,7 +44,7 @@ class Leg:
             self._windows[request.replica].hold(request)
             return
         policy = self._policies[request.replica]
-        view = self._state.view(request)
+        view = self.loads.view(request)
         costs = list(policy.costs(view))  # a policy may return live state
         if len(costs) != self._workers:
             self._refuse(policy, costs)
@@ -53,8 +52,8 @@ class Leg:
         self._place(request, worker, view.overlaps[worker], costs)
 
     def _assign(self, policy: BatchPolicy, requests: list[Request]) -> None:
-        # Views share their lists with the accounts, which change only when requests are placed.
-        views = [replace(self._state.view(request)) for request in requests]
+        # Views share their lists with the loads, which change only when requests are placed.
+        views = [replace(self.loads.view(request)) for request in requests]
         costs = [list(policy.costs(view)) for view in views]
         for row in costs:
             if len(row) != self._workers:
@@ -66,25 +65,25 @@ class Leg:
     def _refuse(self, policy: Policy, costs: list[float]) -> None:
         raise InputError(
             f"router policy '{policy.parameters.policy}' gives {len(costs)} costs for "
-            f"{self._workers} {self._name} workers; one for each is wanted"
+            f"{self._workers} {self.loads.pool} workers; one for each is wanted"
         )
 
 
-class Window(Happening):
+class Window(Event):
     """Requests that wait for each other; the event of the end of the wait.
 
     An event that comes after the requests have left early is recognised by its time.
     """
 
-    __slots__ = ("_assign", "_clock", "_due", "_handlers", "_held", "_policy")
+    __slots__ = ("_assign", "_due", "_events", "_handlers", "_held", "_policy")
 
     def __init__(
         self,
-        clock: Clock,
+        events: EventQueue,
         policy: BatchPolicy,
         assign: Callable[[BatchPolicy, list[Request]], None],
     ) -> None:
-        self._clock = clock
+        self._events = events
         self._policy = policy
         self._assign = assign
         self._handlers = (self._end,)
@@ -98,18 +97,19 @@ class Window(Happening):
         if len(self._held) >= parameters.window_requests:
             self._release()
         elif len(self._held) == 1:
-            self._due = on_grid(self._clock.now + parameters.window)
+            self._due = on_grid(self._events.now + parameters.window)
             self.callbacks = self._handlers
-            self._clock.at(self._due, self)
+            self._events.at(self._due, self)
 
-    def _end(self, _: Happening) -> None:
+    def _end(self, _: Event) -> None:
         self.callbacks = self._handlers  # SimPy took them; an older event may still come
-        if self._held and self._clock.now == self._due:
+        if self._held and self._events.now == self._due:
             self._release()
 
     def drop(self, request: Request) -> None:
-        """Do without a held request."""
-        self._held.remove(request)
+        """Do without a request, if it is held."""
+        if request in self._held:
+            self._held.remove(request)
 
     def _release(self) -> None:
         held, self._held = self._held, []

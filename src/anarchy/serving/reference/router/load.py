@@ -40,7 +40,7 @@ class PowerOfTwo(Sampled):
 class LeastKv(Policy):
     """cost_j = blocks of the requests placed there, the new one included.
 
-    On the decode leg this is Dynamo's cost at overlap weight 0 (see `KvRouter`).
+    In the decode pool this is Dynamo's cost at overlap weight 0 (see `KvRouter`).
     """
 
     def costs(self, view: View) -> list[float]:

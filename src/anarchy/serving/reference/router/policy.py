@@ -15,55 +15,69 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from anarchy.common.errors import InputError
 from anarchy.common.registry import Registry, restored
 from anarchy.config.router import Router as Parameters
+from anarchy.serving.reference.core.request import PoolName
 from anarchy.serving.service_times.lookup import Latency
 
 
 @dataclass(slots=True)
 class View:
-    """What a router sees when it places one request; one entry per worker of the leg's pool.
+    """What a router sees when it places one request; lists have one entry per worker of the pool.
 
-    A prompt's last block may be partial and counts as one. What the router has heard may be late
-    and its accounts wrong (see `router_state`); the service times and `outputs` are the truth.
+    What the router has been told may be late and its counts wrong (see `worker_loads`); the service
+    times and `outputs` are the truth. A prompt's last block may be partial and counts as one.
     """
 
-    leg: Literal["prefill", "decode"]
+    pool: PoolName
+    """The pool that the request is to be sent to."""
     block_tokens: int
-    footprint: int  # the request's prompt, blocks
-    overlaps: Sequence[int]  # leading blocks of the prompt that the worker holds
-    queued_tokens: Sequence[int]  # uncached tokens waiting for or in prefill there
-    active_blocks: Sequence[int]  # blocks of the requests that the router placed there
-    active: Sequence[int]  # requests placed there and not done
-    cache_sizes: Callable[[], Sequence[int]] | None  # blocks that each worker holds, if any can
-    added_blocks: Sequence[int] | None  # what the request adds to active_blocks; None: footprint
-    blocks: Sequence[int]  # names of the prompt's leading blocks
+    """Tokens of a block."""
+    prompt_blocks: int
+    """Blocks of the request's prompt."""
+    overlaps: Sequence[int]
+    """Leading blocks of the prompt that each worker has cached."""
+    queued_tokens: Sequence[int]
+    """Uncached tokens that wait for prefill on each worker or are in it; 0 in the decode pool."""
+    active_blocks: Sequence[int]
+    """Blocks of the requests that the router placed on each worker and that are not done there."""
+    active: Sequence[int]
+    """The number of those requests."""
+    cache_sizes: Callable[[], Sequence[int]] | None
+    """Blocks that each worker has cached; None if the router does not see the caches."""
+    added_blocks: Sequence[int] | None
+    """What the request would add to `active_blocks`; None if that is `prompt_blocks` everywhere."""
+    blocks: Sequence[int]
+    """Names of the prompt's leading blocks, each of which stands for the whole prefix up to it."""
     input_tokens: int
-    output_tokens: int  # how long the output will be: nobody but a clairvoyant may look
-    slots: int  # most requests that a decode worker runs at once
-    service: Latency  # service times to predict with
-    # Output tokens left and tokens of context of each request on each decode worker, in order of
-    # admission: the whole truth, again for the clairvoyant only.
+    """Tokens of the prompt."""
+    output_tokens: int
+    """How long the output will be: nobody but a clairvoyant may look."""
+    slots: int
+    """Most requests that a decode worker runs at once."""
+    service: Latency
+    """Service times to predict with."""
     outputs: Callable[[], list[list[tuple[int, int]]]]
-    # The overlaps of the prompt's blocks in HBM, host memory, disk and network; None: HBM alone.
+    """Output tokens left and tokens of context of each request on each decode worker, in order of
+    admission: for the clairvoyant only."""
     by_tier: Callable[[Sequence[int]], list[list[int]]] | None = None
+    """The overlaps of a prompt's blocks in HBM, host memory, disk and network; None: HBM alone."""
 
 
 def potential_blocks(view: View) -> list[float]:
     """The blocks of the requests on each worker with the new one among them."""
     if view.added_blocks is None:
-        footprint = float(view.footprint)
-        return [blocks + footprint for blocks in view.active_blocks]
+        prompt_blocks = float(view.prompt_blocks)
+        return [blocks + prompt_blocks for blocks in view.active_blocks]
     return [
         float(held + new) for held, new in zip(view.active_blocks, view.added_blocks, strict=True)
     ]
 
 
 class Policy(ABC):
-    """A routing policy. One instance serves one leg of one run, so it may keep state."""
+    """A routing policy. One instance serves one pool in one run, so it may keep state."""
 
     def __init__(self, parameters: Parameters) -> None:
         self.parameters = parameters
@@ -100,7 +114,7 @@ class Policy(ABC):
 
 
 class BatchPolicy(Policy):
-    """A policy that answers later: the leg holds requests back and has it place them together.
+    """A policy that answers later: requests are held back for it, and it places them together.
 
     They wait until `router.window` seconds have passed since the first of them or until there are
     `router.window_requests`; `costs` is still asked of each, for the log.
@@ -179,18 +193,18 @@ def _load_plugin(path: Path) -> None:
 class KvRouter(Policy):
     """Dynamo's cost of early 2026: omega * prefill blocks + active blocks.
 
-    The prefill leg does not count active blocks and the decode leg is routed without overlap,
+    The prefill pool does not count active blocks and the decode pool is routed without overlap,
     unless `prefill_blocks` and `decode_overlap` say otherwise.
     """
 
     def costs(self, view: View) -> list[float]:
         omega = self.parameters.overlap_weight
-        footprint = view.footprint
+        prompt_blocks = view.prompt_blocks
         overlaps = view.overlaps
-        if view.leg == "prefill":
+        if view.pool == "prefill":
             tokens = view.block_tokens
             costs = [
-                omega * (queued / tokens + footprint - overlaps[worker])
+                omega * (queued / tokens + prompt_blocks - overlaps[worker])
                 for worker, queued in enumerate(view.queued_tokens)
             ]
             if not self.parameters.prefill_blocks:
@@ -201,7 +215,7 @@ class KvRouter(Policy):
         if not self.parameters.decode_overlap:
             return potential_blocks(view)
         return [
-            omega * (footprint - overlaps[worker]) + blocks
+            omega * (prompt_blocks - overlaps[worker]) + blocks
             for worker, blocks in enumerate(potential_blocks(view))
         ]
 
@@ -212,20 +226,20 @@ class KvRouter16(Policy):
 
     omega * max(0, queued and own prompt blocks - credit for cached ones) + active blocks +
     weight of a request * active requests; the credit of a cached block depends on its tier. As in
-    `kv`, the prefill leg does not count active blocks
-    and the decode leg counts those alone, unless `prefill_blocks` and `decode_overlap` say
+    `kv`, the prefill pool does not count active blocks
+    and the decode pool counts those alone, unless `prefill_blocks` and `decode_overlap` say
     otherwise.
     """
 
     def costs(self, view: View) -> list[float]:
         parameters = self.parameters
         omega, each = parameters.overlap_weight, parameters.request_weight
-        prefill = view.leg == "prefill"
+        prefill = view.pool == "prefill"
         if not prefill and not parameters.decode_overlap:
             omega = 0.0
         credit = self.credit(view)
         costs = [
-            omega * max(0.0, queued / view.block_tokens + view.footprint - credit[worker])
+            omega * max(0.0, queued / view.block_tokens + view.prompt_blocks - credit[worker])
             + each * view.active[worker]
             for worker, queued in enumerate(view.queued_tokens)
         ]

@@ -69,7 +69,7 @@ class LatencyAware(Policy):
     """
 
     def costs(self, view: View) -> list[float]:
-        if view.leg == "prefill":
+        if view.pool == "prefill":
             return times_to_first_token(view)
         return [
             token_seconds(view.service, requests + 1, contexts(view, worker)[1], view.slots)
@@ -96,7 +96,7 @@ class Toll(Policy):
         latency, slots = view.service, view.slots
         costs = []
         for worker, load in enumerate(view.active):
-            if view.leg == "prefill":
+            if view.pool == "prefill":
                 own = prompt_seconds(view, worker)
                 queue = queue_seconds(latency, view.queued_tokens[worker], load)
                 costs.append(queue + own + load * own)
@@ -120,7 +120,7 @@ class Clairvoyant(Policy):
     """
 
     def costs(self, view: View) -> list[float]:
-        if view.leg == "prefill":
+        if view.pool == "prefill":
             return times_to_first_token(view)
         own = (view.output_tokens, view.input_tokens)
         return [

@@ -1,6 +1,6 @@
 """Policies that weigh the cached prefix of a prompt against the load of the workers.
 
-The decode leg sees no overlap unless `decode_overlap` says so, as in Dynamo. q_j stands for the
+The decode pool sees no overlap unless `decode_overlap` says so, as in Dynamo. q_j stands for the
 uncached tokens waiting for or in prefill on worker j, b for the tokens of a block, f for the
 prompt's blocks, o_j for those of its leading blocks that j holds, d_j for the blocks of the
 requests placed on j with the new one, a_j for their number without it.
@@ -19,8 +19,8 @@ from anarchy.serving.reference.router.sampled import CHOICES, Sampled
 
 
 def seen_overlaps(policy: Policy, view: View) -> Sequence[int]:
-    """The overlaps that the policy may look at on this leg."""
-    if view.leg == "prefill" or policy.parameters.decode_overlap:
+    """The overlaps that the policy may look at in this pool."""
+    if view.pool == "prefill" or policy.parameters.decode_overlap:
         return view.overlaps
     return [0] * len(view.active)
 
@@ -31,7 +31,7 @@ class LMetric(Policy):
 
     The product needs no weight: any scale of either factor cancels in the comparison. The second
     factor is active blocks plus one, and blocks of prompts placed on a prefill worker count,
-    because without them the product would be its first factor. A decode leg has no prefill, and
+    because without them the product would be its first factor. A decode pool has no prefill, and
     the source keeps the plain cost there.
 
     Source: dynamo pull request 11028, after Zhang et al. (2026, arXiv:2603.15202), whose second
@@ -39,10 +39,10 @@ class LMetric(Policy):
     """
 
     def costs(self, view: View) -> list[float]:
-        if view.leg == "decode":
+        if view.pool == "decode":
             return potential_blocks(view)
         return [
-            (queued / view.block_tokens + view.footprint - overlap) * (blocks + 1)
+            (queued / view.block_tokens + view.prompt_blocks - overlap) * (blocks + 1)
             for queued, overlap, blocks in zip(
                 view.queued_tokens, view.overlaps, view.active_blocks, strict=True
             )
@@ -63,7 +63,7 @@ class LoadAware(Policy):
         mean = sum(view.active) / len(view.active)
         weight = self.parameters.load_weight / max(1.0, mean)
         return [
-            weight * (active - mean) - overlap / view.footprint
+            weight * (active - mean) - overlap / view.prompt_blocks
             for active, overlap in zip(view.active, seen_overlaps(self, view), strict=True)
         ]
 
@@ -72,7 +72,7 @@ class LoadAware(Policy):
 class Threshold(Policy):
     """cost_j = a_j while max a - min a >= imbalance, else -o_j.
 
-    Equal overlaps, and so a decode leg that sees none, leave the choice to the tie rule as long as
+    Equal overlaps, and so a decode pool that sees none, leave the choice to the tie rule as long as
     loads are balanced.
 
     Source: vLLM production-stack pull request 884.
@@ -90,14 +90,14 @@ class DecayingCredit(KvRouter16):
     """The cost of kv-1.6 with its credit over 1 + credit_decay * (q_j - min q) / (b f).
 
     A hit is worth less on a worker whose prefill queue is longer than the shortest one, measured
-    in prompts of the request's size. A decode leg queues no prefill, so nothing decays there.
+    in prompts of the request's size. A decode pool queues no prefill, so nothing decays there.
 
     Source: dynamo pull request 10574.
     """
 
     def credit(self, view: View) -> Sequence[float]:
         shortest = min(view.queued_tokens)
-        decay = self.parameters.credit_decay / (view.block_tokens * view.footprint)
+        decay = self.parameters.credit_decay / (view.block_tokens * view.prompt_blocks)
         return [
             credit / (1 + decay * (queued - shortest))
             for credit, queued in zip(super().credit(view), view.queued_tokens, strict=True)
