@@ -258,8 +258,10 @@ def test_a_scenario_file_may_extend_a_known_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text("extends: 70b-1p2d\ntopology: {decode: 3}\n")
+    path.write_text("extends: 70b-1p2d\ndescription: '[/s] [red]'\ntopology: {decode: 3}\n")
     assert answer(capsys, str(path), "--rows", "50")["requests"] == 50
+    assert simulate(str(path), "--rows", "50") == 0
+    assert "[/s] [red]" in capsys.readouterr().out
 
 
 def test_fields_are_set(capsys: pytest.CaptureFixture[str]) -> None:
@@ -305,7 +307,7 @@ BAD_ARGUMENTS: dict[str, tuple[list[str], str]] = {
     "device": (["70b-1p2d", "--out", "/dev/null"], "--out: /dev/null is no regular file"),
     "engine": (
         ["70b-1p2d", "--engine", "compiled", "--set", "router.policy=clairvoyant"],
-        "the compiled kernel lacks router.policy 'clairvoyant'",
+        "--engine: the compiled kernel lacks router.policy 'clairvoyant'; allowed are auto and",
     ),
 }
 
@@ -344,6 +346,8 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         "--engine {auto,compiled,simpy}",
         "router.temperature=0.5 --json",
         "hash_ids",
+        "<(zcat trace.csv.gz",
+        "read_parquet",
         "TTFT",
     ):
         assert part in text

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from anarchy.common.errors import InputError
+
 EXAMPLES = """\
 examples
 
@@ -19,12 +21,19 @@ examples
   anarchy simulate mooncake-8p8d --trace my-trace.jsonl --rows 1000 --out log.parquet
       the first 1000 rows of a trace of your own, and one row per request in a file
 
+  anarchy simulate azure-code-8p8d --trace <(zcat trace.csv.gz | head -5000)
+      a trace that comes through a pipe; a file may as well end in .gz itself
+
   anarchy simulate 70b-1p2d --rows 10000000 --out log.parquet
       a long run: on the compiled kernel it takes seconds per million requests and little memory
 
 A trace is JSON lines with timestamp (ms), input_length, output_length (tokens) and hash_ids (one
-per 512 prompt tokens; equal prefixes have equal ids), or CSV with the columns TIMESTAMP,
-ContextTokens, GeneratedTokens. Times in the output are seconds: TTFT is the time to the first
+64-bit number per 512 prompt tokens; blocks are equal if their ids and all before them are), or CSV
+with the columns TIMESTAMP, ContextTokens, GeneratedTokens. Rows are sorted by time, and a request
+without output tokens counts as one of one token; a line on stderr says so.
+
+The log has the times of every request at every stage, its workers, its tokens and what the router
+saw; pandas.read_parquet("log.parquet") reads it. Times are seconds: TTFT is the time to the first
 token, ITL the time per output token in decode, E2E the time to the last one; prefix reuse is the
 share of prompt tokens that prefill took from its cache. Equal seeds give equal runs.
 """
@@ -107,6 +116,10 @@ def _simulate(options: argparse.Namespace) -> int:
         changes=dict(map(parse_change, options.changes)),
     )
     mechanism = lacking_mechanism(simulation.scenario, simulation.trace)
+    if options.engine == "compiled" and mechanism is not None:
+        raise InputError(
+            f"--engine: the compiled kernel lacks {mechanism}; allowed are auto and simpy"
+        )
     if options.engine == "auto" and mechanism is not None:
         print(f"engine: SimPy, because the compiled kernel lacks {mechanism}", file=sys.stderr)
     terminal = Console(stderr=True)
@@ -124,9 +137,10 @@ def _simulate(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(summary, allow_nan=False))
         return 0
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(simulation.scenario.description, "", box=None)
+    table = Table(escape(simulation.scenario.description), "", box=None)
     for key, (label, form) in LABELS.items():
         value = summary[key]
         table.add_row(label, "none" if value is None else form.format(value))

@@ -19,7 +19,7 @@ from typing import IO, Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy.common.errors import InputError
+from anarchy.common.errors import InputError, shown
 from anarchy.workload.prefix_ids import MOST_ID, as_prefixes
 
 Format = Literal["mooncake", "azure"]
@@ -211,7 +211,7 @@ def _mooncake(path: Path, lines: Lines) -> TraceData:
         except (TypeError, ValueError, RecursionError):
             raise InputError(f"{where}: not a JSON object of a request") from None
         if type(time) not in (int, float) or not 0 <= time <= MOST_MILLISECONDS:
-            raise InputError(f"{where}: timestamp {time!r}, allowed are milliseconds from 0")
+            raise InputError(f"{where}: timestamp {shown(time)}, allowed are milliseconds from 0")
         _check_tokens(where, "input_length", tokens, 1)
         _check_tokens(where, "output_length", answer, 0)
         if type(ids) is not list or set(map(type, ids)) - {int}:
@@ -255,15 +255,15 @@ def _ticks(where: str, text: str) -> int:
         since = datetime.fromisoformat(match[1] + (match[3] or "Z")) - START
     except ValueError:
         raise InputError(
-            f"{where}: TIMESTAMP {text!r}, expected YYYY-MM-DD hh:mm:ss with up to 7 more digits "
-            "and perhaps an offset from UTC, as +00:00"
+            f"{where}: TIMESTAMP {shown(text)}, expected YYYY-MM-DD hh:mm:ss with up to 7 more "
+            "digits and perhaps an offset from UTC, as +00:00"
         ) from None
     return (since.days * 86_400 + since.seconds) * TICKS + int((match[2] or "").ljust(7, "0"))
 
 
 def _tokens(where: str, key: str, text: str, least: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise InputError(f"{where}: {key} {text!r}, allowed are {least} to {MOST_TOKENS}")
+        raise InputError(f"{where}: {key} {shown(text)}, allowed are {least} to {MOST_TOKENS}")
     tokens = int(text)
     _check_tokens(where, key, tokens, least)
     return tokens
@@ -271,4 +271,4 @@ def _tokens(where: str, key: str, text: str, least: int) -> int:
 
 def _check_tokens(where: str, key: str, tokens: Any, least: int) -> None:
     if type(tokens) is not int or not least <= tokens <= MOST_TOKENS:
-        raise InputError(f"{where}: {key} {tokens!r}, allowed are {least} to {MOST_TOKENS}")
+        raise InputError(f"{where}: {key} {shown(tokens)}, allowed are {least} to {MOST_TOKENS}")
