@@ -105,14 +105,16 @@ def check_blocks(engine: PagedEngine, pools: Mapping[PoolName, Pool]) -> None:
         assert worker.pool.held == len(blocks)
         assert 0 <= worker.pool.free <= worker.pool.capacity
     for worker, requests in zip(engine.workers["decode"], pools["decode"].requests, strict=True):
-        without = {*worker._pending}
+        without = {*worker._reservations.pending}
         blocks = {b for r in requests if r not in without for b in r.held}
         grown = worker.pool.held - len(blocks)
         assert grown >= 0
         if not worker._running:
             assert grown == 0, "only output of running requests grows"
         assert 0 <= worker.pool.free <= worker.pool.capacity
-        assert worker._promised == sum(worker._whole(r) for r in requests if r not in without)
+        assert worker._reservations.promised == sum(
+            worker._reservations.whole(r) for r in requests if r not in without
+        )
 
 
 def check_caches(engine: Engine, pools: Mapping[PoolName, Pool]) -> None:

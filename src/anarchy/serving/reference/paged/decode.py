@@ -10,7 +10,6 @@ traces models it.
 """
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
@@ -19,6 +18,9 @@ from anarchy.serving.event_order import on_grid
 from anarchy.serving.reference.core.block_pool import BlockNames, BlockPool
 from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
+from anarchy.serving.reference.paged.block_growth import BlockGrowth
+from anarchy.serving.reference.paged.release import Releases
+from anarchy.serving.reference.paged.reservation import Reservations
 from anarchy.serving.reference.plain.decode import DecodeWorker
 from anarchy.serving.service_times.lookup import Latency
 
@@ -55,24 +57,20 @@ class PagedDecodeWorker(DecodeWorker):
         self._preempt = engine.memory.preempt
         self._caching = engine.cache.enabled
         self.pool = pool
-        self._names = names
+        self._releases = Releases(pool, names, block_tokens, engine.cache.enabled)
         self._tokens = block_tokens
-        self._phases = [0] * block_tokens  # running sequences by the step that takes a block
+        self._growth = BlockGrowth(block_tokens)  # of the running sequences
+        self._reservations = Reservations(engine, pool, block_tokens, reserved)
         self._ready = ready
-        self._reserved = reserved
         self._activated = activated
         self._step_ended = step_ended
         self._step_end = step_end
-        self._pending: deque[Request] = deque()  # without room
         self._arrived: list[Request] = []  # transferred within a step
         self._running: list[Request] = []  # in order of admission
         self._computing: list[Request] = []  # of them: those that compute old tokens again
         self._continued: set[Request] = set()  # of them: those that this step has served already
         self._first: list[Request] = []  # of them: those whose first token is under way
         self._turn = 0
-        self._changes = 0  # of the room; a reservation that failed is tried again after one
-        self._tried = -1
-        self._promised = 0  # blocks of all reserved requests with their whole output
         self._irregular = False  # whether some running sequence makes no token in this step
         self.preemptions = 0
 
@@ -83,7 +81,7 @@ class PagedDecodeWorker(DecodeWorker):
             for r in self._running
         ]
         waiting = [(r, r.generated) for r in self._waiting]
-        return running + waiting + [(r, 0) for r in (*self._arrived, *self._pending)]
+        return running + waiting + [(r, 0) for r in (*self._arrived, *self._reservations.pending)]
 
     # From prefill to the batch.
 
@@ -91,8 +89,9 @@ class PagedDecodeWorker(DecodeWorker):
         """Queue a request for room; the worker answers with `reserved`."""
         self._turn += 1
         request.turn = self._turn
-        blocked = bool(self._pending) and self._tried == self._changes
-        self._pending.append(request)
+        pending = self._reservations.pending
+        blocked = bool(pending) and not self._reservations.untried
+        pending.append(request)
         if self._batch and not blocked:
             self._meet_boundary()
         if not self._batch:
@@ -124,45 +123,21 @@ class PagedDecodeWorker(DecodeWorker):
         self._ready()
 
     def _try_reservation(self) -> None:
-        """Give the first pending request its room, if it has not been tried in vain already."""
-        if not self._pending or self._tried == self._changes:
-            return
-        request = self._pending[0]
-        if len(self._running) >= self._slots or not self._reserve_room(request):
-            self._tried = self._changes
-            return
-        self._pending.popleft()
-        self._reserved(request)
-
-    def _reserve_room(self, request: Request) -> bool:
-        size, whole = self._tokens, self._whole(request)
-        if self._preempt == "never" and self._promised + whole > self.pool.capacity:
-            return False
-        found = self.pool.match(request.blocks)[0] if self._caching else 0
-        fresh = -(-request.input_tokens // size) - found
-        blocks = self.pool.take(request.blocks[:found], fresh)
-        if blocks is None:
-            return False
-        request.held = blocks
-        self._promised += whole
-        return True
-
-    def _whole(self, request: Request) -> int:
-        """Blocks of the prompt and all its output."""
-        return -(-(request.input_tokens + request.output_tokens) // self._tokens)
+        self._reservations.try_first(self._slots - len(self._running))
 
     def abandon(self, requests: Iterable[Request]) -> None:
         """Forget requests that the worker has not taken over: their KV will not come."""
+        pending = self._reservations.pending
         for request in requests:
-            if request in self._pending:
-                self._pending.remove(request)
+            if request in pending:
+                pending.remove(request)
                 continue
             if request in self._arrived:
                 self._arrived.remove(request)
             self.pool.release(request.held)
-            self._promised -= self._whole(request)
-        self._changes += 1
-        if self._batch and self._pending:
+            self._reservations.ended(request)
+        self._reservations.changed()
+        if self._batch and pending:
             self._meet_boundary()
         if not self._batch:
             self._try_reservation()
@@ -179,7 +154,7 @@ class PagedDecodeWorker(DecodeWorker):
         preempted = self.preemptions
         self._irregular = bool(self._computing)
         computed, budget, skipped = 0, self._budget - len(self._running), 0
-        fresh = self._phases[self._steps % self._tokens]
+        fresh = self._growth.at(self._steps)
         if self._irregular or fresh > self.pool.available:
             self._irregular = True
             computed, budget, skipped = self._continue_in_turn()
@@ -274,12 +249,14 @@ class PagedDecodeWorker(DecodeWorker):
         waiting, now = self._waiting, self._events.now
         while waiting and len(self._running) < self._slots:
             request = waiting[0]
-            if not request.computed and self._pending:
+            if not request.computed and self._reservations.pending:
                 # Those whose prompt is here go before one that has to find room anew.
                 request = next((r for r in waiting if r.computed), request)
             anew = not request.computed
             if anew:
-                tokens = None if self._pending else self._readmit(request, budget)
+                tokens = None
+                if not self._reservations.pending:
+                    tokens = self._readmit(request, budget)
                 if tokens is None:
                     break
                 budget -= tokens
@@ -322,42 +299,19 @@ class PagedDecodeWorker(DecodeWorker):
             victim.computed = victim.input_tokens + victim.generated + made
             victim.computed -= victim not in self._continued
             victim.generated += made
-        self._let_go(victim, named=True)
+        self._releases.preempted(victim)
         victim.computed = 0
         victim.held = []
         self._continued.discard(victim)
         self._waiting.appendleft(victim)
         self.preemptions += 1
-        self._changes += 1
+        self._reservations.changed()
         return victim
-
-    def _let_go(self, request: Request, named: bool) -> None:
-        """Release the blocks of `request.computed` tokens; whole ones stay cached, tail oldest."""
-        pool, size, held = self.pool, self._tokens, request.held
-        whole = request.computed // size if self._caching else 0
-        grown = -(-request.computed // size) - len(held)
-        names: list[int | None] = list(request.blocks)
-        if named:
-            request.blocks = [*request.blocks]
-            missing = (request.input_tokens + request.generated) // size - len(names)
-            first = self._names.unique(max(0, missing))
-            request.blocks += range(first, first + max(0, missing))
-            names = list(request.blocks)
-        kept = max(0, whole - len(held))
-        pool.free += grown - kept
-        for place in range(len(held) + kept - 1, len(held) - 1, -1):
-            pool.keep(names[place] if named else None)
-        for place in range(len(request.blocks) if not named else 0, min(whole, len(held))):
-            if held[place].name is None:
-                name = names[place] if named else self._names.unique(1)
-                assert name is not None
-                pool.name(held[place], name)
-        pool.release(held)
 
     def _rebuild(self) -> None:
         """Count the running sequences anew, after steps in which some of them stood still."""
         self._ends.clear()
-        self._phases = [0] * self._tokens
+        self._growth.clear()
         self._context = 0
         for request in self._running:
             if request not in self._computing:
@@ -366,7 +320,7 @@ class PagedDecodeWorker(DecodeWorker):
     def _count_in(self, request: Request) -> None:
         """Count a sequence that makes tokens from step `joined` on."""
         known = request.input_tokens + request.generated
-        self._phases[(request.joined + 1 - known) % self._tokens] += 1
+        self._growth.add(known, request.joined)
         self._context += known + self._steps - request.joined
         last = request.joined + request.output_tokens - request.generated
         heappush(self._ends, (last, request.order, request))
@@ -374,26 +328,11 @@ class PagedDecodeWorker(DecodeWorker):
     def _plan(self) -> None:
         """Schedule the next change: an end, or the step before the blocks run out."""
         steps = self._ends[0][0] - self._steps
-        if self._irregular or (self._pending and self._tried != self._changes):
+        if self._irregular or self._reservations.untried:
             steps = 1
-        room = self.pool.available
-        if steps > 1 and -(-steps // self._tokens) * self._batch > room:
-            low, high = 1, steps
-            while low < high:
-                middle = (low + high + 1) // 2
-                if self._growth(middle) <= room:
-                    low = middle
-                else:
-                    high = middle - 1
-            steps = low
+        steps = self._growth.most_steps(self._steps, steps, self.pool.available)
         self._line = self._line_for(steps)
         self._schedule(self._boundary + self._duration(steps), steps)
-
-    def _growth(self, steps: int) -> int:
-        """Blocks that `steps` steps take, without those that the first of them has taken."""
-        rounds, rest = divmod(steps - 1, self._tokens)
-        phases, size, first = self._phases, self._tokens, self._steps + 1
-        return rounds * self._batch + sum(phases[(first + i) % size] for i in range(rest))
 
     def _schedule(self, due: float, steps: int) -> None:
         self._due = on_grid(due)
@@ -428,7 +367,7 @@ class PagedDecodeWorker(DecodeWorker):
             for request in self._first:
                 request.first_token = first
             self._first.clear()
-        self.pool.grow(self._growth(steps))
+        self.pool.grow(self._growth.after(self._steps, steps))
         self._advance(now)
         self._due = math.inf
         self._batch = 0
@@ -450,11 +389,9 @@ class PagedDecodeWorker(DecodeWorker):
 
     def _leave(self, request: Request) -> None:
         """The last token is out; nobody computes it."""
-        known = request.input_tokens + request.generated
-        self._phases[(request.joined + 1 - known) % self._tokens] -= 1
+        self._growth.remove(request.input_tokens + request.generated, request.joined)
         request.computed = request.input_tokens + request.output_tokens - 1
         self._context -= request.computed + 1
         self._running.remove(request)
-        self._promised -= self._whole(request)
-        self._let_go(request, named=False)
-        self._changes += 1
+        self._reservations.ended(request)
+        self._releases.ended(request)
