@@ -295,6 +295,11 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
         ("prefill", {"seconds": [3.0, 2.5, 4.0, 8.0, math.inf]}, ": prefill.seconds.4: "),
         ("prefill", {"seconds": [3.0, 2.5, 4.0, 8.0, 7.0]}, ": prefill: the parabola through"),
         ("prefill", {"seconds": [3.0, 2.5, 4.0, 8.0, 9.0]}, ": prefill: the parabola through"),
+        (
+            "prefill",  # a fall like a rounding error, which a hundred million tokens magnify
+            {"tokens": [1, 2, 3], "seconds": [1.0, 1.0, 1.0 - 1e-13]},
+            ": prefill: the parabola through",
+        ),
         ("prefill", {"second": [1.0]}, ": unknown key 'prefill.second'; did you mean 'seconds'?"),
         ("itl", {"batch": [1], "seconds": [[2.0], [4.0]]}, ": itl.batch: "),
         ("itl", {"context": []}, ": itl.context: 0 points, allowed are one or two"),

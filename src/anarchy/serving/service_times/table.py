@@ -42,6 +42,10 @@ ROUNDING = 1e-12
 """A fall by less than this share of the largest value is a rounding error (scaled tables)."""
 
 
+MOST_TOKENS = 10**8
+"""No prompt is longer; even there a rounding error must not become a negative time."""
+
+
 class Provenance(Model):
     """Where the times come from; they are estimates."""
 
@@ -70,7 +74,9 @@ class PrefillTimes(Model):
         slope, curvature = parabola(self.tokens, self.seconds)
         span = self.tokens[-1] - self.tokens[-2]
         rounding = ROUNDING * max(self.seconds[-3:])
-        if curvature * span**2 < -rounding or (slope + curvature * span) * span < -rounding:
+        far = MOST_TOKENS - self.tokens[-1], MOST_TOKENS - self.tokens[-2]
+        falls = curvature * span**2 < -rounding or (slope + curvature * span) * span < -rounding
+        if falls or self.seconds[-1] + far[0] * (slope + curvature * far[1]) < self.seconds[-1] / 2:
             raise ValueError(
                 "the parabola through the last three entries falls beyond the table; their "
                 "times must grow at least linearly"
