@@ -124,6 +124,27 @@ def test_blocks_are_reused_after_the_same_blocks_only(
     assert found["prefix_reuse"] == 1 / 12
 
 
+@pytest.mark.parametrize("policy", ["kv", "two-choice-hashing"])
+def test_engines_agree_on_ids_of_64_bits(
+    policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [2**64 - 1, 0, 2**63, 2**63 - 1, 1]
+    rows = [
+        {"timestamp": 40 * k, "input_length": 1024, "hash_ids": [ids[k % 5], ids[k * k % 5]]}
+        for k in range(40)
+    ]
+    path, scenario = trace(tmp_path / "t.jsonl", *rows), tmp_path / "plain.yaml"
+    scenario.write_text(
+        "extends: oracle-3p5d\nengine: {prefill: {chunked: false}, memory: {paged: false}}\n"
+        f"router: {{policy: {policy}}}\n"
+    )
+    logs = [tmp_path / f"{engine}.parquet" for engine in ("simpy", "compiled")]
+    for out in logs:
+        command = [str(scenario), "--trace", path, "--engine", out.stem, "--out", str(out)]
+        assert answer(capsys, *command)["prefix_reuse"] > 0
+    assert logs[0].read_bytes() == logs[1].read_bytes()
+
+
 def test_engines_give_the_same_answer_and_the_same_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
