@@ -245,7 +245,7 @@ def test_a_compared_experiment_points_to_the_paired_differences(tmp_path: Path) 
     notes = []
     for chosen in (None, compare):
         experiment = make_experiment(**CASES["bars"], compare=chosen)
-        notes.append(drawn(experiment, tmp_path).get_supxlabel())
+        notes.append(drawn(experiment, tmp_path).legends[0].get_title().get_text())
     assert notes == ["", PAIRED_NOTE]
 
 

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from anarchy.artefact.display import Scale, labelled, scale_for
+from anarchy.artefact.figures.layout import legend_below, turn_crowded_names
 from anarchy.artefact.figures.panels import (
     Series,
     draw_bars,
@@ -32,8 +33,6 @@ from anarchy.config.experiment import Experiment
 # Up to this many lines with labels of up to so many characters are labelled at their ends; others
 # get a legend.
 DIRECT, DIRECT_LENGTH = 6, 18
-# Characters that fit side by side into a legend as wide as the figure.
-LEGEND_LENGTH = 125
 PAIRED_NOTE = "intervals are each setting's own: compare by the paired differences"
 
 
@@ -96,10 +95,11 @@ def _plot_panels(
             for axes, lines, _ in panels:
                 draw_knees(axes, _knees_of(lines, knees))
             marks = _knee_legend()
-        if experiment.compare:
-            # Intervals of single settings say little about differences over the same requests.
-            figure.supxlabel(PAIRED_NOTE, fontsize=6.5)
-        _name_series(figure, panels, as_bars, marks)
+        if as_bars or not numeric:
+            turn_crowded_names(figure)
+        # Intervals of single settings say little about differences over the same requests.
+        note = PAIRED_NOTE if experiment.compare else ""
+        _name_series(figure, panels, as_bars, marks, note)
 
 
 def _name_series(
@@ -107,6 +107,7 @@ def _name_series(
     panels: Sequence[tuple[Axes, list[Series], Scale]],
     as_bars: bool,
     marks: Sequence[Line2D | Patch],
+    note: str,
 ) -> None:
     """Label lines at their ends; bars, and lines too many or too long-named, in a legend below."""
     series = panels[0][1]
@@ -121,11 +122,9 @@ def _name_series(
                 line.set_label(named.label)
             handles = [*lines, *marks]
     if handles:
-        longest = max(len(str(handle.get_label())) for handle in handles) + 6
-        across = max(1, min(4, len(handles), LEGEND_LENGTH // longest))
-        figure.legend(handles=handles, loc="outside lower center", ncols=across)
-        # What lines of the legend beyond the first take is added, not taken from the panels.
-        figure.set_figheight(figure.get_figheight() + 0.15 * ((len(handles) - 1) // across))
+        legend_below(figure, handles, note)
+    elif note:
+        figure.supxlabel(note, fontsize=6.5)
     if len(series) > 1 and not as_bars and direct:
         figure.draw_without_rendering()
         for axes, lines_of_panel, scale in panels:
@@ -171,6 +170,7 @@ def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -
                 axes.set_title("\n".join(filter(None, [setting, note])))
             label = labelled(str(chosen[0]["label"]), scale.unit)
             draw_colour_bar(group, list(all_axes[: len(keys)]), norm, label)
+        turn_crowded_names(figure)
 
 
 def _grid_ticks(

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from anarchy.artefact.display import number
+from anarchy.artefact.figures.layout import make_room_for_side_names
 from anarchy.artefact.figures.style import WIDTH, saved_figure
 from anarchy.artefact.labels import axis_label, scenario_name, setting_text, value_text
 from anarchy.common.files import Row
@@ -72,6 +73,7 @@ def plot_knee_map(
             if x and j == down - 1:
                 axes.set_xlabel(axis_label(x, x_values))
         figure.legend(handles=_legend(study), loc="outside upper center", ncols=5)
+        make_room_for_side_names(figure)
 
 
 def _draw_cell(axes: Axes, column: int, row: int, study: KneeMap, found: Row, verdict: Row) -> None:

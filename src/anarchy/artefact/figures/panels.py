@@ -20,7 +20,10 @@ from anarchy.artefact.figures.style import colour
 MARKED = 25
 # Values that span less are easier to read on a linear axis, even where a log one is asked for.
 LOG_SPAN = 5.0
+# Lines and bars differ in grey too, and where the colours begin anew.
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_DASHES = ("-", "--", ":", "-.")
+_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
 # Marks of operational bounds: the height of one, and what all of them may take, as shares of a
 # panel's height.
 _MARK, _MARKS = 0.055, 0.35
@@ -55,6 +58,7 @@ def draw_lines(
             y,
             color=colour(i),
             linewidth=width,
+            linestyle=_DASHES[i // len(_MARKERS) % len(_DASHES)],
             marker=_MARKERS[i % len(_MARKERS)] if len(x) <= MARKED else "",
             markersize=2.0 + width,
             markerfacecolor="white",
@@ -128,7 +132,16 @@ def draw_bars(
     for i, bars in enumerate(series):
         at = [point[0] + (i - (len(series) - 1) / 2) * width for point in bars.points]
         y, lo, hi = (bars.column(k, scale.factor) for k in (1, 2, 3))
-        axes.bar(at, y, width * 0.92, color=colour(i), label=bars.label)
+        axes.bar(
+            at,
+            y,
+            width * 0.92,
+            color=colour(i),
+            label=bars.label,
+            hatch=_HATCHES[i % len(_HATCHES)],
+            edgecolor="white",
+            linewidth=0,
+        )
         sides = [
             [0.0 if math.isnan(e) else abs(v - e) for v, e in zip(y, end, strict=True)]
             for end in (lo, hi)
