@@ -104,3 +104,10 @@ def test_licence_and_version_agree_everywhere() -> None:
 def test_the_citation_names_the_source_paper() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["references"][0]["identifiers"][0]["value"] == "arXiv:2606.17081"
+
+
+def test_citation_and_paper_have_one_title() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    paper = (ROOT / "paper/main.tex").read_text(encoding="utf-8")
+    (title,) = re.findall(r"\\title\{(.*?)\}", paper, re.DOTALL)
+    assert citation["title"] == " ".join(title.replace("\\\\", " ").split())
