@@ -17,15 +17,17 @@ include: "workflow/rules/common.smk"
 rule all:
     input:
         PDF,
-        get_all_figures(),
-        f"{MACHINE}/provenance.json",
+        str(Path(PDF).with_suffix(".log")),
+        get_all_files(),
 
 
 rule no_pdf:
     input:
-        get_generated_files(),
-        get_all_figures(),
-        f"{MACHINE}/provenance.json",
+        get_all_files(),
+
+
+onstart:
+    remove_orphans()
 
 
 include: "workflow/rules/inputs.smk"

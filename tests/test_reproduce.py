@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from pip._vendor.distlib.scripts import ScriptMaker, enquote_executable
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "reproduce"
@@ -28,9 +31,12 @@ PYTHON = """#!/usr/bin/env bash
 if [ "$1" = -I ] && [ "$2" != -m ]; then exec {python} "$@"; fi
 if [ "$2" = anarchy.serving.compiled ]; then echo >>compiled; exit "${{COMPILING:-0}}"; fi
 printf '%s\\n' "$*" >>calls
+if [ "$2" = anarchy ]; then printf '%s' "$FAULT" >&2; [ -z "$FAULT" ] || exit 2; exit 0; fi
 . ./job
 """
 TEX_TOOLS = ("latexmk", "pdflatex", "kpsewhich")
+# What a shell would carry out if it read a path as a part of its text.
+HOSTILE = """it's $(touch PWNED) `touch PWNED` "$HOME" \\ & ; * ü"""
 
 
 def write_program(path: Path, text: str) -> None:
@@ -40,16 +46,15 @@ def write_program(path: Path, text: str) -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A folder with a space and a quote in its path that looks set up, with LaTeX at hand."""
-    folder = tmp_path / "a b" / "it's"
+def project(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a hostile path that looks set up, with LaTeX at hand."""
+    folder = tmp_path / "a b" / HOSTILE
     folder.mkdir(parents=True)
     shutil.copy(SCRIPT, folder)
     for name in ("pyproject.toml", "requirements.lock", "requirements-oracle.lock"):
         shutil.copy(ROOT / name, folder)
     real = os.path.realpath(sys.executable)
     write_program(folder / ".venv/bin/python", PYTHON.format(python=f"'{real}'"))
-    write_program(folder / ".venv/bin/anarchy", '#!/usr/bin/env bash\necho "anarchy $*" >>calls\n')
     for tool in TEX_TOOLS:
         write_program(folder / "tools" / tool, "#!/usr/bin/env bash\n")
     build = 'mkdir -p paper; echo pdf >paper/main.pdf; printf "%s\\n" "$PAGES" >paper/main.log\n'
@@ -62,7 +67,8 @@ def project(tmp_path: Path) -> Path:
         check=True,
     ).stdout
     (folder / ".venv/.stamp").write_text(stamp, encoding="utf-8")
-    return folder
+    yield folder
+    assert not list(tmp_path.rglob("PWNED")), "a part of the path was carried out"
 
 
 def function(name: str) -> str:
@@ -145,6 +151,29 @@ def test_unknown_target_is_refused_in_one_line(project: Path) -> None:
     assert not (project / "calls").exists()
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "a:b", "\x1b[2J", "a\u2028b", "ends\n"])
+def test_folder_that_tools_cannot_name_is_refused_before_anything_is_installed(
+    name: str, project: Path, tmp_path: Path
+) -> None:
+    folder = project.rename(tmp_path / name)
+    refused = run(folder)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert len(refused.stderr.splitlines()) == 1
+    assert "the folder's path may hold" in refused.stderr
+    assert not (folder / "calls").exists()
+
+
+def test_environment_that_is_a_link_is_refused_and_kept(project: Path, tmp_path: Path) -> None:
+    theirs = (project / ".venv").rename(tmp_path / "theirs")
+    (theirs / ".stamp").unlink()
+    (project / ".venv").symlink_to(theirs)
+    refused = run(project)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("reproduce: .venv is a link")
+    assert len(refused.stderr.splitlines()) == 1
+    assert (theirs / "bin/python").exists()
+
+
 @pytest.mark.parametrize("python", ["no-such-python", "/bin/false"])
 def test_unusable_python_is_refused_in_one_line(python: str, project: Path) -> None:
     refused = run(project, PYTHON=python)
@@ -162,7 +191,7 @@ def test_build_checks_the_input_then_runs_snakemake_and_names_the_pdf(project: P
     assert built.returncode == 0, built.stderr
     assert built.stdout.startswith("paper/main.pdf: 14 pages, built in ")
     check, snakemake = calls(project)
-    assert check == "anarchy check"
+    assert check == "-m anarchy check"
     assert snakemake.startswith("-m snakemake --profile workflow/profiles/default ")
     assert snakemake.endswith(" --nolock all")
 
@@ -173,7 +202,7 @@ def test_build_through_links_from_elsewhere(project: Path, tmp_path: Path) -> No
     second = tmp_path / "links" / "second"
     second.symlink_to(Path("..") / "first")
     assert run(project, script=second).returncode == 0
-    assert calls(project)[0] == "anarchy check"
+    assert calls(project)[0] == "-m anarchy check"
 
 
 def test_quick_builds_the_same_target_with_the_overlay(project: Path) -> None:
@@ -182,7 +211,7 @@ def test_quick_builds_the_same_target_with_the_overlay(project: Path) -> None:
     built = run(project, "quick", "--cores", "1")
     assert built.stdout.startswith("build/quick/paper/main.pdf: page count unknown, built in ")
     check, snakemake = calls(project)
-    assert check == "anarchy check --overlay config/quick.yaml"
+    assert check == "-m anarchy check --overlay config/quick.yaml"
     assert snakemake.endswith(" all --cores 1 --config overlay=config/quick.yaml")
 
 
@@ -242,12 +271,10 @@ def test_environment_of_the_jobs_is_fixed(project: Path) -> None:
 
 
 def test_bad_input_ends_with_its_own_code_before_any_job(project: Path) -> None:
-    text = '#!/usr/bin/env bash\necho "config.yaml: no key sead" >&2; exit 2\n'
-    write_program(project / ".venv/bin/anarchy", text)
-    refused = run(project)
+    refused = run(project, FAULT="config.yaml: no key sead\n")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert refused.stderr == "config.yaml: no key sead\n"
-    assert not (project / "calls").exists()
+    assert calls(project) == ["-m anarchy check"]
 
 
 def test_failed_build_keeps_snakemakes_code(project: Path) -> None:
@@ -317,6 +344,71 @@ def test_clean_keeps_sources_data_and_environment(project: Path) -> None:
     assert run(project, "clean").returncode == 0
     assert [name for name in kept if not (project / name).exists()] == []
     assert [name for name in gone if (project / name).exists()] == []
+
+
+def test_scripts_of_the_environment_carry_out_no_part_of_their_path(
+    project: Path, tmp_path: Path
+) -> None:
+    """What pip writes does, which the first run shows; what the set-up makes of it does not."""
+    scripts = tmp_path / "scripts" / HOSTILE / ".venv/bin"
+    scripts.mkdir(parents=True)
+    (scripts / "python").symlink_to(os.path.realpath(sys.executable))
+    (scripts / "activate").touch()
+    maker = ScriptMaker(None, str(scripts))
+    maker.executable = enquote_executable(str(scripts / "python"))
+    maker.variants = {""}
+    maker.make("tell = platform:python_version")
+
+    def tell() -> tuple[str, bool]:
+        """What the script says, and whether its path was carried out."""
+        done = subprocess.run(
+            [str(scripts / "tell")], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        pwned = (tmp_path / "PWNED").exists()
+        (tmp_path / "PWNED").unlink(missing_ok=True)
+        return done.stderr.strip(), pwned
+
+    assert tell()[1]
+    subprocess.run(
+        ["bash", "-c", f"{function('mend_scripts')}\npython={sys.executable!r}\nmend_scripts"],
+        cwd=scripts.parents[1],
+        check=True,
+    )
+    assert tell() == (platform.python_version(), False)
+    assert not (scripts / "activate").exists()
+
+
+def test_latex_of_the_users_own_settings_does_not_count(project: Path) -> None:
+    text = '#!/usr/bin/env bash\n[ -z "${TEXINPUTS+set}" ] && [ "$HOME" = /nonexistent ]\n'
+    write_program(project / "tools/kpsewhich", text)
+    built = run(project, TEXINPUTS="/elsewhere")
+    assert (built.returncode, built.stderr) == (0, "")
+    assert calls(project)[-1].endswith(" all")
+
+
+def test_what_killed_runs_left_is_cleared(project: Path) -> None:
+    cache = ".cache/snakemake/snakemake/source-cache/runtime-cache"
+    left = [".cache/tmp/pip-install-x/a", ".snakemake/scripts/tmpx.a.py", f"{cache}/tmpx/a"]
+    kept = [".snakemake/metadata/a", f"{cache}/a", ".snakemake/incomplete/a"]
+    for name in left + kept:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    (project / "job").write_text('echo "$TMPDIR" >temporary; echo >"$TMPDIR/mine"\n')
+    assert run(project, "-n").returncode == 0
+    assert [name for name in left if (project / name).exists()] == []
+    assert [name for name in kept if not (project / name).exists()] == []
+    assert (project / "temporary").read_text() == f"{project}/.cache/tmp\n"
+
+
+def test_a_full_disk_is_named_in_the_last_lines(project: Path) -> None:
+    (project / "job").write_text("exit 1\n", encoding="utf-8")
+    (project / "results").mkdir()
+    (project / "results/.room").symlink_to("/dev/full")
+    failed = run(project)
+    assert failed.returncode == 1
+    assert "reproduce: results takes no more files: the disk is full" in failed.stderr
+    assert not list(project.rglob(".room"))
+    assert "disk" not in run(project).stderr
 
 
 # ---------------------------------------------------------------- one at a time, stopping, killing

@@ -2,14 +2,19 @@
 # job starts: bad input ends with one line and exit code 2.
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
+from snakemake.io import IOFile
+
 from anarchy.common import paths
+from anarchy.artefact.imported_sources import imported_sources
 from anarchy.artefact.numbers import sources
 from anarchy.artefact.provenance import commit
 from anarchy.common.errors import InputError
 from anarchy.workload.trace_files import find_trace
+from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
 from anarchy.build_plan import CURVES, point_job, load_plan, split_into_jobs
 from anarchy.serving.service_times.table import latency_sources
 
@@ -28,46 +33,16 @@ GENERATED = str(OUT.generated)
 PDF = str(OUT.pdf)
 REFERENCE = str(paths.REFERENCE)
 
-# Sources of the package by phase: Snakemake does not see imports, so rules name them as inputs.
-SOURCE = Path("src/anarchy")
+SCRIPTS = Path("workflow/scripts")
 
 
-def get_sources(*patterns):
-    """The lock, what all jobs share, and the sources that match patterns below the package."""
-    sources = {"requirements.lock"}
-    for pattern in ("common/*.py", "config/*.py", *patterns):
-        found = sorted(map(str, SOURCE.glob(pattern)))
-        assert found, f"no source of the package matches {pattern}"
-        sources.update(found)
-    return sorted(sources)
+def get_sources(script):
+    """The lock and the sources that a script rests on: Snakemake does not see imports."""
+    return [
+        "requirements.lock",
+        *sorted(map(str, imported_sources(SCRIPTS / f"{script}.py"))),
+    ]
 
-
-# What a simulation runs: both simulators, and the workloads that they are given.
-SERVING = ("serving/**/*.py", "workload/*.py")
-
-PACKAGE_INPUTS = get_sources("workload/*.py")
-PACKAGE_GAMES = get_sources("games/**/*.py")
-PACKAGE_THEOREMS = get_sources(
-    "games/**/*.py",
-    "measure/empirical_poa.py",
-    "measure/counterexamples.py",
-    "serving/log/*.py",
-)
-# What one run is measured by, without what joins runs: a change there reruns no simulation.
-RUN_MEASURES = [
-    f"measure/{name}.py"
-    for name in ("measures", "empirical_poa", "slo", "bootstrap", "intervals")
-]
-PACKAGE_POINT = get_sources(*SERVING, "measure/experiment_point.py", *RUN_MEASURES)
-PACKAGE_KNEES = get_sources(
-    *SERVING,
-    "games/queueing/*.py",
-    "measure/knee_map.py",
-    "measure/knee.py",
-    *RUN_MEASURES,
-)
-PACKAGE_MEASURE = get_sources("games/**/*.py", *SERVING, "measure/*.py")
-PACKAGE_ARTEFACT = get_sources("artefact/**/*.py", "measure/*.py")
 
 # The points of each experiment as its jobs take them.
 PARTS = {name: split_into_jobs(points) for name, points in PLAN.points.items()}
@@ -178,10 +153,72 @@ def get_all_figures():
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("pdf", "png")]
 
 
+def get_all_results():
+    """Every result by name, so that one which was deleted is made anew."""
+    names = ["theory/bounds", "theory/theorems", "validation", "dynamo"]
+    names += [f"theory/curves/{name}" for name in CURVES]
+    names += [f"validation/{group}" for group in GROUPS]
+    for experiment in PLAN.experiments:
+        kinds = ("", ".knees", ".compare", ".spread", ".estimators")
+        names += [f"experiments/{experiment}{kind}" for kind in kinds]
+    for study in PLAN.studies:
+        kinds = ("", ".feasible", ".facts", ".summary")
+        names += [f"studies/{study}{kind}" for kind in kinds]
+    files = [f"{RESULTS}/{name}.json" for name in names]
+    for experiment in PLAN.experiments.keys() - PLAN.missing.keys():
+        files += [*list_points(experiment), *list_logs(experiment)]
+    for study in PLAN.studies:
+        files += list_knee_maps(study)
+    return sorted({*files, *get_number_files(), f"{MACHINE}/provenance.json"})
+
+
+def get_all_files():
+    """All that a build makes, but for the PDF."""
+    return [*get_all_results(), *get_all_figures(), *get_generated_files()]
+
+
+def remove_orphans():
+    """Remove what builds of an earlier plan made, and this plan does not name any more."""
+    named = {PDF, str(Path(PDF).with_suffix(".log")), *get_all_files()}
+    removed = []
+    for folder in (RESULTS, FIGURES, GENERATED):
+        for path in sorted(Path(folder).rglob("*")):
+            known = named.intersection(map(str, (path, *path.parents)))
+            # Snakemake's record tells what a build made from what a user put there.
+            if not known and workflow.persistence.metadata(IOFile(str(path))):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                workflow.persistence.cleanup_metadata(IOFile(str(path)))
+                removed.append(str(path))
+    if removed:
+        more = f" and {len(removed) - 3} more" if len(removed) > 3 else ""
+        names = ", ".join(removed[:3])
+        print(f"removed what is no longer configured: {names}{more}", file=sys.stderr)
+
+
+def list_points(experiment):
+    """The per-replication results of an experiment's points, one file a job."""
+    parts = range(len(PARTS[experiment]))
+    return [f"{RESULTS}/points/{experiment}/{part}.json" for part in parts]
+
+
+def list_logs(experiment):
+    """The folders of request logs beside them."""
+    parts = range(len(PARTS[experiment]))
+    return [f"{RESULTS}/logs/{experiment}/{part}" for part in parts]
+
+
+def list_knee_maps(study):
+    """One file per scenario of a study and value of its first axis: enough jobs to share out."""
+    parts = range(len(next(iter(PLAN.studies[study].axes.values()))))
+    return [
+        f"{RESULTS}/knees/{study}/{scenario}__{part}.json"
+        for scenario in PLAN.studies[study].scenarios
+        for part in parts
+    ]
+
+
 def get_points(wildcards):
-    """The per-replication results of an experiment's points."""
-    parts = range(len(PARTS[wildcards.experiment]))
-    return [f"{RESULTS}/points/{wildcards.experiment}/{part}.json" for part in parts]
+    return list_points(wildcards.experiment)
 
 
 def get_logs(wildcards):
@@ -189,25 +226,17 @@ def get_logs(wildcards):
     points = PLAN.points[wildcards.experiment]
     if any(point.scenario.workload.kind != "trace" for point in points):
         return []
-    parts = range(len(PARTS[wildcards.experiment]))
-    return [f"{RESULTS}/logs/{wildcards.experiment}/{part}" for part in parts]
+    return list_logs(wildcards.experiment)
+
+
+def get_knee_maps(wildcards):
+    return list_knee_maps(wildcards.study)
 
 
 def get_log_names(wildcards):
     """The files in each folder of logs."""
     parts = PARTS[wildcards.experiment]
     return [[f"{point.name}.parquet" for point in part] for part in parts]
-
-
-def get_knee_maps(wildcards):
-    """One file per scenario of a study and value of its first axis: enough jobs to share out."""
-    study = PLAN.studies[wildcards.study]
-    parts = range(len(next(iter(study.axes.values()))))
-    return [
-        f"{RESULTS}/knees/{wildcards.study}/{scenario}__{part}.json"
-        for scenario in study.scenarios
-        for part in parts
-    ]
 
 
 def get_study_part(wildcards):
@@ -282,14 +311,9 @@ def get_hashed_files():
     files += [
         find_trace(name, PLAN.traces) for name in names - set(PLAN.missing.values())
     ]
-    return sorted(
-        {
-            *map(str, files),
-            *get_sources(
-                "games/**/*.py", *SERVING, "measure/**/*.py", "artefact/**/*.py"
-            ),
-        }
-    )
+    for script in SCRIPTS.glob("*.py"):
+        files += get_sources(script.stem)
+    return sorted(set(map(str, files)))
 
 
 def get_commit(wildcards):
@@ -330,7 +354,7 @@ def get_results_folder(wildcards):
 
 def get_tex_inputs(wildcards):
     """The folders in which LaTeX looks for what the paper reads."""
-    return f"paper:{GENERATED}:{FIGURES}:"
+    return [str(paths.PAPER), f"{paths.PAPER}/references.d", GENERATED, FIGURES]
 
 
 def get_tex_folder(wildcards):

@@ -5,7 +5,7 @@ STYLE = "figures/style.mplstyle"
 
 rule plot_experiment:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("plot_experiment"),
         style=STYLE,
         rows=f"{RESULTS}/experiments/{{experiment}}.json",
         knees=f"{RESULTS}/experiments/{{experiment}}.knees.json",
@@ -26,7 +26,7 @@ rule plot_experiment:
 
 rule plot_study:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("plot_study"),
         style=STYLE,
         knees=f"{RESULTS}/studies/{{study}}.json",
         feasible=f"{RESULTS}/studies/{{study}}.feasible.json",
@@ -47,7 +47,7 @@ rule plot_study:
 
 rule plot_curves:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("plot_curves"),
         style=STYLE,
         rows=f"{RESULTS}/theory/curves/{{curve}}.json",
     output:

@@ -20,7 +20,7 @@ rule fetch_trace:
 
 rule describe_trace:
     input:
-        package=PACKAGE_INPUTS,
+        package=get_sources("describe_trace"),
         trace=get_trace_file,
     output:
         f"{RESULTS}/inputs/{{trace}}.json",

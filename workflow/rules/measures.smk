@@ -3,7 +3,7 @@
 
 rule measure_experiment:
     input:
-        package=PACKAGE_MEASURE,
+        package=get_sources("measure_experiment"),
         points=get_points,
         logs=get_logs,
         latency=get_experiment_latency_files,
@@ -29,7 +29,7 @@ rule measure_experiment:
 
 rule measure_study:
     input:
-        package=PACKAGE_MEASURE,
+        package=get_sources("measure_study"),
         knees=get_knee_maps,
     output:
         knees=f"{RESULTS}/studies/{{study}}.json",

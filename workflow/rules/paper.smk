@@ -4,7 +4,7 @@
 rule write_numbers:
     input:
         get_number_files(),
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("write_numbers"),
         declared=get_number_declarations(),
     output:
         f"{GENERATED}/numbers.tex",
@@ -22,7 +22,7 @@ rule write_numbers:
 
 rule write_appendix:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("write_appendix"),
     output:
         f"{GENERATED}/appendix.tex",
     log:
@@ -38,7 +38,7 @@ rule write_appendix:
 rule record_provenance:
     input:
         hashed=get_hashed_files(),
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("record_provenance"),
     output:
         f"{MACHINE}/provenance.json",
     log:
@@ -51,10 +51,11 @@ rule record_provenance:
         "../scripts/record_provenance.py"
 
 
-# TeX works in a folder of its own, from nothing, so that no earlier run can show through. It finds
-# sources, generated files and figures by name, and writes neither dates nor paths into the PDF.
-rule paper:
+# LaTeX finds sources, generated files and figures by name, and writes neither dates nor paths into
+# the PDF.
+rule typeset_paper:
     input:
+        package=get_sources("typeset_paper"),
         sources=get_paper_sources(),
         generated=get_generated_files(),
         figures=get_paper_figures(),
@@ -62,21 +63,12 @@ rule paper:
         pdf=PDF,
         log=str(Path(PDF).with_suffix(".log")),
     log:
-        f"{LOGS}/paper.log",
+        f"{LOGS}/typeset_paper.log",
     benchmark:
-        f"{MACHINE}/benchmarks/paper.tsv"
+        f"{MACHINE}/benchmarks/typeset_paper.tsv"
     params:
+        main=str(paths.PAPER / "main.tex"),
         inputs=get_tex_inputs,
         build=get_tex_folder,
-    shell:
-        """
-        rm -rf {params.build:q} && mkdir -p {params.build:q}
-        export TEXINPUTS={params.inputs:q}
-        export BIBINPUTS=paper:paper/references.d:
-        export SOURCE_DATE_EPOCH=0 FORCE_SOURCE_DATE=1 max_print_line=1000
-        latexmk -norc -pdf -Werror -e '$bibtex_fudge = 0' -outdir={params.build:q} \
-            -pdflatex='pdflatex -no-shell-escape -interaction=nonstopmode -halt-on-error %O %S' \
-            paper/main.tex >{log:q} 2>&1
-        mv {params.build:q}/main.log {output.log:q}
-        mv {params.build:q}/main.pdf {output.pdf:q}
-        """
+    script:
+        "../scripts/typeset_paper.py"

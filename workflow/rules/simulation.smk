@@ -4,7 +4,7 @@
 
 rule simulate_points:
     input:
-        package=PACKAGE_POINT,
+        package=get_sources("simulate_points"),
         latency=get_part_latency_files,
         trace=get_trace_file,
         plugins=get_plugins,
@@ -25,7 +25,7 @@ rule simulate_points:
 
 rule map_knees:
     input:
-        package=PACKAGE_KNEES,
+        package=get_sources("map_knees"),
         latency=get_latency_files,
     output:
         f"{RESULTS}/knees/{{study}}/{{scenario}}__{{part}}.json",

@@ -3,7 +3,7 @@
 
 rule tabulate_experiment:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("tabulate_experiment"),
         measures=f"{RESULTS}/experiments/{{experiment}}.json",
         knees=f"{RESULTS}/experiments/{{experiment}}.knees.json",
         compare=f"{RESULTS}/experiments/{{experiment}}.compare.json",
@@ -25,7 +25,7 @@ rule tabulate_experiment:
 
 rule tabulate_study:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("tabulate_study"),
         feasible=f"{RESULTS}/studies/{{study}}.feasible.json",
         facts=f"{RESULTS}/studies/{{study}}.facts.json",
     output:
@@ -43,7 +43,7 @@ rule tabulate_study:
 
 rule tabulate_bounds:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("tabulate_bounds"),
         rows=f"{RESULTS}/theory/bounds.json",
     output:
         f"{GENERATED}/tables/bounds.tex",
@@ -57,7 +57,7 @@ rule tabulate_bounds:
 
 rule tabulate_theorems:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("tabulate_theorems"),
         rows=f"{RESULTS}/theory/theorems.json",
     output:
         f"{GENERATED}/tables/theorems.tex",
@@ -71,7 +71,7 @@ rule tabulate_theorems:
 
 rule tabulate_assumptions:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("tabulate_assumptions"),
     output:
         assumptions=f"{GENERATED}/tables/assumptions.tex",
         scenarios=f"{GENERATED}/tables/scenarios.tex",

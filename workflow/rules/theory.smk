@@ -3,7 +3,7 @@
 
 rule solve_bounds:
     input:
-        package=PACKAGE_GAMES,
+        package=get_sources("solve_bounds"),
     output:
         f"{RESULTS}/theory/bounds.json",
     log:
@@ -17,7 +17,7 @@ rule solve_bounds:
 # Every instance on which a theorem of the paper is compared with a solver.
 rule check_theorems:
     input:
-        package=PACKAGE_THEOREMS,
+        package=get_sources("check_theorems"),
     output:
         f"{RESULTS}/theory/theorems.json",
     log:
@@ -33,7 +33,7 @@ rule check_theorems:
 # The curves behind the theory's figures.
 rule solve_curves:
     input:
-        package=PACKAGE_GAMES,
+        package=get_sources("solve_curves"),
     output:
         f"{RESULTS}/theory/curves/{{curve}}.json",
     log:

@@ -1,22 +1,10 @@
 # Validation: the simulator against closed forms and conservation laws, one job per group; a last
 # one judges all checks together.
 
-from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
-
-PACKAGE_VALIDATION = get_sources(
-    *SERVING,
-    "games/**/*.py",
-    "measure/validation/*.py",
-    "measure/control_variates.py",
-    "measure/knee_map.py",
-    "measure/knee.py",
-    *RUN_MEASURES,
-)
-
 
 rule validate:
     input:
-        package=PACKAGE_VALIDATION,
+        package=get_sources("validate"),
         latency=sorted(
             {
                 str(path)
@@ -46,7 +34,7 @@ rule validate:
 
 rule judge_validation:
     input:
-        package=get_sources("measure/validation/checks.py", "measure/intervals.py"),
+        package=get_sources("judge_validation"),
         groups=[f"{RESULTS}/validation/{group}.json" for group in GROUPS],
     output:
         f"{RESULTS}/validation.json",
@@ -60,7 +48,7 @@ rule judge_validation:
 
 rule tabulate_validation:
     input:
-        package=PACKAGE_ARTEFACT,
+        package=get_sources("tabulate_validation"),
         style=STYLE,
         rows=f"{RESULTS}/validation.json",
     output:
@@ -79,14 +67,7 @@ rule tabulate_validation:
 # the project, and a build judges that.
 rule judge_dynamo:
     input:
-        package=get_sources(
-            *(
-                f"measure/validation/dynamo/{name}.py"
-                for name in ("names", "permutation_test", "verdicts")
-            ),
-            "measure/validation/checks.py",
-            "measure/intervals.py",
-        ),
+        package=get_sources("judge_dynamo"),
         measured=f"{REFERENCE}/dynamo/measured.json",
         made_with=f"{REFERENCE}/dynamo/made-with.json",
     output:
@@ -101,7 +82,7 @@ rule judge_dynamo:
 
 rule tabulate_dynamo:
     input:
-        package=get_sources("artefact/**/*.py", "measure/validation/dynamo/names.py"),
+        package=get_sources("tabulate_dynamo"),
         rows=f"{RESULTS}/dynamo.json",
     output:
         f"{GENERATED}/tables/dynamo.tex",

@@ -1,0 +1,39 @@
+"""Which files of the package a script rests on, so that a change of one reruns its jobs."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+_REMARK = re.compile(r"#.*")
+_IMPORT = re.compile(
+    r"^\s*(?:from\s+(anarchy[\w.]*)\s+import\s+(\([^)]*\)|.*)|import\s+(anarchy[\w.]*))",
+    re.MULTILINE,
+)
+
+
+def imported_sources(script: Path, source: Path = Path("src")) -> set[Path]:
+    """The modules below `source` that a script imports, itself or by way of others.
+
+    Imports within functions count too; what is imported by a name made at run time does not.
+    """
+    found: set[Path] = set()
+    new = {script}
+    while new:
+        new = set().union(*(_imports(path, source) for path in new)) - found
+        found |= new
+    return found
+
+
+@cache
+def _imports(path: Path, source: Path) -> set[Path]:
+    """The modules that one file imports, with the packages that these lie in."""
+    names = set()
+    text = _REMARK.sub("", path.read_text(encoding="utf-8"))
+    for package, listed, module in _IMPORT.findall(text):
+        names |= {package or module}
+        # Any of the names may be a module.
+        names |= {f"{package}.{name}" for name in re.findall(r"\w+", listed)}
+    parts = [name.split(".") for name in names]
+    packages = {source.joinpath(*p[:n]) for p in parts for n in range(1, len(p) + 1)}
+    files = {file for p in packages for file in (p.with_suffix(".py"), p / "__init__.py")}
+    return {file for file in files if file.is_file()}
