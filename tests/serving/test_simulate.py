@@ -13,6 +13,7 @@ from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import load_scenario
+from anarchy.serving import feasibility
 from anarchy.serving.log.request_log import RequestLog, Run, read_log, write_log
 from anarchy.serving.reference.router.policy import plugins
 from anarchy.serving.service_times.lookup import Latency, load_latency
@@ -242,6 +243,23 @@ def test_poisson_arrivals_have_their_rate() -> None:
     log = run(scenario, requests=5000).log
     gaps = np.diff(log.arrival)
     assert gaps.mean() == pytest.approx(1 / 20, abs=4 / 20 / np.sqrt(len(gaps)))
+
+
+def test_an_open_workload_whose_backlog_only_grows_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feasibility, "MOST_REQUESTS", 2000)
+    poisson = {"kind": "poisson", "input_tokens": 128, "output_tokens": 8, "rate": 1e5}
+    scenario = changed(PUBLISHED, assumptions={}, workload=poisson)
+    with pytest.raises(InputError, match="workload: more than 2,000 requests wait or run") as fault:
+        run(scenario, simulator="simpy")
+    assert "\n" not in str(fault.value)
+    assert len(run(changed(scenario, workload__rate=20.0), simulator="simpy").log) >= 400
+    out = [{"pool": "decode", "worker": worker, "at": 1.0, "until": 1e8} for worker in (0, 1)]
+    for memory in (False, True):
+        stuck = changed(scenario, workload__rate=20.0, outages=out, engine__memory__paged=memory)
+        with pytest.raises(InputError, match="more than 2,000 requests wait or run after"):
+            run(stuck)
 
 
 def test_log_survives_parquet(tmp_path: object) -> None:

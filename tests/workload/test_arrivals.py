@@ -146,6 +146,10 @@ def test_faster_divides_times():
         (lambda: mmpp_rate([1.0, 2.0], [[1.0, -1.0], [1.0, -1.0]]), "must not be negative"),
         (lambda: mmpp_rate([1.0, 2.0], [[-1.0, 2.0], [1.0, -1.0]]), "every row must sum to 0"),
         (lambda: mmpp_rate([1.0, 2.0], [[-1.0, 1.0], [0.0, 0.0]]), "must reach every other"),
+        (
+            lambda: next(mmpp(rng(), [0.0, 1e-6], [[-1e9, 1e9], [1e9, -1e9]])),
+            "switching: more than 1,000,000 transitions between two arrivals",
+        ),
         (lambda: faster([1.0], 0.0), "speed: 0.0, allowed are finite numbers above 0"),
     ],
 )

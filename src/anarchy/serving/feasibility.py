@@ -4,6 +4,19 @@ from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.workload.demand import Demand
 
+MOST_REQUESTS = 1_000_000
+"""Requests that may be in a system at once while others arrive without end: a backlog that no
+study waits for, and about a gigabyte."""
+
+
+def check_backlog(arrived: int, done: int, wanted: int) -> None:
+    """Refuse to go on when more requests of an endless workload wait than can ever be served."""
+    if arrived - done > MOST_REQUESTS:
+        raise InputError(
+            f"workload: more than {MOST_REQUESTS:,} requests wait or run after {done:,} of "
+            f"{wanted:,} are done: more arrive than the workers in service can serve"
+        )
+
 
 def blocks_of_memory(scenario: Scenario, demand: Demand) -> int:
     """The blocks of each paged worker; they must hold the largest request, or it waits for ever."""
@@ -22,6 +35,11 @@ def blocks_of_memory(scenario: Scenario, demand: Demand) -> int:
             f"tokens needs {needed} blocks of {size}, a worker has {blocks}"
         )
     return blocks
+
+
+def ends_early(done: int, wanted: int) -> InputError:
+    """Why a run stops although nobody waits for memory: only a plugin's workload does that."""
+    return InputError(f"workload: it has no more requests after {done} of {wanted} are done")
 
 
 def all_wait(done: int, wanted: int) -> InputError:

@@ -24,6 +24,9 @@ Matrix = NDArray[np.float64]
 BALANCE = 1e-9
 """Largest row sum of a generator matrix, as a share of its largest entry."""
 
+MOST_TRANSITIONS = 1e6
+"""Transitions of an MMPP between two arrivals, on average; each of them is simulated."""
+
 
 def poisson(rng: np.random.Generator, rate: float) -> Iterator[float]:
     """A Poisson process of `rate` arrivals per second, without end."""
@@ -66,9 +69,16 @@ def mmpp(rng: np.random.Generator, rates: Sequence[float], switching: ArrayLike)
     to 0, and every state reaches every other one.
     """
     matrix = _generator(rates, switching)
-    weights = np.cumsum(_stationary(matrix))
+    law = _stationary(matrix)
+    weights = np.cumsum(law)
     state = min(int(np.searchsorted(weights, rng.random(), side="right")), len(rates) - 1)
     leaving = -np.diag(matrix)
+    arrivals = float(law @ np.asarray(rates, dtype=np.float64))
+    if float(law @ leaving) > MOST_TRANSITIONS * arrivals:
+        raise InputError(
+            f"switching: more than {MOST_TRANSITIONS:,.0f} transitions between two arrivals on "
+            "average; let the states last longer or raise the rates"
+        )
     jumps = np.where(np.eye(len(rates), dtype=bool), 0.0, matrix)
     targets = np.cumsum(jumps / leaving[:, None], axis=1)
     work, picks = exponentials(rng, 1.0), uniforms(rng)

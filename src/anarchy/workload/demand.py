@@ -54,7 +54,7 @@ class Demand:
 
     `largest` takes most memory. A closed loop has `starts`, the times in seconds at which its
     clients send their first requests; an open workload has `arrivals`, in seconds, ascending, of
-    a trace as many as it has rows and else without end. What a workload lacks is empty.
+    a trace as many as it has rows and else without end (`endless`). What a workload lacks is empty.
     """
 
     extent: Extent
@@ -62,6 +62,7 @@ class Demand:
     largest: Size
     starts: NDArray[np.float64]
     arrivals: Iterator[float]
+    endless: bool = False
 
 
 def make_demand(
@@ -87,6 +88,7 @@ def make_demand(
     largest = max((largest for largest, _ in sizes), key=sum)
     starts = np.empty(0)
     arrivals: Iterator[float] = iter(())
+    endless = not isinstance(workload, ClosedLoop)
     if isinstance(workload, ClosedLoop):
         extent = Extent(round(warmup_cycles * workload.clients), requests)
         # At random within one unloaded cycle, so that no burst has to wash out.
@@ -95,7 +97,8 @@ def make_demand(
     else:
         extent = Extent(round(OPEN_WARMUP * requests), requests)
         arrivals = _arrivals(workload, generators["arrivals"])
-    return Demand(extent, scenario.engine.cache.block_tokens, largest, starts, arrivals)
+    block_tokens = scenario.engine.cache.block_tokens
+    return Demand(extent, block_tokens, largest, starts, arrivals, endless)
 
 
 def sizes_of(prompts: Prompts) -> tuple[Size, Size]:

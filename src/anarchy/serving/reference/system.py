@@ -15,7 +15,7 @@ import numpy as np
 
 from anarchy.common.garbage_collection import no_collection
 from anarchy.config.scenario import Scenario
-from anarchy.serving.feasibility import all_wait
+from anarchy.serving.feasibility import all_wait, check_backlog, ends_early
 from anarchy.serving.log.request_log import ROWS, Floats, Run
 from anarchy.serving.log.sinks import Sink
 from anarchy.serving.reference.core.clients import Context, make_workload
@@ -132,7 +132,8 @@ class System:
             self.events.run()
         done, wanted = self.progress
         if done < wanted:
-            raise all_wait(done, wanted)
+            paged = self._scenario.engine.memory.paged
+            raise (all_wait if paged else ends_early)(done, wanted)
         return self._collect()
 
     def stream(self, sink: Sink) -> dict[str, Any]:
@@ -150,6 +151,8 @@ class System:
     # The way of a request, in order: between these steps the engine has it.
 
     def _arrive(self, request: Request) -> None:
+        if self._workload.demand.endless:
+            check_backlog(len(self._arrived), *self.progress)
         self.capacity.arrived()
         self.engine.arrive(request)
 

@@ -13,6 +13,7 @@ from anarchy.common.errors import InputError
 from anarchy.config.scenario import Planner, Scenario
 from anarchy.config.settings import load_scenario
 from anarchy.serving.log.request_log import RequestLog, Run
+from anarchy.serving.reference.elastic import autoscaled
 from anarchy.serving.reference.elastic.planner import (
     LoadRule,
     Means,
@@ -255,6 +256,25 @@ def test_a_worker_that_has_left_holds_nothing() -> None:
         assert sorted(caches.held.sizes())[-2:] == [0, 10], (
             "5 prompts of 2 blocks on the one that stays"
         )
+
+
+@pytest.mark.parametrize("paged", [False, True])
+def test_a_planner_that_waits_for_ever_ends_the_run(
+    paged: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All decode workers are down for years, so that no client gets an answer."""
+    monkeypatch.setattr(autoscaled, "MOST_IDLE_SAMPLES", 1000)
+    scenario = changed(
+        PUBLISHED,
+        hardware__gpus=12,  # none to spare for others
+        planner=FAST | {"rule": "load"},
+        engine__memory__paged=paged,
+        outages=[outage("decode", worker, 0.5, 1e8) for worker in (0, 1)],
+    )
+    with pytest.raises(InputError, match="nothing has arrived or been done for 100 s"):
+        run(scenario)
+    back = [outage("decode", worker, 0.5, 50.0) for worker in (0, 1)]
+    assert run(changed(scenario, outages=back)).restarts > 0
 
 
 def test_sla_planner_follows_a_load_step() -> None:

@@ -6,6 +6,7 @@ its GPUs are free, and a worker of either pool may start on them with an empty c
 
 from collections.abc import Callable
 
+from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.serving.reference.core.request import POOLS, PoolName, Request
 from anarchy.serving.reference.elastic.failures import Failures
@@ -13,6 +14,10 @@ from anarchy.serving.reference.elastic.observations import LoadSample, Observati
 from anarchy.serving.reference.elastic.planner import Sizes, make_rule, within_step
 from anarchy.serving.reference.elastic.worker_pool import Status
 from anarchy.serving.service_times.lookup import Latency
+
+MOST_IDLE_SAMPLES = 500_000
+"""Samples in a row without an arrival or a completion, after which a run is given up: a planner
+that looks on for ever ends no run."""
 
 
 class Autoscaler(Failures):
@@ -25,6 +30,7 @@ class Autoscaler(Failures):
         self._planner = scenario.planner
         self._spare = self._workers - topology.prefill - topology.decode  # GPUs that nobody uses
         self._due: dict[PoolName, int] = {"prefill": 0, "decode": 0}  # starts that wait for GPUs
+        self._idle_samples = 0
         self._decided: list[tuple[float, int, int]] = []
         self._rule = make_rule(scenario, Latency(latency.table))
         self._observations = Observations(self._load)
@@ -38,9 +44,11 @@ class Autoscaler(Failures):
         super().start()
 
     def arrived(self) -> None:
+        self._idle_samples = 0
         self._observations.arrived()
 
     def done(self, request: Request) -> None:
+        self._idle_samples = 0
         self._observations.done(request)
         super().done(request)
 
@@ -89,6 +97,13 @@ class Autoscaler(Failures):
 
     def _sample(self) -> None:
         self._observations.sample()
+        self._idle_samples += 1
+        if self._idle_samples > MOST_IDLE_SAMPLES:
+            seconds = MOST_IDLE_SAMPLES * self._planner.sampling
+            raise InputError(
+                f"planner.sampling: nothing has arrived or been done for {seconds:,.0f} s, "
+                f"{MOST_IDLE_SAMPLES:,} samples; sample less often, or let workers return sooner"
+            )
         self._again(self._planner.sampling, self._sample)
 
     def _plan(self) -> None:
