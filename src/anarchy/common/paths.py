@@ -22,6 +22,20 @@ SCHEMAS = Path("workflow") / "schemas"
 TRACE_CACHE = Path("data") / "traces"
 PAPER = Path("paper")
 
+SOURCES = (
+    "benchmarks",
+    "config",
+    "data",
+    "docs",
+    "figures",
+    "paper",
+    "scripts",
+    "src",
+    "tests",
+    "workflow",
+)
+"""The project's own folders: no build may be sent into one."""
+
 
 @dataclass(frozen=True)
 class Outputs:

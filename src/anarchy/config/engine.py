@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from anarchy.config.base import Count, Model, NonNegative, Positive
+from anarchy.config.base import Bandwidth, Count, Interval, Model, Seconds, Whole
 
 
 class Prefill(Model):
@@ -33,13 +33,13 @@ class Tier(Model):
     The blocks of one prompt take latency + bytes / bandwidth; other workers' do not slow them.
     """
 
-    capacity_tokens: Annotated[int, Field(ge=0, le=1_000_000_000_000)] = Field(
+    capacity_tokens: Annotated[Whole, Field(ge=0, le=1_000_000_000_000)] = Field(
         0, description="tokens that it can keep; 0 leaves the tier out"
     )
-    bandwidth: Positive | None = Field(
+    bandwidth: Bandwidth | None = Field(
         None, description="bytes per second into HBM; null is infinite"
     )
-    latency: NonNegative = Field(0.0, description="seconds before the first byte of a prompt")
+    latency: Seconds = Field(0.0, description="seconds before the first byte of a prompt")
 
 
 class PrefixCache(Model):
@@ -57,13 +57,13 @@ class PrefixCache(Model):
         description="which block goes first, the least recently or the least frequently used; a "
         "frequency starts at 1, doubles at each use and decays",
     )
-    decay_interval: Positive = Field(
+    decay_interval: Interval = Field(
         600.0, description="seconds in which every block's frequency loses 1"
     )
     host: Tier = Field(Tier(), description="G2, each worker's host memory")
     disk: Tier = Field(Tier(), description="G3, each worker's local disk")
     network: Tier = Field(Tier(), description="G4, one store for all workers of the pool")
-    disk_frequency: Annotated[int, Field(ge=0)] = Field(
+    disk_frequency: Annotated[Whole, Field(ge=0)] = Field(
         2, description="least frequency of a block that is written to disk; others pass it by"
     )
     onboarding: Literal["serial", "parallel"] = Field(
@@ -102,10 +102,10 @@ class Memory(Model):
 class Handoff(Model):
     """The way of the KV cache from prefill to decode: set-up, then bytes / bandwidth on a link."""
 
-    overhead: NonNegative = Field(
+    overhead: Seconds = Field(
         0.0, description="seconds of set-up per request, which keep nobody from the link"
     )
-    bandwidth: Positive | None = Field(None, description="bytes per second; null is infinite")
+    bandwidth: Bandwidth | None = Field(None, description="bytes per second; null is infinite")
     link: Literal["none", "fifo", "fair"] = Field(
         "none",
         description="none gives every transfer the whole bandwidth, fifo to one after the other, "
@@ -133,7 +133,7 @@ class Engine(Model):
     first_token: Literal["prefill", "handoff", "decode-step"] = Field(
         "handoff", description="the event that ends TTFT"
     )
-    local_prefill_below: Annotated[int, Field(ge=0)] = Field(
+    local_prefill_below: Annotated[Whole, Field(ge=0)] = Field(
         0,
         description="prompts with fewer uncached tokens than this on the decode workers go to one "
         "of them at once, which stops decoding for the time of their prefill; 0 is never",

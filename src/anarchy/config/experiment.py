@@ -1,12 +1,36 @@
 """Experiments sweep fields of scenarios and measure; studies explore a space of assumptions."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from anarchy.config.base import Count, FieldPath, Model, Name, NonNegative, Positive, Scalar
+from anarchy.config.base import (
+    Clients,
+    Count,
+    Distinct,
+    FieldPath,
+    FilePath,
+    Load,
+    Model,
+    Name,
+    Prose,
+    Replications,
+    Title,
+)
+
+MOST_POINTS = 10_000
+"""Most points of an experiment or a study."""
+
+Value = Title | int | float | bool | None
+
+Values = Annotated[list[Value], Field(min_length=1), Distinct]
+
+Names = Annotated[list[Title], Field(min_length=1), Distinct]
+
+Fields = Annotated[list[FieldPath], Field(min_length=1), Distinct]
 
 
 class Estimator(Model):
@@ -37,7 +61,7 @@ class Figure(Model):
 
     kind: Literal["line", "bar", "heatmap"] = "line"
     x: FieldPath = Field(description="a swept field, or `scenario`")
-    y: list[str] = Field(min_length=1, description="measures, one panel each")
+    y: Names = Field(description="measures, one panel each")
     series: FieldPath | None = Field(None, description="a swept field, or `scenario`: one line")
     rows: FieldPath | None = Field(None, description="heatmap: the field of the vertical axis")
     panels: FieldPath | None = Field(None, description="heatmap: one panel per value")
@@ -55,7 +79,7 @@ class Figure(Model):
 class Table(Model):
     """What the experiment's table shows: one row per point, one column per measure."""
 
-    measures: list[str] = Field(min_length=1)
+    measures: Names
 
 
 class Knee(Model):
@@ -71,30 +95,28 @@ class Compare(Model):
     """Paired differences between the values of one swept field and its baseline."""
 
     field: FieldPath
-    baseline: Scalar | None
-    measures: list[str] = Field(min_length=1)
+    baseline: Value
+    measures: Names
 
 
 class Spread(Model):
     """How much measures differ over the settings of some swept fields, the others held fixed."""
 
-    over: list[FieldPath] = Field(min_length=1)
-    measures: list[str] = Field(min_length=1)
+    over: Fields
+    measures: Names
 
 
 class Experiment(Model):
     """Scenarios x swept fields x seeds -> measures, a figure and a table."""
 
-    title: str
-    question: str = Field(description="what the experiment answers, in one sentence")
-    scenarios: list[Name] = Field(min_length=1)
-    set: dict[FieldPath, Scalar | None] = Field(
-        default={}, description="fields fixed in all scenarios"
-    )
-    sweep: dict[FieldPath, Annotated[list[Scalar | None], Field(min_length=1)]] = {}
-    replications: Count | None = Field(None, description="null takes the settings' number")
+    title: Title
+    question: Prose = Field(description="what the experiment answers, in one sentence")
+    scenarios: Annotated[list[Name], Field(min_length=1), Distinct]
+    set: dict[FieldPath, Value] = Field(default={}, description="fields fixed in all scenarios")
+    sweep: dict[FieldPath, Values] = {}
+    replications: Replications | None = Field(None, description="null takes the settings' number")
     requests: Count | None = Field(None, description="null takes the settings' number")
-    measures: list[str] = Field(min_length=1)
+    measures: Names
     estimators: dict[Name, Estimator] = Field(
         default={}, description="each defines the measure poa-hat:<name>"
     )
@@ -103,14 +125,19 @@ class Experiment(Model):
     spread: Spread | None = None
     figure: Figure
     table: Table
-    plugins: list[str] = Field(default=[], description="Python files that register policies")
+    plugins: Annotated[list[FilePath], Distinct] = Field(
+        default=[], description="Python files that register policies"
+    )
 
     @model_validator(mode="after")
     def _nothing_is_given_twice(self) -> Self:
         if both := sorted(set(self.set) & set(self.sweep)):
             raise ValueError(f"'{both[0]}' is both in 'set' and in 'sweep'")
-        if len(set(self.scenarios)) < len(self.scenarios):
-            raise ValueError("scenarios: a name occurs twice")
+        return self
+
+    @model_validator(mode="after")
+    def _is_finite(self) -> Self:
+        _limit(self.scenarios, self.sweep)
         return self
 
 
@@ -118,9 +145,9 @@ class Fact(Model):
     """A published fact that the study does not fit: its members are held against it."""
 
     claim: Annotated[str, Field(pattern=r"^C[0-9]{2}$")]
-    text: str
-    measure: str
-    clients: Count = Field(description="the load at which the measure is taken")
+    text: Prose
+    measure: Title
+    clients: Clients = Field(description="the load at which the measure is taken")
     at_least: float | None = None
     at_most: float | None = None
 
@@ -135,15 +162,15 @@ class KneeMap(Model):
     """The knee over a grid of assumptions, and the set that meets one published fact."""
 
     kind: Literal["knee-map"]
-    title: str
-    question: str
-    scenarios: list[Name] = Field(min_length=1)
-    axes: dict[FieldPath, Annotated[list[Scalar | None], Field(min_length=1)]] = Field(min_length=1)
-    above: NonNegative = Field(description="the published knee lies above this concurrency")
-    upto: Positive = Field(description="and at or below this one")
+    title: Title
+    question: Prose
+    scenarios: Annotated[list[Name], Field(min_length=1), Distinct]
+    axes: dict[FieldPath, Values] = Field(min_length=1)
+    above: Load = Field(description="the published knee lies above this concurrency")
+    upto: Load = Field(description="and at or below this one")
     busy: Annotated[float, Field(gt=0, lt=1)] = 0.995
-    largest: Count = Field(1024, description="concurrency at which the search gives up")
-    replications: Count = Field(3, description="searches per point, each with its own seeds")
+    largest: Clients = Field(1024, description="concurrency at which the search gives up")
+    replications: Replications = Field(3, description="searches per point, each with its own seeds")
     requests: Count | None = Field(None, description="null takes the settings' number")
     estimators: dict[Name, Estimator] = {}
     facts: list[Fact] = Field(
@@ -156,10 +183,17 @@ class KneeMap(Model):
             raise ValueError(f"'above' ({self.above}) must be less than 'upto' ({self.upto})")
         if "workload.clients" in self.axes:
             raise ValueError("axes: 'workload.clients' is what the search varies")
+        _limit(self.scenarios, self.axes)
         return self
 
 
 Study = KneeMap
+
+
+def _limit(scenarios: Sequence[str], axes: Mapping[str, Sequence[Any]]) -> None:
+    points = math.prod(map(len, axes.values()), start=len(scenarios))
+    if points > MOST_POINTS:
+        raise ValueError(f"{points} combinations of scenarios and values; allowed: {MOST_POINTS}")
 
 
 def combinations(axes: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:

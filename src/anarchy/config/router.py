@@ -1,25 +1,27 @@
 """`router`: the routing policy, its parameters and what it knows of the workers."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from anarchy.config.base import Count, Model, NonNegative
+from anarchy.config.base import Count, Model, Seconds, Title, Weight, Whole
 
 
 class Tracking(Model):
     """What a router knows of the workers. The defaults are the truth at once."""
 
-    replicas: Count = Field(1, description="routers that share the requests, taking turns")
-    event_lag: NonNegative = Field(
+    replicas: Annotated[Whole, Field(ge=1, le=1000)] = Field(
+        1, description="routers that share the requests, taking turns"
+    )
+    event_lag: Seconds = Field(
         0.0,
         description="seconds until the replica that placed a request hears that its prefill or "
         "decode has ended",
     )
-    replica_lag: NonNegative = Field(
+    replica_lag: Seconds = Field(
         0.0, description="further seconds until the other replicas hear of placements and ends"
     )
-    cache_lag: NonNegative = Field(
+    cache_lag: Seconds = Field(
         0.0, description="seconds until the replicas hear what workers have cached or evicted"
     )
     active_blocks: Literal["per-request", "distinct"] = Field(
@@ -40,22 +42,20 @@ class Tracking(Model):
 class Router(Model):
     """The routing policy and its parameters."""
 
-    policy: str = Field("kv", description="a registered policy: see `anarchy list`")
-    temperature: NonNegative = Field(0.0, description="tau; 0 takes the cheapest worker")
-    overlap_weight: NonNegative = Field(1.0, description="omega, the weight of uncached blocks")
-    overlap_credit: NonNegative = Field(
+    policy: Title = Field("kv", description="a registered policy: see `anarchy list`")
+    temperature: Weight = Field(0.0, description="tau; 0 takes the cheapest worker")
+    overlap_weight: Weight = Field(1.0, description="omega, the weight of uncached blocks")
+    overlap_credit: Weight = Field(
         1.0, description="kv-1.6: how many uncached blocks one cached block makes up for"
     )
-    host_credit: NonNegative = Field(
+    host_credit: Weight = Field(
         0.75, description="kv-1.6: the same for a block cached in host memory"
     )
-    disk_credit: NonNegative = Field(
-        0.25, description="kv-1.6: the same for a block cached on disk"
-    )
-    network_credit: NonNegative = Field(
+    disk_credit: Weight = Field(0.25, description="kv-1.6: the same for a block cached on disk")
+    network_credit: Weight = Field(
         1.0, description="kv-1.6: the same for a block that only the shared store has"
     )
-    request_weight: NonNegative = Field(
+    request_weight: Weight = Field(
         0.0, description="kv-1.6: blocks that each active request counts for"
     )
     decode_overlap: bool = Field(
@@ -69,17 +69,17 @@ class Router(Model):
         False,
         description="kv, kv-1.6: whether the prefill router counts active blocks; not in Dynamo",
     )
-    load_weight: NonNegative = Field(
+    load_weight: Weight = Field(
         1.0, description="load-aware: whole hits that twice the mean load is worth"
     )
     imbalance: Count = Field(
         8, description="threshold: difference in active requests from which only load counts"
     )
-    credit_decay: NonNegative = Field(
+    credit_decay: Weight = Field(
         0.5, description="decaying-credit: how fast longer prefill queues devalue a hit"
     )
     hash_blocks: Count = Field(1, description="two-choice-hashing: leading blocks that are hashed")
-    window: NonNegative = Field(
+    window: Seconds = Field(
         0.01, description="batch-assignment: most seconds that a request is held back"
     )
     window_requests: Count = Field(

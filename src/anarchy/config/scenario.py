@@ -6,17 +6,32 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 
 from anarchy.common.errors import InputError, suggest
-from anarchy.config.base import Count, FieldPath, Model, Name, NonNegative, Order, Positive
+from anarchy.config.base import (
+    Count,
+    Duration,
+    Factor,
+    FieldPath,
+    Interval,
+    Model,
+    Name,
+    Order,
+    Prose,
+    Seconds,
+    Title,
+    Weight,
+    Whole,
+)
 from anarchy.config.engine import Engine
 from anarchy.config.router import Router
-from anarchy.config.validation import validate
+from anarchy.config.validation import UnknownField, validate
 from anarchy.config.workload import Synthetic, Tenant, Workload
+from anarchy.config.yaml_files import merge, other_kind
 
 
 class ServedModel(Model):
     """The language model, as far as serving it takes time and memory."""
 
-    name: str
+    name: Title
     latency: Name = Field(description="service times: a file of config/latency")
     kv_bytes_per_token: Count = Field(description="bytes of KV cache that one token takes")
 
@@ -24,9 +39,12 @@ class ServedModel(Model):
 class Hardware(Model):
     """How many GPUs there are and how many one worker takes."""
 
-    gpu: str = "B200"
+    gpu: Title = "B200"
     gpus: Count
     gpus_per_worker: Count
+
+
+Workers = Annotated[Whole, Field(ge=1, le=10_000)]
 
 
 class Topology(Model):
@@ -37,12 +55,12 @@ class Topology(Model):
     was there before, and 1 where there was none.
     """
 
-    prefill: Count
-    decode: Count
-    prefill_speed: list[Positive] = Field(
+    prefill: Workers
+    decode: Workers
+    prefill_speed: list[Factor] = Field(
         default=[], description="one for each prefill worker; none given: all 1"
     )
-    decode_speed: list[Positive] = Field(
+    decode_speed: list[Factor] = Field(
         default=[], description="one for each decode worker; none given: all 1"
     )
 
@@ -70,22 +88,22 @@ class Planner(Model):
         description="none never moves a worker; load keeps queues and memory between thresholds; "
         "sla computes what the forecast load needs",
     )
-    interval: Positive = Field(30.0, description="seconds between decisions")
-    sampling: Positive = Field(
+    interval: Interval = Field(30.0, description="seconds between decisions")
+    sampling: Interval = Field(
         1.0, description="seconds between looks at queues and memory, averaged over the interval"
     )
     step: Count = Field(1, description="most workers that a pool gains or loses by one decision")
-    startup: NonNegative = Field(30.0, description="seconds until a new worker is in service")
-    drain: NonNegative = Field(
+    startup: Seconds = Field(30.0, description="seconds until a new worker is in service")
+    drain: Seconds = Field(
         0.0, description="seconds from a leaving worker's last request until its GPUs are free"
     )
-    kv_up: NonNegative = Field(0.9, description="load: decode grows above this share of KV memory")
-    kv_down: NonNegative = Field(0.5, description="load: decode shrinks below this share")
-    queue_up: NonNegative = Field(
+    kv_up: Weight = Field(0.9, description="load: decode grows above this share of KV memory")
+    kv_down: Weight = Field(0.5, description="load: decode shrinks below this share")
+    queue_up: Weight = Field(
         5.0, description="load: prefill grows above this many waiting requests per worker"
     )
-    queue_down: NonNegative = Field(0.2, description="load: prefill shrinks below this many")
-    itl: Positive = Field(0.02, description="sla: the bound on inter-token latency, seconds")
+    queue_down: Weight = Field(0.2, description="load: prefill shrinks below this many")
+    itl: Duration = Field(0.02, description="sla: the bound on inter-token latency, seconds")
     correction: bool = Field(
         True,
         description="sla: whether service times are corrected by how far TTFT and ITL were from "
@@ -95,11 +113,11 @@ class Planner(Model):
         "constant", description="sla: how rate and lengths of the next interval are foretold"
     )
     forecast_intervals: Count = Field(5, description="moving-average: intervals averaged")
-    forecast_ratio: Positive = Field(
+    forecast_ratio: Factor = Field(
         0.1, description="kalman: variance of the level's steps over that of the noise"
     )
     arima_order: tuple[Order, Order, Order] = Field(
-        (1, 1, 0), description="arima: how many lags, differences and moving averages"
+        (1, 1, 0), strict=False, description="arima: how many lags, differences and moving averages"
     )
     arima_intervals: Count = Field(
         50, description="arima: the last intervals, to which it is fitted"
@@ -118,9 +136,9 @@ class Outage(Model):
     """A failure: the worker's requests are lost and begin anew, its cache is empty on return."""
 
     pool: Literal["prefill", "decode"]
-    worker: Annotated[int, Field(ge=0)] = Field(description="number within the pool, from 0")
-    at: NonNegative = Field(description="seconds from the start of the run")
-    until: Positive = Field(description="seconds from the start of the run")
+    worker: Annotated[Whole, Field(ge=0)] = Field(description="number within the pool, from 0")
+    at: Seconds = Field(description="seconds from the start of the run")
+    until: Duration = Field(description="seconds from the start of the run")
 
     @model_validator(mode="after")
     def _lasts(self) -> Self:
@@ -132,7 +150,7 @@ class Outage(Model):
 class Scenario(Model):
     """One deployment under one workload."""
 
-    description: str
+    description: Prose
     model: ServedModel
     hardware: Hardware
     topology: Topology
@@ -141,7 +159,7 @@ class Scenario(Model):
     planner: Planner = Planner()
     outages: list[Outage] = Field(default=[], description="failures of workers")
     workload: Workload
-    assumptions: dict[FieldPath, str] = Field(
+    assumptions: dict[FieldPath, Prose] = Field(
         default={}, description="fields whose value nobody published, each with its reason"
     )
 
@@ -189,30 +207,71 @@ class Scenario(Model):
 
 
 def with_fields(scenario: Scenario, values: Mapping[str, Any], source: str) -> Scenario:
-    """A scenario with dotted fields replaced, validated anew.
+    """A scenario with dotted fields replaced, all of them before it is validated anew.
 
     >>> with_fields(s, {"workload.clients": 64}, "x.yaml").workload.clients
     64
+
+    A field `kind` with another value begins its section anew, as in `merge`.
     """
     data = scenario.model_dump()
-    for path, value in values.items():
-        get_field(scenario, path, source)
+    # What a section is comes before what is in it, whatever the order.
+    for path in sorted(values, key=lambda path: (not path.endswith(".kind"), path.count("."))):
         *parents, last = path.split(".")
         node = data
-        for key in parents:
+        for at, key in enumerate(parents, start=1):
+            if node.get(key) is None:
+                node[key] = {}
+            if not isinstance(node[key], dict):
+                get_field(scenario, path, source)  # refuses it
+                raise InputError(f"{source}: {'.'.join(parents[:at])}: has no fields")
             node = node[key]
-        node[last] = value
+        if last == "kind" and node.get("kind") != values[path]:
+            node.clear()
+        node[last] = values[path]
+    if "assumptions" not in values:
+        data["assumptions"] = _still_true(data["assumptions"], scenario.model_dump(), data)
     return validate(Scenario, data, source)
+
+
+def merge_scenarios(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """As `merge`; what was assumed of a section that is replaced is no longer said."""
+    merged = merge(base, overlay)
+    assumed = merged.get("assumptions")
+    if isinstance(assumed, dict):
+        own = overlay.get("assumptions") or {}
+        kept = _still_true({k: v for k, v in assumed.items() if k not in own}, base, merged)
+        merged["assumptions"] = kept | {k: v for k, v in assumed.items() if k in own}
+    return merged
+
+
+def _still_true(
+    assumptions: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The assumptions whose sections are still of the kind of which they were made."""
+
+    def replaced(path: str) -> bool:
+        old: Any = before
+        new: Any = after
+        for key in str(path).split("."):
+            old, new = old.get(key), new.get(key)
+            if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+                return False
+            if other_kind(old, new):
+                return True
+        return False
+
+    return {path: reason for path, reason in assumptions.items() if not replaced(path)}
 
 
 def get_field(scenario: Scenario, path: str, source: str = "") -> Any:
     """The value of a dotted field; an unknown one is refused with the nearest valid name."""
     node: Any = scenario
-    prefix = f"{source}: " if source else ""
     for key in path.split("."):
         fields = list(type(node).model_fields) if isinstance(node, BaseModel) else []
         if key not in fields:
             hint = suggest(key, fields) if fields else "it has no fields"
-            raise InputError(f"{prefix}unknown field '{path}' at '{key}'; {hint}")
+            fault = UnknownField(path, f"at '{key}'; {hint}")
+            raise InputError(f"{source}: {fault}") if source else fault
         node = getattr(node, key)
     return node

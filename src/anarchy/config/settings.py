@@ -1,22 +1,51 @@
 """The settings of a build and the public traces; which files make up a scenario."""
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+import re
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
+from anarchy.common import paths
 from anarchy.common.errors import InputError, suggest
-from anarchy.config.base import Count, Model, Name
+from anarchy.config.base import (
+    Count,
+    FilePath,
+    Model,
+    Name,
+    Prose,
+    Replications,
+    Seed,
+    Title,
+    Whole,
+)
 from anarchy.config.experiment import Experiment, Study
-from anarchy.config.scenario import Scenario
+from anarchy.config.scenario import Scenario, merge_scenarios
 from anarchy.config.validation import validate_layers
 from anarchy.config.yaml_files import read_yaml
+
+FILE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+FileName = Annotated[str, Field(pattern=FILE_NAME_PATTERN, max_length=100)]
+
+
+def _folder_of_results(output: str) -> str:
+    """Refuses what lies outside the project and what a build must not write into."""
+    parts = PurePosixPath(output).parts
+    if not all(re.fullmatch(FILE_NAME_PATTERN, part) for part in parts):
+        raise ValueError("a folder of the project is wanted, such as build/mine")
+    if parts and parts[0] in paths.SOURCES:
+        raise ValueError(f"'{parts[0]}' holds sources of the project; allowed: build/mine")
+    return output
+
+
+Output = Annotated[FilePath, AfterValidator(_folder_of_results)]
 
 
 class Bootstrap(Model):
     """Block bootstrap of a single real trace."""
 
-    resamples: Annotated[int, Field(ge=100)] = 1000
+    resamples: Annotated[Whole, Field(ge=100, le=1_000_000)] = 1000
     block: Count = Field(200, description="consecutive requests resampled together")
 
 
@@ -30,8 +59,8 @@ class Adjust(Model):
 class Settings(Model):
     """What is built, with which seed and how precisely."""
 
-    seed: Annotated[int, Field(ge=0)]
-    replications: Annotated[int, Field(ge=2)] = Field(description="runs per point")
+    seed: Seed
+    replications: Annotated[Replications, Field(ge=2)] = Field(description="runs per point")
     requests: Count = Field(description="measured requests per run of a synthetic workload")
     warmup_cycles: Annotated[float, Field(ge=0, le=1000)] = Field(
         description="completions per client (closed loop) dropped before measuring"
@@ -40,25 +69,35 @@ class Settings(Model):
     theorem_checks: Count | None = Field(
         None, description="most instances of each family of theorem checks; all if absent"
     )
-    output: str = Field(".", description="folder that receives results, figures and paper")
+    output: Output = Field(
+        ".", description="folder of the project that receives results, figures and paper"
+    )
     adjust: Adjust = Adjust()
 
 
 class TraceSource(Model):
     """A public trace: looked up, downloaded when absent, checked, never committed."""
 
-    file: str
+    file: FileName = Field(description="what it is called below data/traces")
     format: Literal["mooncake", "azure"]
-    url: str
+    url: Annotated[str, Field(max_length=1000, pattern=r"^(https?|file)://[!-~]+$")]
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    licence: str
-    citation: str
+    licence: Title
+    citation: Prose
 
 
 class TraceSources(Model):
     """config/traces.yaml."""
 
     traces: dict[Name, TraceSource]
+
+    @model_validator(mode="after")
+    def _files_are_distinct(self) -> Self:
+        files = [source.file for source in self.traces.values()]
+        for name, source in self.traces.items():
+            if files.count(source.file) > 1:
+                raise ValueError(f"traces.{name}.file: another trace is called '{source.file}' too")
+        return self
 
 
 SCHEMA_MODELS: dict[str, type[Model]] = {
@@ -80,7 +119,7 @@ def load_settings(base: Path, overlay: Path | None = None) -> Settings:
 
 def load_scenario(folder: Path, name: str, library: Path | None = None) -> Scenario:
     """Read a scenario with everything it `extends`, from its folder or else from `library`."""
-    return validate_layers(Scenario, _scenario_files(folder, name, library))
+    return validate_layers(Scenario, _scenario_files(folder, name, library), merge_scenarios)
 
 
 def _scenario_files(

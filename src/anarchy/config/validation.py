@@ -9,51 +9,69 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from anarchy.common.errors import InputError, suggest
+from anarchy.common.errors import MOST_SHOWN, InputError, printable, shown, suggest
 from anarchy.config.base import M, Model
 from anarchy.config.yaml_files import merge
 
 
+class UnknownField(InputError):
+    """A dotted field that there is not."""
+
+    def __init__(self, path: str, fault: str) -> None:
+        super().__init__(f"unknown field '{path}' {fault}")
+        self.path = path
+
+
+Locate = Callable[[Sequence[str]], str]
+"""Tells the file that sets a key, given the keys on the way to it."""
+
+
 def validate(
-    model: type[M],
-    data: Mapping[str, Any],
-    source: str,
-    locate: Callable[[str], str] | None = None,
+    model: type[M], data: Mapping[str, Any], source: str, locate: Locate | None = None
 ) -> M:
     """Validate `data`; a fault is one line that names `source`, the key and what is allowed.
 
-    Where data come from several files, `locate` tells the one that sets a dotted key.
+    Where data come from several files, `locate` tells the one to blame.
     """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        key, message = _first_fault(model, error)
-        source = locate(key) if locate else source
+        keys, message = _first_fault(model, error)
+        source = locate(keys) if locate else source
         raise InputError(f"{source}: {message}") from None
+    except UnknownField as error:
+        source = locate(("assumptions", error.path)) if locate else source
+        raise InputError(f"{source}: {error}") from None
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
 
 
-def validate_layers(model: type[M], files: Sequence[tuple[Path, Mapping[str, Any]]]) -> M:
+Merge = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+
+
+def validate_layers(
+    model: type[M], files: Sequence[tuple[Path, Mapping[str, Any]]], merge: Merge = merge
+) -> M:
     """Merge files, the most general first, and validate; a fault names the file that sets it."""
     merged: dict[str, Any] = {}
     for _, data in files:
         merged = merge(merged, data)
 
-    def locate(key: str) -> str:
-        setters = [path for path, data in files if _has_key(data, key)]
-        return str(setters[-1] if setters else files[-1][0])
+    def locate(keys: Sequence[str]) -> str:
+        # The last of the files that have the key, or else as much of the way to it as any has.
+        return str(max(reversed(files), key=lambda file: _depth(file[1], keys))[0])
 
-    return validate(model, merged, locate(""), locate)
+    return validate(model, merged, str(files[-1][0]), locate)
 
 
-def _has_key(data: Mapping[str, Any], key: str) -> bool:
+def _depth(data: Mapping[str, Any], keys: Sequence[str]) -> int:
+    """How many of the keys, one below the other, the data have."""
     node: Any = data
-    for part in key.split("."):
-        if not isinstance(node, Mapping) or part not in node:
-            return False
-        node = node[part]
-    return True
+    for depth, key in enumerate(keys):
+        if not isinstance(node, Mapping) or key not in node:
+            return depth
+        node = node[key]
+    return len(keys)
 
 
 def json_schema(model: type[Model]) -> str:
@@ -61,39 +79,52 @@ def json_schema(model: type[Model]) -> str:
     return json.dumps(model.model_json_schema(), indent=2, sort_keys=True) + "\n"
 
 
-_SCALAR_TAGS = {"bool", "int", "float", "str"}
+_SCALAR_TAG = re.compile(r"bool|int|float|str|constrained-.*|function-.*")
+
+_WANTED = {
+    "bool_type": "true or false is wanted",
+    "int_type": "a whole number is wanted, written as 8 or 1e3",
+    "float_type": "a number is wanted, written as 8, 0.5 or 1e-3",
+    "string_type": "text is wanted; numbers, true and false are text in quotes",
+}
+"""What a model wants where pydantic would say "valid"."""
 
 
-# Characters of a refused value that a message repeats.
-_MAX_SHOWN = 80
-
-
-def _first_fault(model: type[Model], error: ValidationError) -> tuple[str, str]:
-    """The dotted key of the fault to report, and the message."""
+def _first_fault(model: type[Model], error: ValidationError) -> tuple[Sequence[str], str]:
+    """The keys on the way to the fault to report, and the message."""
     faults = error.errors(include_url=False)
     # An unknown key is nearly always the cause of the other faults (a required key misspelt).
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     loc = fault["loc"]
-    key = _dotted(model, loc)
+    keys = _keys(model, loc)
+    key = ".".join(keys)
     if fault["type"] == "extra_forbidden":
         hint = suggest(str(loc[-1]), _allowed_keys(model, loc[:-1]))
-        return key, f"unknown key '{key}'; {hint}"
-    if key and fault["type"].endswith(("_type", "_parsing")) and str(loc[-1]) in _SCALAR_TAGS:
-        return key, f"{key}: a number, text, true, false or null is wanted"
+        return keys, f"unknown key {_quoted(key)}; {hint}"
+    if fault["type"].endswith("_type") and _SCALAR_TAG.fullmatch(str(loc[-1])):
+        return keys, f"{key}: a number, text, true, false or null is wanted"
     if fault["type"] == "missing":
-        return key, f"key '{key}' is missing"
-    message = re.sub(r"^Value error, ", "", fault["msg"])
+        return keys, _missing([_keys(model, f["loc"]) for f in faults if f["type"] == "missing"])
+    message = _WANTED.get(fault["type"]) or re.sub(r"^Value error, ", "", fault["msg"])
     message = message[0].lower() + message[1:] if message else message
     given = fault.get("input")
-    shown = ""
-    if isinstance(given, bool | int | float | str) and repr(given) not in message:
-        text = repr(given)
-        shown = f" (got {text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + '…'})"
-    return key, f"{key}: {message}{shown}" if key else message
+    if isinstance(given, bool | int | float | str) and shown(given) not in message:
+        message += f" (got {shown(given)})"
+    return keys, f"{printable(key, MOST_SHOWN)}: {message}" if key else message
 
 
-def _dotted(model: type[Model], loc: tuple[int | str, ...]) -> str:
-    """The location as a user writes it: the tag of a union is no key of the file."""
+def _quoted(key: str) -> str:
+    return f"'{printable(key, MOST_SHOWN)}'"
+
+
+def _missing(absent: Sequence[Sequence[str]]) -> str:
+    """All missing keys in one message."""
+    *names, last = [f"'{'.'.join(keys)}'" for keys in absent]
+    return f"keys {', '.join(names)} and {last} are missing" if names else f"key {last} is missing"
+
+
+def _keys(model: type[Model], loc: tuple[int | str, ...]) -> list[str]:
+    """The location as keys of the file: the tag of a union is none."""
     names = []
     node: Any = model
     for part in loc:
@@ -106,7 +137,7 @@ def _dotted(model: type[Model], loc: tuple[int | str, ...]) -> str:
         else:
             step = step[0]
         node = step
-    return ".".join(names)
+    return names
 
 
 def _allowed_keys(model: type[Model], loc: tuple[int | str, ...]) -> list[str]:
@@ -145,7 +176,7 @@ def _descend(node: Any, part: int | str) -> Any:
         field = node.model_fields.get(str(part))
         return field.annotation if field else None
     if get_origin(node) in (Union, UnionType):
-        if part in _SCALAR_TAGS:
+        if _SCALAR_TAG.fullmatch(str(part)):
             return (None,)
         for member in _members(node):
             if _is_model(member):

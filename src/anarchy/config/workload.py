@@ -4,7 +4,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from anarchy.config.base import Count, Model, Name, NonNegative, Positive
+from anarchy.config.base import (
+    Clients,
+    Count,
+    Duration,
+    Factor,
+    FilePath,
+    Load,
+    Model,
+    Name,
+    Rate,
+    Seconds,
+    Seed,
+    Title,
+    Tokens,
+    Whole,
+)
 
 
 class FixedLengths(Model):
@@ -18,30 +33,30 @@ class GeometricLengths(Model):
     """1, 2, ... tokens without memory."""
 
     kind: Literal["geometric"]
-    mean_tokens: Annotated[float, Field(ge=1, le=100_000_000)]
+    mean_tokens: Annotated[Tokens, Field(ge=1)]
 
 
 class ExponentialLengths(Model):
     """Exponential, rounded, at least 1."""
 
     kind: Literal["exponential"]
-    mean_tokens: Positive
+    mean_tokens: Annotated[Tokens, Field(gt=0)]
 
 
 class LogNormalLengths(Model):
     """exp of a normal law around log(median)."""
 
     kind: Literal["log-normal"]
-    median: Positive
-    sigma: NonNegative
+    median: Annotated[Tokens, Field(gt=0)]
+    sigma: Annotated[float, Field(ge=0, le=100)]
 
 
 class QuantileLengths(Model):
     """An empirical law: values at levels from 0 to 1, linear between them."""
 
     kind: Literal["quantiles"]
-    levels: list[NonNegative]
-    values: list[NonNegative]
+    levels: list[Annotated[float, Field(ge=0, le=1)]]
+    values: list[Tokens]
 
 
 LengthLaw = Annotated[
@@ -56,7 +71,7 @@ class Prompts(Model):
     A prompt longer than the template's `input_tokens` goes on with text of its own.
     """
 
-    templates: Count = 5
+    templates: Annotated[Whole, Field(ge=1, le=100_000)] = 5
     input_tokens: Count = Field(description="tokens of each template")
     output_tokens: Count
     input_lengths: LengthLaw | None = Field(None, description="null is always input_tokens")
@@ -66,15 +81,15 @@ class Prompts(Model):
 class Slo(Model):
     """A tenant's service-level objectives: bounds in seconds; null is none."""
 
-    ttft: Positive | None = None
-    itl: Positive | None = None
+    ttft: Duration | None = None
+    itl: Duration | None = None
 
 
 class Tenant(Prompts):
     """A class of requests with prompts and service-level objectives of its own."""
 
     name: Name
-    share: Positive = Field(description="of the requests, relative to the other tenants' shares")
+    share: Factor = Field(description="of the requests, relative to the other tenants' shares")
     slo: Slo = Slo()
 
 
@@ -96,33 +111,33 @@ class ClosedLoop(Synthetic):
     """C clients, each with one request in flight; prompts drawn from a few templates."""
 
     kind: Literal["closed-loop"]
-    clients: Count
-    think_time: NonNegative = Field(0.002, description="mean of the exponential think time")
+    clients: Clients
+    think_time: Seconds = Field(0.002, description="mean of the exponential think time")
 
 
 class Poisson(Synthetic):
     """Poisson arrivals of templated prompts."""
 
     kind: Literal["poisson"]
-    rate: Positive = Field(description="requests per second")
+    rate: Rate = Field(description="requests per second")
 
 
 class Mmpp(Synthetic):
     """Poisson arrivals whose rate follows a Markov chain: bursts."""
 
     kind: Literal["mmpp"]
-    rates: list[NonNegative] = Field(min_length=2, description="requests per second, by state")
-    switching: list[list[float]] = Field(
+    rates: list[Load] = Field(min_length=2, description="requests per second, by state")
+    switching: list[list[Annotated[float, Field(ge=-1e6, le=1e6)]]] = Field(
         description="generator matrix: transitions per second, rows sum to 0"
     )
-    speed: Positive = Field(1.0, description="2 runs twice as fast")
+    speed: Factor = Field(1.0, description="2 runs twice as fast")
 
 
 class Phase(Model):
     """A stretch of constant load."""
 
-    duration: Positive = Field(description="seconds; the last phase goes on as long as needed")
-    rate: NonNegative = Field(description="requests per second")
+    duration: Duration = Field(description="seconds; the last phase goes on as long as needed")
+    rate: Load = Field(description="requests per second")
 
 
 class Phases(Synthetic):
@@ -130,7 +145,7 @@ class Phases(Synthetic):
 
     kind: Literal["phases"]
     phases: list[Phase] = Field(min_length=1)
-    speed: Positive = Field(1.0, description="2 runs twice as fast")
+    speed: Factor = Field(1.0, description="2 runs twice as fast")
 
     @model_validator(mode="after")
     def _goes_on(self) -> Self:
@@ -143,9 +158,9 @@ class Trace(Model):
     """Arrivals, lengths and prefix blocks of a recorded trace."""
 
     kind: Literal["trace"]
-    trace: str = Field(description="a name of config/traces.yaml, or the path of a trace file")
+    trace: FilePath = Field(description="a name of config/traces.yaml, or the path of a trace file")
     rows: Count | None = Field(None, description="only the first rows; null is all")
-    speed: Positive = Field(1.0, description="2 replays twice as fast")
+    speed: Factor = Field(1.0, description="2 replays twice as fast")
 
 
 class SyntheticTrace(Model):
@@ -153,9 +168,9 @@ class SyntheticTrace(Model):
 
     kind: Literal["synthetic-trace"]
     parameters: Name = Field(description="parameters: a file of config/synthetic-traces")
-    rows: Annotated[int, Field(ge=1, le=10_000_000)] = Field(description="requests")
-    speed: Positive = Field(1.0, description="2 replays twice as fast")
-    seed: Annotated[int, Field(ge=0)] | None = Field(
+    rows: Annotated[Whole, Field(ge=1, le=10_000_000)] = Field(description="requests")
+    speed: Factor = Field(1.0, description="2 replays twice as fast")
+    seed: Seed | None = Field(
         None, description="one trace for all replications; null gives each replication its own"
     )
 
@@ -164,7 +179,7 @@ class Custom(Model):
     """A workload that a plugin registers."""
 
     kind: Literal["custom"]
-    workload: str = Field(description="a registered workload: see `anarchy list`")
+    workload: Title = Field(description="a registered workload: see `anarchy list`")
     parameters: dict[str, Any] = {}
 
 

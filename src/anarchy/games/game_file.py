@@ -6,7 +6,6 @@ anything is built. Numbers are read from their text: 0.1 is exactly 1/10, and "5
 """
 
 import json
-import math
 import sys
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -16,10 +15,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from anarchy.common.errors import InputError, suggest
+from anarchy.common.errors import InputError, shown, suggest
+from anarchy.common.text_files import decoded, read_text
 from anarchy.config.base import Model
 from anarchy.config.validation import validate
-from anarchy.config.yaml_files import parse_yaml
+from anarchy.config.yaml_files import count_values, parse_yaml
 from anarchy.games.common.exact_fields import (
     Matrix,
     Number,
@@ -47,8 +47,8 @@ MAX_PLAYERS = 10**6
 """Most players of a routing game, copies included; what its solver takes is less."""
 
 MAX_VALUES = 2 * 10**6
-"""Most values of a file, counted as often as aliases repeat them: enough for the distances and the
-demands of the largest network, while a few lines of aliases can stand for any number."""
+"""Most values of a file: enough for the distances and the demands of the largest network. That many
+fit into JSON only; YAML takes far longer to read and may hold fewer."""
 
 
 class LatencyFile(OneOf):
@@ -292,29 +292,19 @@ FAMILIES: dict[str, type[Model]] = {
 def load(file: str) -> Any:
     """Read a game file, or standard input for "-"; numbers stay text."""
     if file != STANDARD_INPUT:
-        content = _content(Path(file))
+        text = read_text(Path(file))
     elif sys.stdin is None:
         raise InputError(f"{source_of(file)}: is closed")
     else:
-        content = sys.stdin.buffer.read()
+        text = decoded(sys.stdin.buffer, source_of(file))
     # YAML includes JSON but for tabs and for pairs of surrogates, and takes far longer to read.
-    if content.lstrip()[:1] == b"{":
+    if text.lstrip()[:1] == "{":
         with suppress(ValueError, RecursionError):
-            return _json(content)
-    return parse_yaml(content, source_of(file), numbers_as_text=True)
+            return _json(text)
+    return parse_yaml(text, source_of(file), numbers_as_text=True)
 
 
-def _content(path: Path) -> bytes:
-    """What a file holds."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _json(content: bytes) -> Any:
+def _json(text: str) -> Any:
     """JSON with numbers as text; `ValueError` for anything else and for a key given twice."""
 
     def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -324,7 +314,7 @@ def _json(content: bytes) -> Any:
         return found
 
     return json.loads(
-        content.decode("utf-8"),
+        text,
         parse_int=str,
         parse_float=str,
         parse_constant=str,
@@ -342,7 +332,7 @@ def parse(data: object, source: str) -> GameFile:
     if not isinstance(data, Mapping):
         raise InputError(f"{source}: expected keys with values, not {type(data).__name__}")
     try:
-        values = _values(data, {})
+        values = count_values(data)
     except RecursionError:
         raise InputError(f"{source}: lists or keys are nested too deeply") from None
     if values > MAX_VALUES:
@@ -354,17 +344,6 @@ def parse(data: object, source: str) -> GameFile:
     return checked
 
 
-def _values(data: object, known: dict[int, float]) -> float:
-    """Number of values in nested data, each as often as it occurs; infinite if it holds itself."""
-    if not isinstance(data, Mapping | list):
-        return 1
-    if id(data) not in known:
-        known[id(data)] = math.inf
-        entries = data.values() if isinstance(data, Mapping) else data
-        known[id(data)] = 1 + sum(_values(entry, known) for entry in entries)
-    return known[id(data)]
-
-
 def _named(data: Mapping[Any, Any], key: str, allowed: Collection[str], source: str) -> str:
     """The value of a key that picks one of the allowed names."""
     if key not in data:
@@ -372,6 +351,6 @@ def _named(data: Mapping[Any, Any], key: str, allowed: Collection[str], source: 
         raise InputError(f"{source}: key '{key}' is missing; allowed values: {others}")
     name = data[key]
     if not isinstance(name, str) or name not in allowed:
-        shown = str(name)[:40]
-        raise InputError(f"{source}: {key}: unknown {key} '{shown}'; {suggest(shown, allowed)}")
+        hint = suggest(str(name), allowed)
+        raise InputError(f"{source}: {key}: unknown {key} {shown(name)}; {hint}")
     return name

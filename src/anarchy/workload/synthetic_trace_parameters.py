@@ -14,9 +14,21 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
 from anarchy.common.errors import InputError, suggest
-from anarchy.config.base import Count, Model, Name, NonNegative, Positive
+from anarchy.config.base import (
+    Count,
+    Duration,
+    Factor,
+    Model,
+    Name,
+    Prose,
+    Real,
+    Seconds,
+    Title,
+    Weight,
+    Whole,
+)
 from anarchy.config.validation import validate
-from anarchy.config.yaml_files import load_yaml
+from anarchy.config.yaml_files import read_yaml
 
 Floats = NDArray[np.float64]
 StartRate = Annotated[float, Field(ge=0.001, le=1000)]
@@ -29,7 +41,9 @@ def _leaves_a_rest(row: tuple[float, float]) -> tuple[float, float]:
     return row
 
 
-Kinds = Annotated[tuple[Probability, Probability], AfterValidator(_leaves_a_rest)]
+Kinds = Annotated[
+    tuple[Probability, Probability], Field(strict=False), AfterValidator(_leaves_a_rest)
+]
 """Probabilities that a turn branches off the one before or repeats it; else it extends it."""
 
 
@@ -37,7 +51,7 @@ class Table(Model):
     """A law as its quantile function, linear between the given points."""
 
     levels: list[Probability] = Field(min_length=2)
-    values: list[float] = Field(min_length=2)
+    values: list[Real] = Field(min_length=2)
 
     @model_validator(mode="after")
     def _is_a_quantile_function(self) -> Self:
@@ -61,9 +75,9 @@ class Provenance(Model):
 
     trace: Name
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    licence: str
-    citation: str
-    note: str
+    licence: Title
+    citation: Prose
+    note: Prose
 
 
 class Starts(Model):
@@ -71,7 +85,7 @@ class Starts(Model):
 
     before: StartRate
     after: StartRate
-    ramp: Positive
+    ramp: Duration
 
 
 class FirstTurn(Model):
@@ -104,8 +118,8 @@ class PauseScore(Model):
 
     prompt: Annotated[float, Field(gt=-1, lt=1)]
     added: Annotated[float, Field(gt=-1, lt=1)] = Field(description="text added after the pause")
-    log_mean: float
-    log_deviation: Positive
+    log_mean: Real
+    log_deviation: Factor
 
     @model_validator(mode="after")
     def _leaves_a_rest(self) -> Self:
@@ -121,7 +135,8 @@ class LaterTurns(Model):
         min_length=1, description="probability of one more turn after the second, third, ..."
     )
     kinds: tuple[Kinds, Kinds, Kinds] = Field(
-        description="branch, repeat after a branch, a repeat, an extension: a Markov chain"
+        strict=False,
+        description="branch, repeat after a branch, a repeat, an extension: a Markov chain",
     )
     output: Table
     pause: Table = Field(description="seconds from one turn to the next")
@@ -132,9 +147,7 @@ class LaterTurns(Model):
     added: Table = Field(description="the same for later turns")
     kept: Table = Field(description="branching off a turn that is none: share of blocks kept")
     kept_more: Table = Field(description="branching again: blocks kept beyond those kept before")
-    regrowth: NonNegative = Field(
-        description="branching: slope of log(prompt) in log(previous prompt)"
-    )
+    regrowth: Weight = Field(description="branching: slope of log(prompt) in log(previous prompt)")
     growth: Table = Field(description="branching: log(prompt) - slope * log(previous prompt)")
 
     @model_validator(mode="after")
@@ -159,16 +172,16 @@ class TraceParameters(Model):
 
     provenance: Provenance
     block_tokens: Count
-    common_blocks: Annotated[int, Field(ge=0)] = Field(
+    common_blocks: Annotated[Whole, Field(ge=0)] = Field(
         description="leading blocks that all prompts share"
     )
-    tick: NonNegative = Field(description="seconds; arrival times are multiples; 0 is exact times")
+    tick: Seconds = Field(description="seconds; arrival times are multiples; 0 is exact times")
     longest_input: Count
     starts: Starts
     first: FirstTurn
     later: LaterTurns
     persistence: Persistence
-    facts: dict[Name, float] = Field(description="statistics of the recording itself")
+    facts: dict[Name, Real] = Field(description="statistics of the recording itself")
 
     @model_validator(mode="after")
     def _prompts_exceed_the_common_blocks(self) -> Self:
@@ -184,7 +197,4 @@ def load_trace_parameters(folder: Path, name: str) -> TraceParameters:
     if not path.is_file():
         known = [file.stem for file in folder.glob("*.json")]
         raise InputError(f"{path}: unknown synthetic trace '{name}'; {suggest(name, known)}")
-    data = load_yaml(path)
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: expected keys with values, not {type(data).__name__}")
-    return validate(TraceParameters, data, str(path))
+    return validate(TraceParameters, read_yaml(path), str(path))

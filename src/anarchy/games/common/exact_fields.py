@@ -12,7 +12,7 @@ from pydantic import PlainValidator, model_validator
 
 from anarchy.common.errors import InputError
 from anarchy.config.base import Model
-from anarchy.games.common.rational import rational
+from anarchy.games.common.rational import brief, rational
 
 _SHAPES = ("one number", "a list of numbers", "a list of lists of numbers")
 
@@ -47,7 +47,7 @@ def _shaped(*depths: int) -> Callable[[object], Any]:
 def _whole(value: object) -> int:
     number: Fraction = _shaped(0)(value)
     if number.denominator != 1:
-        raise ValueError(f"a whole number is wanted, got {number}")
+        raise ValueError(f"a whole number is wanted, got {brief(number)}")
     return int(number)
 
 

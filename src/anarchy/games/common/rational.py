@@ -9,7 +9,7 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
-from anarchy.common.errors import InputError
+from anarchy.common.errors import MOST_SHOWN, InputError, shown
 
 Extended = Fraction | float
 """A rational, an irrational rounded to a float, or infinity."""
@@ -19,11 +19,8 @@ MAX_CHARACTERS = 1000
 
 _TOO_LARGE = 10**MAX_CHARACTERS
 
-_SHOWN = 60
-"""Most characters of a value, or of a number, that a message repeats."""
-
 # Exponents have at most three digits: "1e999999999" would otherwise fill the memory.
-_NUMBER = re.compile(r"[+-]?(\d+/\d+|(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?)")
+_NUMBER = re.compile(r"[+-]?([0-9]+/[0-9]+|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?)")
 
 _ROOT_DIGITS = 60
 """Digits behind the point when an irrational root stands in for itself in a calculation:
@@ -50,17 +47,15 @@ def rational(value: object, key: str) -> Fraction:
         try:
             return Fraction(text.strip())
         except ZeroDivisionError:
-            raise InputError(f"{key}: '{text}' divides by zero") from None
-    shown = repr(value)
-    shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
-    raise InputError(f"{key}: {shown} is not a finite number; allowed: 2, 0.1 or '5/2'")
+            raise InputError(f"{key}: {shown(text)} divides by zero") from None
+    raise InputError(f"{key}: {shown(value)} is not a finite number; allowed: 2, 0.1 or '5/2'")
 
 
 def at_least(value: object, key: str, lowest: int) -> Fraction:
     """Read a number that may not lie below `lowest`."""
     number = rational(value, key)
     if number < lowest:
-        raise InputError(f"{key}: must be at least {lowest}, got {number}")
+        raise InputError(f"{key}: must be at least {lowest}, got {brief(number)}")
     return number
 
 
@@ -68,7 +63,7 @@ def positive(value: object, key: str) -> Fraction:
     """Read a number greater than zero."""
     number = rational(value, key)
     if number <= 0:
-        raise InputError(f"{key}: must be greater than 0, got {number}")
+        raise InputError(f"{key}: must be greater than 0, got {brief(number)}")
     return number
 
 
@@ -92,7 +87,7 @@ def ratio(cost: Extended | None, optimum: Extended | None) -> tuple[Extended | N
     if optimum is None or optimum == math.inf:
         return None, "every outcome costs infinitely much"
     if optimum <= 0:
-        return None, f"the optimum is {_brief(optimum)}, a ratio needs one above 0"
+        return None, f"the optimum is {brief(optimum)}, a ratio needs one above 0"
     if isinstance(optimum, float) and cost != math.inf:
         return rounded(Fraction(cost) / Fraction(optimum)), None
     return cost / optimum, None
@@ -111,10 +106,10 @@ def rounded(value: Fraction) -> float:
         ) from None
 
 
-def _brief(value: Extended) -> str:
+def brief(value: Extended) -> str:
     """A number in a message: without its digits where it has very many."""
     text = exact_text(value) if isinstance(value, Fraction) else str(value)
-    if text is not None and len(text) <= _SHOWN:
+    if text is not None and len(text) <= MOST_SHOWN:
         return text
     return "0" if value == 0 else "below 0" if value < 0 else "above 0"
 

@@ -23,7 +23,6 @@ times are too long at small batches); attention's share of prefill, which grows 
 width instead of P (too long for prompts far beyond 10,000 tokens).
 """
 
-import json
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -33,8 +32,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from anarchy.common.errors import InputError, suggest
-from anarchy.config.base import Count, Model, Name, Positive
+from anarchy.config.base import Count, Duration, Model, Name, Prose, Title, Whole
 from anarchy.config.validation import validate
+from anarchy.config.yaml_files import read_yaml
 
 Line = tuple[float, float, float]
 
@@ -49,18 +49,18 @@ MOST_TOKENS = 10**8
 class Provenance(Model):
     """Where the times come from; they are estimates."""
 
-    source: str
-    version: str
-    licence: str
-    call: str = Field(description="how the source was asked")
-    note: str
+    source: Prose
+    version: Title
+    licence: Title
+    call: Prose = Field(description="how the source was asked")
+    note: Prose
 
 
 class PrefillTimes(Model):
     """Seconds of one prefill step by the tokens that it computes."""
 
     tokens: list[Count] = Field(min_length=3)
-    seconds: list[Positive]
+    seconds: list[Duration]
 
     @field_validator("tokens")
     @classmethod
@@ -89,7 +89,7 @@ class ItlTimes(Model):
 
     batch: list[Count] = Field(min_length=2)
     context: list[Count] = Field(description="one or two points")
-    seconds: list[list[Positive]]
+    seconds: list[list[Duration]]
 
     @field_validator("batch", "context")
     @classmethod
@@ -137,10 +137,10 @@ class ItlTimes(Model):
 class LatencyTable(Model):
     """One table of service times."""
 
-    model: str
-    system: str
-    backend: str
-    backend_version: str
+    model: Title
+    system: Title
+    backend: Title
+    backend_version: Title
     tensor_parallel: Count
     provenance: Provenance
     prefill: PrefillTimes
@@ -150,9 +150,9 @@ class LatencyTable(Model):
 class Shape(Model):
     """What the roofline needs of a model and of the worker that serves it; FP8 throughout."""
 
-    model: str
-    source: str
-    parameters: Annotated[int, Field(ge=1)]
+    model: Title
+    source: Prose
+    parameters: Annotated[Whole, Field(ge=1, le=10**15)]
     layers: Count
     kv_heads: Count
     head_dimension: Count
@@ -284,14 +284,4 @@ def _read(path: Path, name: str) -> dict[str, Any]:
     if not path.is_file():
         known = _tables(path.parent)
         raise InputError(f"{path}: unknown latency table '{name}'; {suggest(name, known)}")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}") from None
-    except (RecursionError, ValueError):
-        raise InputError(f"{path}: not JSON that can be read") from None
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: expected keys with values, not {type(data).__name__}")
-    return data
+    return read_yaml(path)  # YAML includes JSON
