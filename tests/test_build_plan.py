@@ -89,7 +89,7 @@ def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
         ),
         pytest.param(
             {"sweep": {"workload.klients": [1]}},
-            "small.yaml: unknown field 'workload.klients' at 'klients'; did you mean 'clients'?",
+            "small.yaml: unknown key 'workload.klients'; did you mean 'clients'?",
             id="unknown-swept-field",
         ),
         pytest.param(
@@ -173,7 +173,7 @@ def test_swept_values_are_the_validated_ones(root: Path) -> None:
     write(root, {})
     path = root / paths.EXPERIMENTS / "small.yaml"
     text = path.read_text().replace("router.temperature:", "engine.handoff.overhead:")
-    path.write_text(text.replace("- 0.0\n", "- 1e-3\n"))  # YAML reads 1e-3 as text
+    path.write_text(text.replace("- 0.0\n", "- 1e-3\n"))
     plan = load_plan(root=root)
     points = plan.points["small"]
     assert [point.values["engine.handoff.overhead"] for point in points[:2]] == [0.001, 0.5]

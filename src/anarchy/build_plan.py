@@ -100,12 +100,13 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
                 continue
         points[name] = found
         experiments[name] = experiment.model_copy(
-            update={"sweep": _validated(experiment.sweep, found[0].scenario, source)}
+            update={"sweep": _validated(experiment.sweep, [point.scenario for point in found])}
         )
     for name, study in list(studies.items()):
         source = str(root / paths.STUDIES / f"{name}.yaml")
         for fact in study.facts:
             _measure(fact.measure, study.estimators, source)
+        changed = []
         for scenario_name in study.scenarios:
             scenario = _scenario(scenarios, scenario_name, source)
             if not isinstance(scenario.workload, ClosedLoop):
@@ -113,9 +114,9 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
                     f"{source}: scenarios: '{scenario_name}' is no closed loop, so it has no knee"
                 )
             for values in combinations(study.axes):
-                checks.scenario(with_fields(scenario, values, source), source)
-        first = with_fields(scenarios[study.scenarios[0]], combinations(study.axes)[0], source)
-        studies[name] = study.model_copy(update={"axes": _validated(study.axes, first, source)})
+                changed.append(with_fields(scenario, values, source))
+                checks.scenario(changed[-1], source)
+        studies[name] = study.model_copy(update={"axes": _validated(study.axes, changed)})
     return Plan(settings, scenarios, experiments, studies, traces, points, missing)
 
 
@@ -241,13 +242,11 @@ def _check_names(root: Path, experiments: Iterable[str], studies: Iterable[str])
             taken.add(name)
 
 
-def _validated(
-    axes: Mapping[str, Sequence[Any]], scenario: Scenario, source: str
-) -> dict[str, list[Any]]:
-    """The values of swept fields as a scenario holds them: YAML reads 1e-3 as text."""
+def _validated(fields: Iterable[str], swept: Sequence[Scenario]) -> dict[str, list[Any]]:
+    """The values of swept fields as the scenarios hold them: a file may write 1e3 for 1000."""
     return {
-        field: [get_field(with_fields(scenario, {field: value}, source), field) for value in values]
-        for field, values in axes.items()
+        field: list(dict.fromkeys(get_field(scenario, field) for scenario in swept))
+        for field in fields
     }
 
 
@@ -263,9 +262,9 @@ def _points(
     """The points of an experiment; their values are the validated ones (1e-3 is a number)."""
     names = set()
     for scenario_name in experiment.scenarios:
-        base = with_fields(_scenario(scenarios, scenario_name, source), experiment.set, source)
+        base = _scenario(scenarios, scenario_name, source)
         for given in combinations(experiment.sweep):
-            scenario = with_fields(base, given, source)
+            scenario = with_fields(base, {**experiment.set, **given}, source)
             values = {field: get_field(scenario, field) for field in given}
             point = SweepPoint(name, _slug(scenario_name, values), scenario_name, values, scenario)
             if point.name in names:

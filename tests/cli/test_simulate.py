@@ -314,7 +314,7 @@ BAD_ARGUMENTS: dict[str, tuple[list[str], str]] = {
     "policy": (["70b-1p2d", "--set", "router.policy=kvv"], "did you mean 'kv'"),
     "key": (["70b-1p2d", "--set", "router.polcy=kv"], "did you mean 'policy'"),
     "no-value": (["70b-1p2d", "--set", "router.policy"], "is not key=value"),
-    "value": (["70b-1p2d", "--set", "router.policy=["], "is not a YAML value"),
+    "value": (["70b-1p2d", "--set", "router.policy=["], "--set router.policy:1: not YAML"),
     "nan": (["70b-1p2d", "--set", "router.temperature=.nan"], "router.temperature"),
     "capacity": (["oracle-3p5d", "--set", "engine.cache.capacity_tokens=0"], "greater than"),
     "seed": (["70b-1p2d", "--seed", "-1"], "--seed: -1"),

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from anarchy.common import paths
 from anarchy.common.errors import InputError
@@ -44,11 +43,11 @@ def published() -> dict[str, Any]:
         ),
         pytest.param(
             {"engine": {"handoff": {"bandwidth": -5.0}}},
-            "engine.handoff.bandwidth: input should be greater than 0 (got -5.0)",
+            "engine.handoff.bandwidth: input should be greater than or equal to 1 (got -5.0)",
             id="negative-bandwidth",
         ),
         pytest.param(
-            {"assumptions": {}, "workload": {"kind": "poisson", "rate": -1.0}},
+            {"assumptions": {}, "workload": {"kind": "poisson", "rate": 1.0, "clients": 3}},
             "unknown key 'workload.clients'; allowed: input_lengths, input_tokens, kind,",
             id="key-of-another-workload",
         ),
@@ -90,7 +89,7 @@ def test_faults_are_named(change: dict[str, Any], message: str) -> None:
 def test_negative_rate_is_refused() -> None:
     data = published() | {"assumptions": {}}
     data["workload"] = {"kind": "poisson", "rate": -1, "input_tokens": 1, "output_tokens": 1}
-    with pytest.raises(InputError, match=r"workload\.rate: input should be greater than 0"):
+    with pytest.raises(InputError, match=r"workload\.rate: .* than or equal to 0\.000001 \(got -1"):
         validate(Scenario, data, "x.yaml")
 
 
@@ -127,8 +126,8 @@ def test_unknown_scenario_suggests_a_name() -> None:
         ("a: 1\nb: 2\na: 3\n", ":3: key 'a' is given twice"),
         ("a: &x {b: 1}\nc:\n  <<: *x\n", ":3: merges (<<) are not allowed; write the keys out"),
         ("? [a]\n: 1\n? [a]\n: 2\n", "not YAML: found unhashable key"),
-        ("a: 2024-13-45", "not YAML that can be read"),
-        ("a: " + "9" * 5000, "not YAML that can be read"),
+        ("a: !!timestamp 2024-13-45", "not YAML: could not determine a constructor"),
+        ("a: " + "9" * 5000, ":1: number longer than 1000 characters"),
         ("a: !!python/object/apply:os.system ['true']", "not YAML: could not determine"),
     ],
 )
@@ -157,7 +156,7 @@ def test_with_fields_validates_anew() -> None:
     assert changed.router.temperature == 0.5
     with pytest.raises(InputError, match=r"x: workload\.clients: input should be greater"):
         with_fields(scenario, {"workload.clients": 0}, "x")
-    with pytest.raises(InputError, match=r"x: unknown field 'workload.client' at 'client'"):
+    with pytest.raises(InputError, match=r"x: unknown key 'workload.client'; did you mean"):
         with_fields(scenario, {"workload.client": 1}, "x")
 
 
@@ -187,7 +186,7 @@ def test_no_schema_without_a_model() -> None:
 
 def test_every_committed_configuration_is_valid() -> None:
     for path in (paths.ROOT / paths.EXPERIMENTS).glob("*.yaml"):
-        validate(Experiment, yaml.safe_load(path.read_text()), str(path))
+        validate(Experiment, read_yaml(path), str(path))
     for path in SCENARIOS.glob("*.yaml"):
         load_scenario(SCENARIOS, path.stem)
     for path in (paths.ROOT / paths.CONFIG).glob("*.yaml"):

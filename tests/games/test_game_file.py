@@ -39,7 +39,7 @@ def test_decimals_fractions_and_integers_mix(tmp_path: Path) -> None:
 kind: congestion
 latency: {1: {polynomial: [0, 0.1]}, 2: {table: ["1/10", "2/10"]}}
 players:
-  - strategies: [{resources: [1]}, {resources: [2], offset: 1_0}]
+  - strategies: [{resources: [1]}, {resources: [2], offset: 10}]
   - strategies: [{resources: [1]}, {resources: [2]}]
 """
     found = solve(text, tmp_path)

@@ -210,9 +210,9 @@ def test_exact_text_of_numbers_longer_than_python_prints() -> None:
     assert exact_text(Fraction(10**5000 + 1, 7)) == f"1{'0' * 4999}1/7"
 
 
-@pytest.mark.parametrize("value", ["!!timestamp foo", "!!bool foo"])
+@pytest.mark.parametrize("value", ["!!timestamp 2026-01-01", "!!bool foo", "!!set {a}"])
 def test_a_tag_that_does_not_fit_its_value_is_refused(value: str, tmp_path: Path) -> None:
     file = tmp_path / "game.yaml"
     file.write_text(f"kind: caching\nplacement_cost: {value}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"game\.yaml: not YAML that can be read"):
+    with pytest.raises(InputError, match=r"game\.yaml:2: (not YAML: could not|'foo' is no bool)"):
         solve_file(str(file))

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from anarchy.build_plan import ScenarioChecks
 from anarchy.common import paths
 from anarchy.common.errors import InputError, suggest
-from anarchy.config.scenario import Scenario, get_field, with_fields
+from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import TraceSources, load_scenario
 from anarchy.config.validation import validate
 from anarchy.config.workload import Custom, SyntheticTrace, Trace, Workload
-from anarchy.config.yaml_files import read_yaml
+from anarchy.config.yaml_files import parse_yaml, read_yaml
 from anarchy.serving.log.request_log import LogWriter, RequestLog, log_writer
 from anarchy.serving.log.summary import Summary
 from anarchy.serving.service_times.lookup import load_latency
@@ -82,9 +81,8 @@ def plan_simulation(
         raise InputError(f"--rows: {rows}, allowed are whole numbers from 1 to {MOST_REQUESTS:,}")
     if trace is not None:
         scenario = _with_trace(scenario, trace)
-    for key, value in (changes or {}).items():
-        get_field(scenario, key, "--set")
-        scenario = with_fields(scenario, {key: value}, "--set")
+    if changes:
+        scenario = with_fields(scenario, changes, "--set")
     recorded = isinstance(scenario.workload, Trace | SyntheticTrace)
     if recorded and rows is not None:
         scenario = with_fields(scenario, {"workload.rows": rows}, "--rows")
@@ -194,10 +192,7 @@ def parse_change(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise InputError(f"--set: '{text}' is not key=value, as in router.temperature=0.5")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise InputError(f"--set: '{value}' of '{key}' is not a YAML value") from None
+    return key, parse_yaml(value, f"--set {key}")
 
 
 def check_writable(out: Path, inputs: Iterable[Path] = ()) -> None:

@@ -108,7 +108,7 @@ def _first_fault(model: type[Model], error: ValidationError) -> tuple[Sequence[s
     message = _WANTED.get(fault["type"]) or re.sub(r"^Value error, ", "", fault["msg"])
     message = message[0].lower() + message[1:] if message else message
     given = fault.get("input")
-    if isinstance(given, bool | int | float | str) and shown(given) not in message:
+    if fault["type"] != "value_error" and isinstance(given, bool | int | float | str):
         message += f" (got {shown(given)})"
     return keys, f"{printable(key, MOST_SHOWN)}: {message}" if key else message
 
