@@ -182,13 +182,13 @@ FAULTS = {
     "players-as-number": (ROUTING + "players: 3\n", "players: input should be a valid list"),
     "no-copies": (
         COUNTED.replace("{count}", "0"),
-        "players.0.count: must be from 1 to 1000000",
+        "players.0.count: must be from 1 to 10000",
     ),
     "half-a-copy": (COUNTED.replace("{count}", "1.5"), "count: a whole number is wanted"),
-    "too-many-copies": (COUNTED.replace("{count}", "1e7"), "count: must be from 1 to 1000000"),
+    "too-many-copies": (COUNTED.replace("{count}", "1e7"), "count: must be from 1 to 10000"),
     "too-many-copies-together": (
-        COUNTED.replace("{count}", "999999") + "  - {count: 2, strategies: [{resources: [w0]}]}\n",
-        "players: too many with their copies; allowed: 1000000",
+        COUNTED.replace("{count}", "9999") + "  - {count: 2, strategies: [{resources: [w0]}]}\n",
+        "players: too many with their copies; allowed: 10000",
     ),
     "long-offset": (
         ROUTING + f"players: [{{strategies: [{{resources: [w0], offset: 1/{'7' * 10**5}}}]}}]\n",

@@ -5,21 +5,16 @@ anything is built. Numbers are read from their text: 0.1 is exactly 1/10, and "5
 `anarchy.games.solve` turns the models into games and solves them.
 """
 
-import json
-import sys
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from anarchy.common.errors import InputError, shown, suggest
-from anarchy.common.text_files import decoded, read_text
 from anarchy.config.base import Model
 from anarchy.config.validation import validate
-from anarchy.config.yaml_files import count_values, parse_yaml
+from anarchy.config.yaml_files import count_values
 from anarchy.games.common.exact_fields import (
     Matrix,
     Number,
@@ -30,25 +25,20 @@ from anarchy.games.common.exact_fields import (
     Vector,
     Whole,
 )
-
-STANDARD_INPUT = "-"
-
-MAX_NODES = 1000
-"""Largest network: a matrix of distances has the square of it as entries."""
-
-MAX_CLIENTS = 3000
-"""Most clients of a closed network: its exact results have several digits for each of them."""
-
-MAX_DEGREE = 100
-"""Largest degree of a reference bound; the constants of much higher ones exceed every float."""
-
-
-MAX_PLAYERS = 10**6
-"""Most players of a routing game, copies included; what its solver takes is less."""
-
-MAX_VALUES = 2 * 10**6
-"""Most values of a file: enough for the distances and the demands of the largest network. That many
-fit into JSON only; YAML takes far longer to read and may hold fewer."""
+from anarchy.games.common.rational import brief
+from anarchy.games.game_limits import (
+    MAX_BOUND_WORK,
+    MAX_CLIENTS,
+    MAX_DEGREE,
+    MAX_EVALUATIONS,
+    MAX_LINE,
+    MAX_NODES,
+    MAX_PLAYERS,
+    MAX_PRICES,
+    MAX_SERVERS,
+    MAX_TERMS,
+    MAX_VALUES,
+)
 
 
 class LatencyFile(OneOf):
@@ -57,6 +47,18 @@ class LatencyFile(OneOf):
     polynomial: Vector | None = None
     mm1: Number | None = None
     table: Vector | None = None
+
+    @field_validator("polynomial")
+    @classmethod
+    def _not_too_long(cls, terms: tuple[Fraction, ...] | None) -> tuple[Fraction, ...] | None:
+        if terms is not None and len(terms) > MAX_TERMS:
+            raise ValueError(f"{len(terms)} coefficients; allowed: {MAX_TERMS}")
+        return terms
+
+    @property
+    def terms(self) -> int:
+        """How many operations one value takes."""
+        return len(self.polynomial or (1,))
 
 
 class StrategyFile(Model):
@@ -112,6 +114,17 @@ class CongestionFile(Model):
             raise ValueError(f"too many with their copies; allowed: {MAX_PLAYERS}")
         return players
 
+    @model_validator(mode="after")
+    def _can_be_evaluated(self) -> Self:
+        players = sum(player.count for player in self.players)
+        terms = sum(latency.terms for latency in self.latency.values())
+        if players * terms > MAX_EVALUATIONS:
+            raise ValueError(
+                f"{players} players and latencies of {terms} terms are too many together; "
+                f"allowed: a product of {MAX_EVALUATIONS}"
+            )
+        return self
+
 
 class ClustersFile(Model):
     """Islands of nodes."""
@@ -132,17 +145,22 @@ class TopologyFile(OneOf):
     clusters: ClustersFile | None = None
     distance: Matrix | None = None
 
-    @model_validator(mode="after")
-    def _not_too_large(self) -> Self:
+    @property
+    def nodes(self) -> int:
+        """Number of nodes."""
         shape, size = self.chosen
         if shape == "distance":
-            nodes = len(size)
-        elif shape == "grid":
-            nodes = size[0] * size[1]
-        else:
-            nodes = size.count * size.size if shape == "clusters" else size
-        if nodes > MAX_NODES:
-            raise ValueError(f"{shape}: too many nodes; allowed: {MAX_NODES}")
+            return len(size)
+        if shape == "grid":
+            return int(size[0] * size[1])
+        return int(size.count * size.size if shape == "clusters" else size)
+
+    @model_validator(mode="after")
+    def _not_too_large(self) -> Self:
+        shape, _ = self.chosen
+        most = MAX_LINE if shape == "line" else MAX_NODES
+        if self.nodes > most:
+            raise ValueError(f"{shape}: too many nodes; allowed: {most}")
         return self
 
 
@@ -155,6 +173,18 @@ class CachingFile(Model):
     demand: PerNodeAndObject = Fraction(1)
     miss_cost: PerNode | None = None
     capacity: Whole | None = None
+
+    @model_validator(mode="after")
+    def _not_too_many_objects(self) -> Self:
+        rows = self.demand if isinstance(self.demand, tuple) else ()
+        objects = max((len(row) for row in rows if isinstance(row, tuple)), default=1)
+        line = self.topology.line is not None and self.capacity is None
+        size = objects * self.topology.nodes ** (1 if line else 2)
+        most = MAX_LINE if line else MAX_PRICES
+        if size > most:
+            what = "nodes times objects" if line else "nodes times nodes times objects"
+            raise ValueError(f"{size} {what} are too many; allowed: {most}")
+        return self
 
 
 class ProxyFile(Model):
@@ -170,6 +200,13 @@ class QueuesFile(Model):
     service_rates: Vector
     demand: Number
     router: dict[Literal["linear-proxy"], ProxyFile] = Field(default={})
+
+    @field_validator("service_rates")
+    @classmethod
+    def _not_too_many(cls, rates: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
+        if len(rates) > MAX_SERVERS:
+            raise ValueError(f"{len(rates)} servers; allowed: {MAX_SERVERS}")
+        return rates
 
     @field_validator("router", mode="before")
     @classmethod
@@ -238,14 +275,21 @@ class SmoothnessBoundFile(Model):
     latency: list[LatencyFile]
     players: Whole
 
+    @model_validator(mode="after")
+    def _can_be_evaluated(self) -> Self:
+        work = self.players**2 * sum(latency.terms for latency in self.latency)
+        if work > MAX_BOUND_WORK:
+            raise ValueError(
+                f"{brief(Fraction(work))} players times players times coefficients are too many; "
+                f"allowed: {MAX_BOUND_WORK}"
+            )
+        return self
 
-class OffsetBoundFile(Model):
+
+class OffsetBoundFile(SmoothnessBoundFile):
     """The tight bound for given latencies when every strategy may carry an offset."""
 
-    kind: Literal["bound"]
-    family: Literal["smoothness-with-offset"]
-    latency: list[LatencyFile]
-    players: Whole
+    family: Literal["smoothness-with-offset"]  # type: ignore[assignment]
     perceived_offset_weight: Number
 
 
@@ -287,44 +331,6 @@ FAMILIES: dict[str, type[Model]] = {
     "smoothness": SmoothnessBoundFile,
     "smoothness-with-offset": OffsetBoundFile,
 }
-
-
-def load(file: str) -> Any:
-    """Read a game file, or standard input for "-"; numbers stay text."""
-    if file != STANDARD_INPUT:
-        text = read_text(Path(file))
-    elif sys.stdin is None:
-        raise InputError(f"{source_of(file)}: is closed")
-    else:
-        text = decoded(sys.stdin.buffer, source_of(file))
-    # YAML includes JSON but for tabs and for pairs of surrogates, and takes far longer to read.
-    if text.lstrip()[:1] == "{":
-        with suppress(ValueError, RecursionError):
-            return _json(text)
-    return parse_yaml(text, source_of(file), numbers_as_text=True)
-
-
-def _json(text: str) -> Any:
-    """JSON with numbers as text; `ValueError` for anything else and for a key given twice."""
-
-    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise ValueError("a key is given twice")
-        return found
-
-    return json.loads(
-        text,
-        parse_int=str,
-        parse_float=str,
-        parse_constant=str,
-        object_pairs_hook=mapping,
-    )
-
-
-def source_of(file: str) -> str:
-    """How messages name a file."""
-    return "standard input" if file == STANDARD_INPUT else file
 
 
 def parse(data: object, source: str) -> GameFile:

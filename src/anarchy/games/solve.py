@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from anarchy.common.errors import InputError
-from anarchy.games import game_file
+from anarchy.games import game_file, game_text
 from anarchy.games.common.equilibrium_report import MAX_LISTED, EquilibriumReport, Method
 from anarchy.games.common.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.common.rational import exact_text
@@ -36,8 +36,8 @@ _SOCIAL = (
 
 def solve_file(file: str, method: Method = "auto") -> Result:
     """Read a game file ("-" is standard input) and solve it; faults name the file."""
-    source = game_file.source_of(file)
-    game = game_file.parse(game_file.load(file), source)
+    source = game_text.source_of(file)
+    game = game_file.parse(game_text.load(file), source)
     with _within(source, ": "):
         return solve(game, method)
 
