@@ -6,7 +6,7 @@ from anarchy.common.errors import InputError
 from anarchy.measure.validation.dynamo.replay import Request, load_dynamo, recorded_requests
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _needs_the_oracle() -> None:
     try:
         load_dynamo()

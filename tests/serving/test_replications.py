@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -159,34 +161,57 @@ def test_a_batch_that_is_given_up_leaves_no_process() -> None:
     assert children() == before
 
 
-INTERRUPTED = """
-import sys
-from tests.serving.test_batch import LATENCY, PUBLISHED, simulate_many
+ENDLESS = """
+import os, signal
+from tests.serving.test_replications import LATENCY, PUBLISHED, simulate_many
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which may be ignored where tests run
 pids = simulate_many(
-    PUBLISHED, LATENCY, [{}], seed=1, replications=100_000, requests=400, cores=2,
-    simulator="simpy", reduce=lambda _: __import__("os").getpid(),
+    PUBLISHED, LATENCY, [{}], seed=1, replications=100_000, requests=100, cores=2,
+    simulator="simpy", reduce=lambda _: os.getpid(),
 )
 for pid in pids:
     print(pid, flush=True)
 """
 
 
-def test_an_interrupt_ends_the_processes(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED],
+@pytest.fixture
+def endless() -> Iterator[subprocess.Popen[str]]:
+    """A caller that prints the process of each run, and never comes to an end."""
+    caller = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS],
         cwd=paths.ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    assert process.stdout is not None
-    pids = {int(process.stdout.readline()) for _ in range(20)}
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    _, messages = process.communicate(timeout=20)
+    try:
+        yield caller
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(caller.pid, signal.SIGKILL)
+        caller.communicate()
+
+
+def test_an_interrupt_ends_the_processes(endless: subprocess.Popen[str]) -> None:
+    assert endless.stdout is not None
+    pids = {int(endless.stdout.readline()) for _ in range(20)}
+    os.killpg(endless.pid, signal.SIGINT)  # as a terminal does
+    _, messages = endless.communicate(timeout=60)
     assert messages.count("Traceback") == 1, "the caller's KeyboardInterrupt, and no more"
     assert messages.rstrip().endswith("KeyboardInterrupt")
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL])
+def test_processes_do_not_outlive_their_caller(
+    endless: subprocess.Popen[str], stop: signal.Signals
+) -> None:
+    """They hold its standard output open, so that its end is theirs."""
+    assert endless.stdout is not None
+    assert endless.stdout.readline()
+    endless.send_signal(stop)
+    endless.communicate(timeout=60)

@@ -1,5 +1,6 @@
 """Copies of the project in which workflows run for real."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -13,6 +14,9 @@ from anarchy.common import paths
 from anarchy.serving.compiled.core.cache import CACHE, FOLDER
 from anarchy.serving.compiled.core.compile import compile_all
 
+OUT = Path("build/tiny")
+"""Where the tiny configuration puts what it builds."""
+
 LEFT_OUT = shutil.ignore_patterns(
     ".venv", ".git", ".cache", ".snakemake", ".*_cache", ".hypothesis", "__pycache__",
     "*.egg-info", "build", "results", "generated", "main.pdf", "main.log",
@@ -25,6 +29,13 @@ def copy_project(folder: Path) -> Path:
     shutil.rmtree(folder / "data", ignore_errors=True)
     for built in [*(folder / "figures").glob("*.p*")]:
         built.unlink()
+    carry_kernel(folder)
+    return folder
+
+
+def copy_built(built: Path, folder: Path) -> Path:
+    """A copy of a finished build, to change; `folder` must not exist."""
+    shutil.copytree(built, folder, symlinks=True)
     carry_kernel(folder)
     return folder
 
@@ -87,10 +98,22 @@ def has_tex() -> bool:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy, in a folder with spaces, in which the tiny build has run."""
-    project = copy_project(tmp_path_factory.mktemp("end to end") / "the project")
-    done = snakemake(project, *targets())
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    """A copy, in a folder with spaces, in which the tiny build has run.
+
+    All test processes share it: who needs it first builds it. No test changes it.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    project, finished = folder / "end to end" / "the project", folder / "built"
+    with (folder / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.exists():
+            shutil.rmtree(project, ignore_errors=True)
+            copy_project(project)
+            done = snakemake(project, *targets())
+            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+            finished.touch()
     return project
 
 

@@ -1,0 +1,62 @@
+"""A build is deterministic and resumable: killed and elsewhere, it comes to the same bytes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.workflow.conftest import (
+    OUT,
+    contents,
+    copy_project,
+    environment,
+    has_tex,
+    snakemake,
+    targets,
+)
+
+
+def products(project: Path) -> dict[str, bytes]:
+    """What two builds must agree on to the byte."""
+    results = contents(project / OUT / "results")
+    found = {k: v for k, v in results.items() if not k.startswith("machine/")}
+    found |= {k: v for k, v in contents(project / OUT / "figures").items() if k.endswith(".pdf")}
+    found |= {f"generated/{k}": v for k, v in contents(project / OUT / "paper/generated").items()}
+    if has_tex():
+        found["main.pdf"] = (project / OUT / "paper/main.pdf").read_bytes()
+    return found
+
+
+def test_a_killed_build_resumes_to_the_same_bytes_elsewhere(built: Path, tmp_path: Path) -> None:
+    """Another folder, time zone, locale and hash seed, and a kill -9 on the way."""
+    project = copy_project(tmp_path / "elsewhere")
+    changes = {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "77"}
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "2"]
+    command += ["--quiet", "all", *targets(), "--config", "overlay=config/tiny.yaml"]
+    started = subprocess.Popen(
+        command,
+        cwd=project,
+        env=environment(project, **changes),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    points = project / OUT / "results/points"
+    deadline = time.monotonic() + 60
+    while not list(points.rglob("*.json")) and time.monotonic() < deadline:
+        assert started.poll() is None, "the build ended before it could be killed"
+        time.sleep(0.05)
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+    assert not (project / OUT / "paper/generated/numbers.tex").exists()
+    # What ./reproduce does: its own lock replaces Snakemake's, which a kill leaves behind.
+    done = snakemake(project, *targets(), "--nolock", **changes)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    ours, theirs = products(project), products(built)
+    assert sorted(ours) == sorted(theirs)
+    figures = {path.name for path in (built / OUT / "figures").glob("*.pdf")}
+    assert figures
+    assert figures <= ours.keys()
+    assert [name for name in theirs if ours[name] != theirs[name]] == []
