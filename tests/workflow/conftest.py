@@ -65,15 +65,17 @@ def environment(project: Path, **changes: str) -> dict[str, str]:
     return variables | changes
 
 
+COMMAND = [sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/default"]
+COMMAND += ["--workflow-profile", "none", "--cores", "2"]
+"""Snakemake as `./reproduce` calls it."""
+
+
 def snakemake(
     project: Path, *targets: str, overlay: str = "config/tiny.yaml", **changes: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a build in the copy; the caller looks at the exit code."""
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "2"]
-    command += ["--show-failed-logs", "--rerun-incomplete", *targets]
-    command += ["--config", f"overlay={overlay}"]
     return subprocess.run(
-        command,
+        [*COMMAND, *targets, "--config", f"overlay={overlay}"],
         cwd=project,
         env=environment(project, **changes),
         capture_output=True,

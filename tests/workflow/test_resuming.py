@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 from tests.workflow.conftest import (
+    COMMAND,
     OUT,
     contents,
     copy_project,
@@ -33,10 +33,8 @@ def test_a_killed_build_resumes_to_the_same_bytes_elsewhere(built: Path, tmp_pat
     """Another folder, time zone, locale and hash seed, and a kill -9 on the way."""
     project = copy_project(tmp_path / "elsewhere")
     changes = {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "77"}
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "none", "--cores", "2"]
-    command += ["--quiet", "all", *targets(), "--config", "overlay=config/tiny.yaml"]
     started = subprocess.Popen(
-        command,
+        [*COMMAND, *targets(), "--config", "overlay=config/tiny.yaml"],
         cwd=project,
         env=environment(project, **changes),
         start_new_session=True,
