@@ -1,4 +1,4 @@
-"""The figure of parallel queues: one line a set of rates, the same bytes twice."""
+"""The figure of parallel queues: one line a set of rates."""
 
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,6 @@ ROWS: list[dict[str, Any]] = [
     for rates in ("4, 1", "1, 1")
     for i in range(30)
 ]
-
-
-def test_the_figure_is_written_with_the_same_bytes_twice(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        parallel_queues.plot(ROWS, tmp_path / name)
-    for suffix in ("pdf", "png"):
-        first, second = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
-        assert first
-        assert first == second
 
 
 def test_every_set_of_rates_has_a_labelled_line_through_its_rows(tmp_path: Path) -> None:

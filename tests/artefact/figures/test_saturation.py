@@ -1,4 +1,4 @@
-"""The figure of the saturation law: written, the same twice, and true to its rows."""
+"""The figure of the saturation law: written and true to its rows."""
 
 import math
 from pathlib import Path
@@ -15,17 +15,6 @@ from anarchy.games.theorems import saturation
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
     return saturation.curve_rows()
-
-
-def test_the_figure_is_written_with_the_same_bytes_twice(
-    rows: list[dict[str, Any]], tmp_path: Path
-) -> None:
-    for name in ("one", "two"):
-        figure.plot(rows, tmp_path / name)
-    for suffix in ("pdf", "png"):
-        first, second = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
-        assert first
-        assert first == second
 
 
 def test_what_is_drawn_is_what_the_rows_hold(rows: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The figure of the validation suite: the same bytes twice, hollow where nothing is judged."""
+"""The figure of the validation suite: hollow where nothing is judged, each named in a legend."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +18,6 @@ def mean(load: float, judged: bool = True) -> Row:
     found = Interval(2.01, 1.96, 2.06, 60)
     name = f"mm1-{load}"
     return interval_check(name, "mm1", "M/M/1", "mean sojourn", 2.0, found, 0.7, 0.01, load, judged)
-
-
-def test_the_figure_is_the_same_twice(tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        plot(judge([mean(0.5), mean(0.9)]), tmp_path / name)
-    assert (tmp_path / "first.pdf").read_bytes() == (tmp_path / "second.pdf").read_bytes()
-    assert (tmp_path / "first.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("short", [False, True])
