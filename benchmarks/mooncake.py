@@ -26,7 +26,7 @@ import numpy as np
 from anarchy.common.errors import InputError
 from anarchy.common.files import Row
 from anarchy.config.scenario import with_fields
-from anarchy.measure.validation.dynamo.per_request import classify, pair_fates
+from anarchy.measure.validation.dynamo.per_request import classify, pair_outcomes
 from anarchy.measure.validation.dynamo.permutation_test import compare_runs
 from anarchy.measure.validation.dynamo.replay import MS, load_dynamo, recorded_requests, replay_file
 from anarchy.serving.log.request_log import RequestLog
@@ -189,7 +189,7 @@ def _verdict(
     """1 if the two do the same, 0 if the comparison of their speeds is void."""
     if router == "round-robin":
         requests = recorded_requests()[: effort.trace_rows]
-        pairs = pair_fates(requests, theirs[-1].result, mine[-1].result)
+        pairs = pair_outcomes(requests, theirs[-1].result, mine[-1].result)
         equal = [float(classify(*pair, DECODE_STEP) == "equal") for pair in pairs]
         share = float(np.mean(equal))
         text = f"{len(equal)} requests one by one"
