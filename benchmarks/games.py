@@ -4,12 +4,17 @@ A benchmark is one line of `ROWS`: a name, the seconds that it should stay below
 and a function that builds its game and returns what is to be timed.
 """
 
+import json
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 
+from anarchy.common import paths
 from anarchy.common.files import Row
+from anarchy.games import game_file
 from anarchy.games.common.equilibrium_report import Method
 from anarchy.games.common.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.placement import topology
@@ -18,6 +23,7 @@ from anarchy.games.placement.solve import solve_placement
 from anarchy.games.routing import best_response, min_cost_assignment
 from anarchy.games.routing.congestion import CongestionGame, Strategy
 from anarchy.games.routing.solve import solve_routing
+from anarchy.games.solve import solve
 from benchmarks.measuring import Effort, Say, row, spend
 
 SEED = 1
@@ -102,6 +108,25 @@ def line(nodes: int) -> CachingGame:
     return CachingGame.of(topology.line(nodes), "33/2", "3/2", 40)
 
 
+def golden() -> Timed:
+    """Every game whose solution is on record."""
+    text = (paths.ROOT / "tests/golden/games.json").read_text(encoding="utf-8")
+    games = [game_file.parse(case["game"], case["id"]) for case in json.loads(text)]
+    return lambda: [solve(game) for game in games]
+
+
+def command() -> None:
+    """The whole command on a small game."""
+    subprocess.run(
+        [sys.executable, "-m", "anarchy", "solve", "-"],
+        input=SMALL,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        check=True,
+        cwd=paths.ROOT,
+    )
+
+
 ROWS: list[tuple[str, float, Callable[[], Timed]]] = [
     ("enumeration 16 players x 2", 2, lambda: solved(routing(16, rising(2)), "enumeration")),
     ("enumeration 16 x 2, offsets", 2, lambda: solved(routing(16, rising(2), True), "enumeration")),
@@ -121,7 +146,14 @@ ROWS: list[tuple[str, float, Callable[[], Timed]]] = [
     ("caches, islands 10x20", 10, lambda: placed(CachingGame.of(ISLANDS, 10))),
     ("caches, line 200", 10, lambda: placed(line(200))),
     ("caches, line 400, exact", 5, lambda: placed(line(400), "auto")),
+    ("caches, grid 4x4, exact", 5, lambda: placed(CachingGame.of(topology.grid(4, 4), 4), "auto")),
+    ("golden games, all of them", 10, golden),
 ]
+
+COMMAND_LIMIT = 0.6
+"""Seconds of the clock that the command should take with a small game, its start included."""
+
+SMALL = "kind: caching\ntopology: {complete: 3}\nplacement_cost: 1\n"
 
 
 def measure(effort: Effort, say: Say) -> list[Row]:
@@ -134,4 +166,8 @@ def measure(effort: Effort, say: Say) -> list[Row]:
         id = "games." + re.sub(r"[^a-z0-9]+", "_", name.lower()) + ".seconds"
         what = f"{name}; should be below {limit:g} s"
         rows.append({**row(id, seconds, "s", "cpu", what), "limit": limit})
+    say("the command")
+    walls = [spend(command)[1].wall for _ in range(effort.repeats)]
+    what = f"`anarchy solve` of a small game; should be below {COMMAND_LIMIT:g} s"
+    rows.append({**row("games.command.seconds", walls, "s", "wall", what), "limit": COMMAND_LIMIT})
     return rows

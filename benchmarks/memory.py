@@ -3,11 +3,9 @@
 from anarchy.common.errors import InputError
 from anarchy.common.files import Row
 from anarchy.measure.validation.dynamo.replay import load_dynamo
+from anarchy.serving.compiled.core.compile import compile_all
 from benchmarks.measuring import Effort, Say, in_child, row
 from benchmarks.subjects import CLOSED_LOOPS, trace_file
-
-COMPILING = 50
-"""Requests of a run before the one that counts: compiling takes memory too."""
 
 
 def measure(effort: Effort, say: Say) -> list[Row]:
@@ -51,11 +49,10 @@ def measure(effort: Effort, say: Say) -> list[Row]:
         )
     except InputError as fault:
         say(f"some are left out: {fault}")
+    compile_all(say)  # or the first run would, which takes memory too
     rows = []
     for id, (what, task, arguments) in runs.items():
         say(what)
-        if task == "run":
-            in_child(task, **{**arguments, "requests": COMPILING})
         report, _ = in_child(task, **arguments)
         rows.append(row(f"memory.{id}", [report["peak"]], "bytes", "none", what))
     return rows
