@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from anarchy.cli.main import main
 from anarchy.common import paths
 from anarchy.common.errors import InputError
+from anarchy.serving.service_times.lookup import Latency
+from anarchy.serving.service_times.table import load_table
 from anarchy.workload.traces import load_trace
 
 ROWS = [
@@ -141,3 +143,31 @@ def test_traces(project: Path, trace: tuple[str, bytes]) -> None:
     path = project / f"trace{trace[0]}"
     path.write_bytes(trace[1])
     check(*told("--trace", str(path)))
+
+
+TABLES = changed(json.loads(GOOD)).map(json.dumps).map(str.encode) | broken(GOOD.splitlines())
+
+
+@given(content=TABLES)
+@settings(max_examples=80)
+def test_service_times_are_read_or_refused(project: Path, content: bytes) -> None:
+    (project / "table.json").write_bytes(content)
+    try:
+        latency = Latency(load_table(project, "table"))
+    except InputError as fault:
+        one_line(str(fault))
+        return
+    for large in (0, 1, 10**4, 10**8):
+        for seconds in (latency.prefill(large), latency.itl(large // 10**4, large)):
+            assert 0 < seconds < float("inf")
+
+
+@given(content=TABLES)
+@FEW
+def test_service_times(project: Path, content: bytes) -> None:
+    path = project / paths.LATENCY / TABLE
+    path.write_bytes(content)
+    try:
+        check(*told("--trace", "good.jsonl"))
+    finally:
+        path.write_text(GOOD)

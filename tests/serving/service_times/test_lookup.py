@@ -300,6 +300,8 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
             {"tokens": [1, 2, 3], "seconds": [1.0, 1.0, 1.0 - 1e-13]},
             ": prefill: the parabola through",
         ),
+        ("prefill", {"seconds": [3.0, 2.5, 4.0, 8.0, 1e10]}, ": prefill.seconds.4: "),
+        ("itl", {"seconds": [[2.0, 1.0, 1e308], [4.0, 4.0, 1e308]]}, ": itl.seconds.0.2: "),
         ("prefill", {"second": [1.0]}, ": unknown key 'prefill.second'; did you mean 'seconds'?"),
         ("itl", {"batch": [1], "seconds": [[2.0], [4.0]]}, ": itl.batch: "),
         ("itl", {"context": []}, ": itl.context: 0 points, allowed are one or two"),
