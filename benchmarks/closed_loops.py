@@ -12,7 +12,7 @@ def measure(effort: Effort, say: Say) -> list[Row]:
     """Each loop and the slowest of them; the whole call of `simulate` with its log is timed."""
     sides: dict[Simulator, int] = {
         "compiled": effort.requests,
-        "simpy": effort.reference_requests,
+        "reference": effort.reference_requests,
     }
     loops = {
         (name, side): closed_loop(name, requests)
@@ -30,7 +30,7 @@ def measure(effort: Effort, say: Say) -> list[Row]:
     found = in_turns(subjects, effort.repeats, say)
     rows, ratios = [], {}
     for name, clients in CLOSED_LOOPS.items():
-        own, reference = found[f"{name} on compiled"], found[f"{name} on simpy"]
+        own, reference = found[f"{name} on compiled"], found[f"{name} on reference"]
         head, what = f"closed_loop.{name}", f"{name}, {clients} clients"
         fast = row(f"{head}.requests_per_second", [a for a, _ in own], "1/s", "cpu", what)
         slow = [a for a, _ in reference]

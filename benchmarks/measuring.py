@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar
 
 from anarchy.common import paths
 from anarchy.common.files import Row
-from anarchy.common.garbage_collection import no_collection
+from anarchy.common.garbage_collection import gc_paused
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ def spend(work: Callable[[], Any]) -> tuple[Any, Spent]:
     earlier measurements have left in memory.
     """
     gc.collect()
-    with no_collection():
+    with gc_paused():
         wall, cpu = time.perf_counter(), time.process_time()
         result = work()
         return result, Spent(time.perf_counter() - wall, time.process_time() - cpu)

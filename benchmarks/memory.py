@@ -26,7 +26,7 @@ def measure(effort: Effort, say: Say) -> list[Row]:
         "closed_loop_simpy": (
             f"70b-1p2d, {effort.reference_requests:,} requests, SimPy",
             "run",
-            {**loop, "requests": effort.reference_requests, "simulator": "simpy"},
+            {**loop, "requests": effort.reference_requests, "simulator": "reference"},
         ),
     }
     try:

@@ -19,7 +19,7 @@ from anarchy.config.yaml_files import read_yaml
 from anarchy.serving.compiled.plain.run import CompiledSystem
 from anarchy.serving.log.request_log import RequestLog, Run
 from anarchy.serving.service_times.lookup import load_latency
-from anarchy.serving.simulate import Simulator, prepare, simulate, takes_kernel
+from anarchy.serving.simulate import Simulator, prepare, simulate, takes_compiled
 from anarchy.workload.trace_files import find_trace
 from anarchy.workload.traces import TraceData, load_trace
 
@@ -94,7 +94,7 @@ class Subject:
     @property
     def on_kernel(self) -> bool:
         """Whether `auto` takes the kernel."""
-        return takes_kernel(self.scenario, "auto")
+        return takes_compiled(self.scenario, "auto")
 
 
 def closed_loop(name: str, requests: int) -> Subject:

@@ -94,7 +94,7 @@ def test_parts_of_a_run_add_up() -> None:
 
 def test_streams_bring_every_row() -> None:
     subject = closed_loop("70b-1p2d", 500)
-    assert subject.stream() == len(subject.run("simpy").log)
+    assert subject.stream() == len(subject.run("reference").log)
 
 
 def test_bare_loops_count_what_they_do() -> None:
@@ -158,6 +158,6 @@ def test_the_page_has_its_table_between_its_marks(
     assert written.split(page.END)[1] == text.split(page.END)[1]
 
 
-def test_the_page_names_everything_that_runs_on_simpy() -> None:
+def test_the_page_names_everything_that_runs_on_the_reference() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
     assert [field for field, _ in coverage._LACKING if f"`{field}`" not in text] == []

@@ -88,7 +88,7 @@ def told(*arguments: str) -> tuple[int, list[str]]:
     """The exit code and the lines on stderr."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(["simulate", "oracle-3p5d", "--engine", "simpy", "--json", *arguments])
+        code = main(["simulate", "oracle-3p5d", "--engine", "reference", "--json", *arguments])
     if code == 0:
         assert json.loads(out.getvalue())["requests"] > 0
     else:

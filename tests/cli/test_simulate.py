@@ -100,7 +100,7 @@ def test_the_content_tells_the_format_where_the_suffix_does_not(
 ORDERS = [[1, 2, 3], [2, 1, 3], [3, 2, 1], [1, 3, 2]]
 
 
-@pytest.mark.parametrize("engine", ["compiled", "simpy"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 @pytest.mark.parametrize("paged", [True, False])
 @pytest.mark.parametrize("first", [0, 2**63 - 1, 2**64 - 4], ids=["small", "middle", "largest"])
 def test_blocks_are_reused_after_the_same_blocks_only(
@@ -138,7 +138,7 @@ def test_engines_agree_on_ids_of_64_bits(
         "extends: oracle-3p5d\nengine: {prefill: {chunked: false}, memory: {paged: false}}\n"
         f"router: {{policy: {policy}}}\n"
     )
-    logs = [tmp_path / f"{engine}.parquet" for engine in ("simpy", "compiled")]
+    logs = [tmp_path / f"{engine}.parquet" for engine in ("reference", "compiled")]
     for out in logs:
         command = [str(scenario), "--trace", path, "--engine", out.stem, "--out", str(out)]
         assert answer(capsys, *command)["prefix_reuse"] > 0
@@ -157,24 +157,24 @@ def test_engines_give_the_same_answer_and_the_same_file(
         )
         return found
 
-    assert figures("simpy") == figures("compiled") == figures("auto")
-    files = [(tmp_path / f"{e}.parquet").read_bytes() for e in ("simpy", "compiled", "auto")]
+    assert figures("reference") == figures("compiled") == figures("auto")
+    files = [(tmp_path / f"{e}.parquet").read_bytes() for e in ("reference", "compiled", "auto")]
     assert files[0] == files[1] == files[2]
 
 
-def test_auto_says_why_it_takes_simpy(capsys: pytest.CaptureFixture[str]) -> None:
+def test_auto_says_why_it_takes_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
     changes = ["--rows", "20", "--set", "router.policy=clairvoyant"]
     assert simulate("70b-1p2d", *changes) == 0
-    line = "engine: SimPy, because the compiled kernel lacks router.policy 'clairvoyant'\n"
+    line = "engine: reference, because the compiled simulator lacks router.policy 'clairvoyant'\n"
     assert capsys.readouterr().err == line
-    for silent in (["--engine", "simpy", *changes], ["--rows", "20"]):
+    for silent in (["--engine", "reference", *changes], ["--rows", "20"]):
         assert simulate("70b-1p2d", *silent) == 0
         assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("engine", ["compiled", "simpy"])
+@pytest.mark.parametrize("engine", ["compiled", "reference"])
 def test_progress_rises_to_all_requests(
-    engine: Literal["compiled", "simpy"], monkeypatch: pytest.MonkeyPatch
+    engine: Literal["compiled", "reference"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(simulation, "REFRESH", 0.001)
     seen: list[tuple[int, int]] = []
@@ -198,7 +198,7 @@ def test_a_log_that_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None
 def test_ctrl_c_leaves_one_line_and_no_file(tmp_path: Path) -> None:
     out = tmp_path / "log.parquet"
     command = [sys.executable, "-m", "anarchy", "simulate", "70b-1p2d", "--out", str(out)]
-    command += ["--engine", "simpy", "--rows", "10000000"]
+    command += ["--engine", "reference", "--rows", "10000000"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while not any(tmp_path.iterdir()):  # what it writes to is there as soon as it runs
             assert process.poll() is None
@@ -328,7 +328,7 @@ BAD_ARGUMENTS: dict[str, tuple[list[str], str]] = {
     "device": (["70b-1p2d", "--out", "/dev/null"], "--out: /dev/null is no regular file"),
     "engine": (
         ["70b-1p2d", "--engine", "compiled", "--set", "router.policy=clairvoyant"],
-        "--engine: the compiled kernel lacks router.policy 'clairvoyant'; allowed are auto and",
+        "--engine: the compiled simulator lacks router.policy 'clairvoyant'; allowed are auto and",
     ),
 }
 
@@ -364,7 +364,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for part in (
         "--set KEY=VALUE",
-        "--engine {auto,compiled,simpy}",
+        "--engine {auto,compiled,reference}",
         "router.temperature=0.5 --json",
         "hash_ids",
         "<(zcat trace.csv.gz",

@@ -139,7 +139,7 @@ def test_other_errors_of_a_process_are_one_line_too() -> None:
 
 
 def test_a_process_that_is_killed_is_said_to_be() -> None:
-    with pytest.raises(InputError, match="a process of the batch has ended with code -9"):
+    with pytest.raises(InputError, match="a process that simulates has ended with code -9"):
         list(many(reduce=lambda _: os.kill(os.getpid(), signal.SIGKILL), cores=2))
 
 
@@ -152,7 +152,7 @@ def children() -> list[int]:
     return [child.pid or 0 for child in multiprocessing.active_children()]
 
 
-def test_a_batch_that_is_given_up_leaves_no_process() -> None:
+def test_runs_that_are_given_up_leave_no_process() -> None:
     before = children()
     results = many(cores=2)
     next(results)
@@ -168,7 +168,7 @@ from tests.serving.test_replications import LATENCY, PUBLISHED, simulate_many
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which may be ignored where tests run
 pids = simulate_many(
     PUBLISHED, LATENCY, [{}], seed=1, replications=100_000, requests=100, cores=2,
-    simulator="simpy", reduce=lambda _: os.getpid(),
+    simulator="reference", reduce=lambda _: os.getpid(),
 )
 for pid in pids:
     print(pid, flush=True)

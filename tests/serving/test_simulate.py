@@ -252,9 +252,9 @@ def test_an_open_workload_whose_backlog_only_grows_is_given_up(
     poisson = {"kind": "poisson", "input_tokens": 128, "output_tokens": 8, "rate": 1e5}
     scenario = changed(PUBLISHED, assumptions={}, workload=poisson)
     with pytest.raises(InputError, match="workload: more than 2,000 requests wait or run") as fault:
-        run(scenario, simulator="simpy")
+        run(scenario, simulator="reference")
     assert "\n" not in str(fault.value)
-    assert len(run(changed(scenario, workload__rate=20.0), simulator="simpy").log) >= 400
+    assert len(run(changed(scenario, workload__rate=20.0), simulator="reference").log) >= 400
     out = [{"pool": "decode", "worker": worker, "at": 1.0, "until": 1e8} for worker in (0, 1)]
     for memory in (False, True):
         stuck = changed(scenario, workload__rate=20.0, outages=out, engine__memory__paged=memory)

@@ -91,10 +91,11 @@ def add_simulate(commands: Any) -> None:
     )
     parser.add_argument(
         "--engine",
-        choices=("auto", "compiled", "simpy"),
+        choices=("auto", "compiled", "reference"),
         default="auto",
-        help="what simulates: the compiled kernel, SimPy, or the kernel unless the scenario has a "
-        "mechanism that it lacks (auto, the default); both give the same log",
+        help="what simulates: the compiled simulator, the readable reference, or the compiled one "
+        "unless the scenario has a mechanism that it lacks (auto, the default); both give the same "
+        "log",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.set_defaults(run=_simulate)
@@ -118,10 +119,12 @@ def _simulate(options: argparse.Namespace) -> int:
     mechanism = lacking_mechanism(simulation.scenario, simulation.trace)
     if options.engine == "compiled" and mechanism is not None:
         raise InputError(
-            f"--engine: the compiled kernel lacks {mechanism}; allowed are auto and simpy"
+            f"--engine: the compiled simulator lacks {mechanism}; allowed are auto and reference"
         )
     if options.engine == "auto" and mechanism is not None:
-        print(f"engine: SimPy, because the compiled kernel lacks {mechanism}", file=sys.stderr)
+        print(
+            f"engine: reference, because the compiled simulator lacks {mechanism}", file=sys.stderr
+        )
     terminal = Console(stderr=True)
     simulate = partial(run_simulation, simulation, engine=options.engine, out=options.out)
     if terminal.is_terminal:

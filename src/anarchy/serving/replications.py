@@ -1,7 +1,7 @@
 """Many runs of one scenario: a table of its parameters, some replications of every row.
 
 Runs are independent, so they are shared out over processes. These are forked: they have the
-plugins, the trace and the compiled kernel that the caller has, and a result is what `reduce` makes
+plugins, the trace and the compiled simulator that the caller has. A result is what `reduce` makes
 of a run where it was simulated, so that logs do not travel. Results come in the order of the
 table, whatever the number of cores, and runs are begun only a little ahead of the one that is
 asked for.
@@ -29,7 +29,7 @@ LARGEST_JOB = 16
 """Most runs that a process is given at a time."""
 
 JOBS_PER_CORE = 16
-"""A batch is cut into at least so many jobs for each core, so that all end at about one time."""
+"""Runs are cut into at least so many jobs for each core, so that all end at about one time."""
 
 AHEAD = 4
 """Jobs for each core that are begun before the first of them is asked for."""
@@ -41,7 +41,7 @@ def whole(run: Run) -> Run:
 
 
 @dataclass(frozen=True)
-class _Batch:
+class _Runs:
     """What all runs are made from."""
 
     scenario: Scenario
@@ -104,9 +104,9 @@ def simulate_many(
             raise InputError("model.latency: all rows have the same service times")
     options: dict[str, Any] = {"requests": requests, "warmup_cycles": warmup_cycles}
     options |= {"simulator": simulator, "costs": costs}
-    batch = _Batch(scenario, latency, table, seed, replications, reduce, trace, options)
-    cores = min(cores or _cores(), len(batch))
-    return _shared_out(batch, cores) if cores > 1 else batch.results(range(len(batch)))
+    runs = _Runs(scenario, latency, table, seed, replications, reduce, trace, options)
+    cores = min(cores or _cores(), len(runs))
+    return _shared_out(runs, cores) if cores > 1 else runs.results(range(len(runs)))
 
 
 def _cores() -> int:
@@ -122,11 +122,11 @@ class _Answer(NamedTuple):
     fault: str | None
 
 
-def _shared_out(batch: _Batch, cores: int) -> Iterator[Any]:
+def _shared_out(runs: _Runs, cores: int) -> Iterator[Any]:
     """The results of all runs, computed by so many processes."""
-    size = max(1, min(LARGEST_JOB, len(batch) // (JOBS_PER_CORE * cores)))
-    jobs = [range(n, min(n + size, len(batch))) for n in range(0, len(batch), size)]
-    workers = _start(batch, cores)
+    size = max(1, min(LARGEST_JOB, len(runs) // (JOBS_PER_CORE * cores)))
+    jobs = [range(n, min(n + size, len(runs))) for n in range(0, len(runs), size)]
+    workers = _start(runs, cores)
     try:
         working: dict[Connection, int] = {}  # the job of each process that has one
         idle = list(workers)
@@ -153,20 +153,20 @@ def _shared_out(batch: _Batch, cores: int) -> Iterator[Any]:
             line.close()
 
 
-def _start(batch: _Batch, cores: int) -> dict[Connection, BaseProcess]:
+def _start(runs: _Runs, cores: int) -> dict[Connection, BaseProcess]:
     """Processes that answer jobs, by the line to them."""
     context = get_context("fork")
     workers: dict[Connection, BaseProcess] = {}
     for _ in range(cores):
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(batch, theirs, [*workers, ours]), daemon=True)
+        process = context.Process(target=_work, args=(runs, theirs, [*workers, ours]), daemon=True)
         process.start()
         theirs.close()
         workers[ours] = process
     return workers
 
 
-def _work(batch: _Batch, line: Connection, others: list[Connection]) -> None:
+def _work(runs: _Runs, line: Connection, others: list[Connection]) -> None:
     """Answer jobs until the caller is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the caller hears Ctrl-C and ends its processes
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -174,19 +174,19 @@ def _work(batch: _Batch, line: Connection, others: list[Connection]) -> None:
         other.close()
     try:
         while True:
-            line.send(_answer(batch, line.recv()))
+            line.send(_answer(runs, line.recv()))
     except (EOFError, OSError):
         return
 
 
-def _answer(batch: _Batch, job: range) -> _Answer:
+def _answer(runs: _Runs, job: range) -> _Answer:
     results: list[Any] = []
     try:
-        results.extend(batch.results(job))
+        results.extend(runs.results(job))
     except InputError as fault:
         return _Answer(results, str(fault))
     except Exception as error:
-        row, replication = divmod(job[len(results)], batch.replications)
+        row, replication = divmod(job[len(results)], runs.replications)
         run = f"row {row} of the table, replication {replication}"
         return _Answer(results, f"{run}: {type(error).__name__}: {' '.join(str(error).split())}")
     return _Answer(results, None)
@@ -198,5 +198,5 @@ def _received(line: Connection, process: BaseProcess) -> _Answer:
     except (EOFError, OSError):
         process.join()
         code = process.exitcode
-        raise InputError(f"a process of the batch has ended with code {code}") from None
+        raise InputError(f"a process that simulates has ended with code {code}") from None
     return answer

@@ -1,10 +1,7 @@
 """One call simulates a scenario and returns its run.
 
-Arrival -> prefill router -> prefill worker -> KV hand-off -> decode router -> decode worker ->
-done. Each router has its own policy instance and its own random streams.
-
-Two simulators return the same log: the SimPy system, which is the reference and has every
-mechanism, and the compiled kernel, which is fast. The kernel is taken for what it covers.
+Two simulators return the same log: the reference, which has every mechanism and is written to be
+read (`reference.system`), and the compiled one, which is fast and is taken for what it covers.
 """
 
 from typing import Any, Literal, Protocol, TypedDict, Unpack
@@ -18,8 +15,8 @@ from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.workload.traces import TraceData
 
-Simulator = Literal["auto", "compiled", "simpy"]
-"""Which simulator runs: the kernel where it can, or one of the two."""
+Simulator = Literal["auto", "compiled", "reference"]
+"""Which simulator runs: one of the two, or the compiled one where it can."""
 
 
 class Runnable(Protocol):
@@ -71,10 +68,10 @@ def prepare(
 ) -> Runnable:
     """What `simulate` runs, before it runs.
 
-    Without `costs` nobody wants to know what the routers saw, and the kernel does not log it.
+    Without `costs` nobody wants to know what the routers saw, and the compiled one does not log it.
     """
     arguments = (scenario, latency, seed, replication, requests, warmup_cycles, trace)
-    if takes_kernel(scenario, simulator, trace):
+    if takes_compiled(scenario, simulator, trace):
         # Only now, because numba takes a while to import.
         if scenario.engine.memory.paged:
             from anarchy.serving.compiled.paged.run import CompiledPagedSystem
@@ -86,16 +83,18 @@ def prepare(
     return System(*arguments)
 
 
-def takes_kernel(scenario: Scenario, simulator: Simulator, trace: TraceData | None = None) -> bool:
-    """Whether the kernel runs a scenario; one that must and cannot is refused."""
+def takes_compiled(
+    scenario: Scenario, simulator: Simulator, trace: TraceData | None = None
+) -> bool:
+    """Whether the compiled simulator runs a scenario; one that it must and cannot is refused."""
     mechanism = lacking_mechanism(scenario, trace)
     if simulator == "compiled" and mechanism is not None:
-        raise InputError(f"the compiled kernel lacks {mechanism}; SimPy has it")
-    return simulator != "simpy" and mechanism is None
+        raise InputError(f"the compiled simulator lacks {mechanism}; the reference has it")
+    return simulator != "reference" and mechanism is None
 
 
 def lacking_mechanism(scenario: Scenario, trace: TraceData | None = None) -> str | None:
-    """What of a scenario the kernel lacks, in words: the field, and its value if it is a name."""
+    """What of a scenario the compiled simulator lacks: the field, and its value if it is a name."""
     field = lacking(scenario)
     if field is not None:
         value = get_field(scenario, field)

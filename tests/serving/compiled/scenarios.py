@@ -70,7 +70,7 @@ def both_runs(
     """The reference's run and the kernel's."""
     reference, compiled = (
         simulate(scenario, Latency(table), trace=trace, simulator=simulator, **options)
-        for simulator in ("simpy", "compiled")
+        for simulator in ("reference", "compiled")
     )
     return reference, compiled
 

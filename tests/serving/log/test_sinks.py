@@ -108,7 +108,7 @@ def test_without_costs_everything_else_is_the_same() -> None:
             np.testing.assert_array_equal(values, getattr(without.log, name), err_msg=name)
 
 
-@pytest.mark.parametrize("simulator", ["compiled", "simpy"])
+@pytest.mark.parametrize("simulator", ["compiled", "reference"])
 def test_rows_taken_are_those_of_the_run(simulator: Simulator) -> None:
     def system() -> Runnable:
         return prepare(PUBLISHED, LATENCY, seed=1, requests=80, simulator=simulator)

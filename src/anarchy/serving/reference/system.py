@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from anarchy.common.garbage_collection import no_collection
+from anarchy.common.garbage_collection import gc_paused
 from anarchy.config.scenario import Scenario
 from anarchy.serving.feasibility import all_wait, check_backlog, ends_early
 from anarchy.serving.log.request_log import ROWS, Floats, Run
@@ -128,7 +128,7 @@ class System:
     def run(self) -> Run:
         self.capacity.start()
         self._workload.start()
-        with no_collection():
+        with gc_paused():
             self.events.run()
         done, wanted = self.progress
         if done < wanted:

@@ -6,16 +6,16 @@ import pytest
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.serving.compiled.core.coverage import MOST_PLACES, lacking, shared_places
-from anarchy.serving.simulate import lacking_mechanism, takes_kernel
+from anarchy.serving.simulate import lacking_mechanism, takes_compiled
 from anarchy.workload.traces import TraceData
 from tests.serving.conftest import changed
 
 
 def test_the_published_deployments_lack_nothing(published: Scenario) -> None:
     assert lacking(published) is None
-    assert takes_kernel(published, "auto")
-    assert takes_kernel(published, "compiled")
-    assert not takes_kernel(published, "simpy")
+    assert takes_compiled(published, "auto")
+    assert takes_compiled(published, "compiled")
+    assert not takes_compiled(published, "reference")
 
 
 @pytest.mark.parametrize(
@@ -30,17 +30,17 @@ def test_the_published_deployments_lack_nothing(published: Scenario) -> None:
 def test_what_is_lacking_is_named(published: Scenario, field: str, value: str) -> None:
     scenario = changed(published, **{field.replace(".", "__"): value})
     assert lacking_mechanism(scenario) == f"{field} '{value}'"
-    assert not takes_kernel(scenario, "auto")
+    assert not takes_compiled(scenario, "auto")
     with pytest.raises(InputError, match=field):
-        takes_kernel(scenario, "compiled")
+        takes_compiled(scenario, "compiled")
 
 
-def test_a_long_trace_on_very_many_workers_runs_on_simpy(published: Scenario) -> None:
+def test_a_long_trace_on_very_many_workers_runs_on_the_reference(published: Scenario) -> None:
     blocks = [tuple(range(1000))] * 70
     ones = np.ones(70, np.int64)
     trace = TraceData(np.zeros(70), 512_000 * ones, ones, blocks, 512)
     few = changed(published, hardware__gpus=8000, topology__prefill=900)
     many = changed(published, hardware__gpus=8000, topology__prefill=999)
     assert shared_places(few, trace) < MOST_PLACES < shared_places(many, trace)
-    assert takes_kernel(few, "auto", trace)
-    assert not takes_kernel(many, "auto", trace)
+    assert takes_compiled(few, "auto", trace)
+    assert not takes_compiled(many, "auto", trace)

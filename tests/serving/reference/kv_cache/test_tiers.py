@@ -500,7 +500,7 @@ def test_reuse_by_tier_adds_up_to_the_log(
         router__decode_overlap=decode_overlap,
         router__tracking__cache_lag=lag,
     )
-    system = prepare(scenario, latency, seed=1, requests=300, simulator="simpy")
+    system = prepare(scenario, latency, seed=1, requests=300, simulator="reference")
     log = system.run().log
     assert isinstance(system, System)
     assert isinstance(system.engine, PlainEngine)
