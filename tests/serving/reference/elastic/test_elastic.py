@@ -32,7 +32,7 @@ from anarchy.serving.simulate import prepare
 from anarchy.workload.traces import TraceData
 from tests.serving.audit import audited
 from tests.serving.conftest import changed
-from tests.serving.reference.elastic.test_outages import outage
+from tests.serving.reference.elastic.test_failures import outage
 from tests.serving.reference.elastic.test_paged_elastic import FAILURES, TRACKING, schedule
 
 PUBLISHED = load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d")

@@ -18,7 +18,7 @@ from anarchy.serving.service_times.lookup import load_latency
 from anarchy.workload.traces import TraceData
 from tests.serving.audit import audited
 from tests.serving.conftest import changed
-from tests.serving.reference.elastic.test_outages import outage
+from tests.serving.reference.elastic.test_failures import outage
 from tests.serving.reference.paged.test_system import ORACLE, Row, ids, ms
 from tests.serving.reference.paged.test_system import run as undisturbed
 

@@ -27,7 +27,7 @@ from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.simulate import prepare, simulate
 from tests.serving.conftest import changed
-from tests.serving.reference.elastic.test_outages import assert_conserved, outage
+from tests.serving.reference.elastic.test_failures import assert_conserved, outage
 
 TABLE = "llama31-70b-fp8-tp4-b200-trtllm"
 PUBLISHED = load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d")

@@ -1,13 +1,11 @@
 """A build makes what its plan names: what was deleted comes back, what was removed goes."""
 
-import shutil
 from pathlib import Path
 
 import yaml
 
-from tests.workflow.conftest import carry_kernel, contents, snakemake, targets
+from tests.workflow.conftest import OUT, contents, copy_built, snakemake, targets
 
-OUT = Path("build/tiny")
 EXPERIMENT = {
     "title": "An experiment that does not stay",
     "question": "What is left of it?",
@@ -31,9 +29,7 @@ DELETED = (
 def test_deleted_files_come_back_and_those_of_removed_experiments_go(
     built: Path, tmp_path: Path
 ) -> None:
-    project = tmp_path / "changed"
-    shutil.copytree(built, project, symlinks=True)
-    carry_kernel(project)
+    project = copy_built(built, tmp_path / "changed")
     before = contents(project / OUT)
     own = [project / OUT / name for name in ("results/notes.txt", "figures/mine.png")]
     for path in own:
