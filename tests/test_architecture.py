@@ -138,3 +138,12 @@ def test_nothing_below_the_artefact_layer_knows_latex() -> None:
     for module, path in MODULES.items():
         if layer(module) in LAYERS and layer(module) != "artefact":
             assert "latex" not in path.read_text(encoding="utf-8").lower(), module
+
+
+def test_tests_mirror_the_package() -> None:
+    """Every folder of tests is one of the package, but for those of what lies outside it."""
+    tests = paths.ROOT / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    outside = {Path("oracle"), Path("workflow")}
+    assert outside < folders
+    assert [str(f) for f in sorted(folders - outside) if not (PACKAGE / f).is_dir()] == []
