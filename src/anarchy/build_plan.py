@@ -4,7 +4,8 @@ The Snakefile and `anarchy check` load the same plan, so what the one accepts th
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +23,7 @@ from anarchy.config.yaml_files import read_yaml
 from anarchy.measure.experiment_point import PointJob
 from anarchy.measure.knee_map import LOAD
 from anarchy.measure.measures import get_measure
+from anarchy.serving.feasibility import check_requests
 from anarchy.serving.reference.core.clients import WORKLOADS
 from anarchy.serving.reference.router.policy import get_policy, plugins
 from anarchy.serving.service_times.table import LatencyTable, load_table
@@ -32,6 +34,9 @@ from anarchy.workload.traces import TraceData
 FEWEST_JOBS, MOST_POINTS = 4, 12
 """An experiment has at least so many jobs if it has as many points, and a job at most so many
 points."""
+
+MOST_CHARACTERS = 200
+"""Longest name of a point, which files are called by."""
 
 CURVES = ("parallel-queues", "saturation", "plateau", "placement", "coupled")
 """Figures of the theory: no experiment or study may be called like one."""
@@ -73,6 +78,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
     `missing` instead of being refused; without committed reference values it is left out.
     """
     settings = load_settings(root / paths.SETTINGS, overlay)
+    _check_output(root, settings.output, overlay)
     traces = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
     checks = ScenarioChecks(root, traces)
     scenarios = {}
@@ -150,6 +156,8 @@ class ScenarioChecks:
             load_trace_parameters(self._root / paths.SYNTHETIC_TRACES, workload.parameters)
         if isinstance(workload, Custom) and with_policy:
             WORKLOADS.find(workload.workload, f"{source}: workload.workload")
+        with faults_in(source):
+            check_requests(scenario, trace)
         if not isinstance(workload, Trace):
             return None
         self._check_rows(workload, self._rows(workload.trace, source, trace), source)
@@ -158,10 +166,8 @@ class ScenarioChecks:
     def _check_table(self, scenario: Scenario, source: str) -> None:
         name = scenario.model.latency
         if name not in self._tables:
-            try:
+            with faults_in(f"{source}: model.latency"):
                 self._tables[name] = load_table(self._root / paths.LATENCY, name)
-            except InputError as fault:
-                raise InputError(f"{source}: model.latency: {fault}") from None
         table, hardware = self._tables[name], scenario.hardware
         if table.tensor_parallel != hardware.gpus_per_worker:
             raise InputError(
@@ -197,6 +203,8 @@ class ScenarioChecks:
 
 def _files(folder: Path) -> dict[str, Path]:
     """The configuration files of a folder by name, which must be fit for jobs and file names."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
     found = {}
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.is_dir():
@@ -206,8 +214,19 @@ def _files(folder: Path) -> dict[str, Path]:
                 f"{path}: not the name of a configuration file; allowed: lower-case letters, "
                 "digits and hyphens, then .yaml"
             )
+        if not path.is_file():
+            raise InputError(f"{path}: no regular file, nor a link to one")
         found[path.stem] = path
     return found
+
+
+@contextmanager
+def faults_in(source: str) -> Iterator[None]:
+    """Puts the source in front of a fault within."""
+    try:
+        yield
+    except InputError as fault:
+        raise InputError(f"{source}: {fault}") from None
 
 
 def _load_all(
@@ -227,6 +246,13 @@ def _load_all(
             layers.append((overlay, adjust[name]))
         loaded[name] = validate_layers(model, layers)
     return loaded
+
+
+def _check_output(root: Path, output: str, overlay: Path | None) -> None:
+    for place in (root / output, *(root / output).parents):
+        if place.exists() and not place.is_dir():
+            source = overlay or root / paths.SETTINGS
+            raise InputError(f"{source}: output: {place} is a file; a folder is wanted")
 
 
 def _check_names(root: Path, experiments: Iterable[str], studies: Iterable[str]) -> None:
@@ -267,6 +293,11 @@ def _points(
             scenario = with_fields(base, {**experiment.set, **given}, source)
             values = {field: get_field(scenario, field) for field in given}
             point = SweepPoint(name, _slug(scenario_name, values), scenario_name, values, scenario)
+            if len(point.name) > MOST_CHARACTERS:
+                raise InputError(
+                    f"{source}: sweep: the name of the point {point.name} has "
+                    f"{len(point.name)} characters; allowed: {MOST_CHARACTERS}"
+                )
             if point.name in names:
                 raise InputError(f"{source}: sweep: the point {point.name} occurs twice")
             names.add(point.name)
@@ -290,8 +321,7 @@ def _check_experiment(experiment: Experiment, points: Sequence[SweepPoint], sour
     for name in used:
         if name not in known:
             raise InputError(f"{source}: measure '{name}' is not measured; {suggest(name, known)}")
-    if experiment.knee is not None and LOAD not in known:
-        raise InputError(f"{source}: key 'knee' needs the measure '{LOAD}' in 'measures'")
+    _check_knee(experiment, points, source)
     fields = {"scenario", *experiment.sweep}
     shown = [experiment.figure.x, experiment.figure.series, experiment.figure.rows]
     shown += [experiment.figure.panels]
@@ -312,16 +342,27 @@ def _check_experiment(experiment: Experiment, points: Sequence[SweepPoint], sour
             )
 
 
+def _check_knee(experiment: Experiment, points: Sequence[SweepPoint], source: str) -> None:
+    """A knee is a place on an axis of numbers, above which workers are busy."""
+    if experiment.knee is None:
+        return
+    if LOAD not in experiment.measures:
+        raise InputError(f"{source}: key 'knee' needs the measure '{LOAD}' in 'measures'")
+    field = experiment.knee.field
+    for point in points:
+        value = point.values.get(field, 0)
+        if field == "scenario" or isinstance(value, str | bool) or value is None:
+            raise InputError(f"{source}: knee.field: '{field}' is no field of numbers")
+
+
 def _measure(
     name: str,
     estimators: Mapping[str, Estimator],
     source: str,
     tenants: Sequence[Tenant] = (),
 ) -> None:
-    try:
+    with faults_in(source):
         get_measure(name, estimators, tenants)
-    except InputError as fault:
-        raise InputError(f"{source}: {fault}") from None
 
 
 def split_into_jobs(points: Sequence[SweepPoint]) -> list[tuple[SweepPoint, ...]]:

@@ -12,9 +12,13 @@ from typing import Any, NoReturn
 
 from anarchy.cli.simulate import add_simulate
 from anarchy.common.errors import InputError
+from anarchy.common.paths import SCHEMAS, find_project
 
 MAX_ROWS = 20
 """Most entries of a list of profiles or splits that a table shows; JSON has them all."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 SOLVE_EXAMPLE = """\
 example: two M/M/1 servers of 4 and 1 requests per second share 5/2 of them
@@ -64,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"anarchy: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("anarchy: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except KeyboardInterrupt:
         print("anarchy: interrupted", file=sys.stderr)
         return 130
@@ -170,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
 def _check(options: argparse.Namespace) -> int:
     from anarchy.build_plan import load_plan
 
-    plan = load_plan(options.overlay)
+    plan = load_plan(options.overlay, find_project())
     for name, trace in plan.missing.items():
         instead = (
             "is not run, its committed reference values stand in"
@@ -202,7 +209,7 @@ def _list(_: argparse.Namespace) -> int:
     from anarchy.serving.reference.router.policy import POLICIES
     from anarchy.workload.lengths import LAWS
 
-    plan = load_plan()
+    plan = load_plan(root=find_project())
     rows = [("scenario", name, s.description) for name, s in plan.scenarios.items()]
     rows += [("experiment", name, e.title) for name, e in plan.experiments.items()]
     rows += [("study", name, s.title) for name, s in plan.studies.items()]
@@ -255,11 +262,11 @@ def _lines(value: Any) -> list[str]:
 
 
 def _schema(_: argparse.Namespace) -> int:
-    from anarchy.common import paths
     from anarchy.common.files import write_text
     from anarchy.config.settings import SCHEMA_MODELS
     from anarchy.config.validation import json_schema
 
+    folder = find_project() / SCHEMAS
     for name, model in SCHEMA_MODELS.items():
-        write_text(paths.SCHEMAS / f"{name}.schema.json", json_schema(model))
+        write_text(folder / f"{name}.schema.json", json_schema(model))
     return 0

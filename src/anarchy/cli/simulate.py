@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from anarchy.common.errors import InputError
+from anarchy.common.paths import find_project
 
 EXAMPLES = """\
 examples
@@ -109,12 +110,14 @@ def _simulate(options: argparse.Namespace) -> int:
 
     if options.out is not None:
         check_writable(options.out)
+    project = find_project()
     simulation = plan_simulation(
         options.scenario,
         seed=options.seed,
         trace=options.trace,
         rows=options.rows,
         changes=dict(map(parse_change, options.changes)),
+        root=project,
     )
     mechanism = lacking_mechanism(simulation.scenario, simulation.trace)
     if options.engine == "compiled" and mechanism is not None:
@@ -126,7 +129,9 @@ def _simulate(options: argparse.Namespace) -> int:
             f"engine: reference, because the compiled simulator lacks {mechanism}", file=sys.stderr
         )
     terminal = Console(stderr=True)
-    simulate = partial(run_simulation, simulation, engine=options.engine, out=options.out)
+    simulate = partial(
+        run_simulation, simulation, engine=options.engine, out=options.out, root=project
+    )
     if terminal.is_terminal:
         from rich.progress import Progress
 

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy.build_plan import ScenarioChecks
+from anarchy.build_plan import ScenarioChecks, faults_in
 from anarchy.common import paths
 from anarchy.common.errors import InputError, suggest
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import TraceSources, load_scenario
 from anarchy.config.validation import validate
-from anarchy.config.workload import Custom, SyntheticTrace, Trace, Workload
+from anarchy.config.workload import SyntheticTrace, Trace, Workload
 from anarchy.config.yaml_files import parse_yaml, read_yaml
+from anarchy.serving.feasibility import check_requests
 from anarchy.serving.log.request_log import LogWriter, RequestLog, log_writer
 from anarchy.serving.log.summary import Summary
 from anarchy.serving.service_times.lookup import load_latency
@@ -94,7 +95,8 @@ def plan_simulation(
         raise InputError(f"{name}: workload.trace: '{missing}' is not at hand and cannot be had")
     if data is None:
         data = _other_trace(scenario, sources, seed, root)
-    _check_prompts(scenario, data, name)
+    with faults_in(name):
+        check_requests(scenario, data)
     length = REQUESTS if recorded or rows is None else rows
     return Simulation(scenario, data, seed, length, (file,) if own is None else (file, own))
 
@@ -279,19 +281,3 @@ def _other_trace(
     if not path.is_file():
         path = fetch_trace(source, path.parent)
     return read_trace(path, source.format, source.sha256)
-
-
-def _check_prompts(scenario: Scenario, trace: TraceData | None, source: str) -> None:
-    """A prompt that no worker's memory holds would be served in no real system."""
-    workload, capacity = scenario.workload, scenario.engine.cache.capacity_tokens
-    if isinstance(workload, Custom):
-        return  # what it will ask is its own affair
-    if isinstance(workload, Trace | SyntheticTrace):
-        assert trace is not None
-        largest = int(trace.input_tokens[: workload.rows].max())
-    else:
-        largest = max(part.input_tokens for part in [workload, *workload.tenants])
-    if largest > capacity:
-        raise InputError(
-            f"{source}: engine.cache.capacity_tokens: {capacity}, but a prompt has {largest} tokens"
-        )

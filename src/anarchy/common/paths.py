@@ -4,8 +4,11 @@ Input folders are relative to the project root, output folders to the output roo
 (the project root itself, or `build/quick`), so that no absolute path ever reaches a result.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from anarchy.common.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -35,6 +38,29 @@ SOURCES = (
     "workflow",
 )
 """The project's own folders: no build may be sent into one."""
+
+
+def find_project() -> Path:
+    """The project that a command works on.
+
+    That is the folder in ANARCHY_PROJECT, or else the working folder or the nearest one above it
+    with a configuration, or else the project that the package was installed from.
+    """
+    given = os.environ.get("ANARCHY_PROJECT")
+    if given:
+        if not (Path(given) / SETTINGS).is_file():
+            raise InputError(f"ANARCHY_PROJECT: {given} has no {SETTINGS}")
+        return Path(given)
+    if SETTINGS.is_file():
+        return Path()  # messages and results then hold no absolute path
+    here = Path(os.path.realpath("."))
+    for folder in (*here.parents, ROOT):
+        if (folder / SETTINGS).is_file():
+            return folder
+    raise InputError(
+        f"{here}: neither this folder nor one above has a {SETTINGS}; run `anarchy` in the "
+        "project's folder or set ANARCHY_PROJECT to it"
+    )
 
 
 @dataclass(frozen=True)

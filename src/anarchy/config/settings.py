@@ -130,6 +130,8 @@ def _scenario_files(
     if library is not None and seen and not path.is_file():
         folder, path = library, library / f"{name}.yaml"
     if not path.is_file():
+        if path.is_symlink() or path.exists():
+            raise InputError(f"{path}: no regular file, nor a link to one")
         known = [p.stem for p in folder.glob("*.yaml")]
         raise InputError(f"{path}: unknown scenario '{name}'; {suggest(name, known)}")
     if name in seen:

@@ -2,7 +2,10 @@
 
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
-from anarchy.workload.demand import Demand
+from anarchy.config.workload import Custom, Synthetic, SyntheticTrace, Trace
+from anarchy.workload.demand import Demand, make_demand
+from anarchy.workload.random_streams import streams
+from anarchy.workload.traces import TraceData
 
 MOST_REQUESTS = 1_000_000
 """Requests that may be in a system at once while others arrive without end: a backlog that no
@@ -35,6 +38,33 @@ def blocks_of_memory(scenario: Scenario, demand: Demand) -> int:
             f"tokens needs {needed} blocks of {size}, a worker has {blocks}"
         )
     return blocks
+
+
+def check_requests(scenario: Scenario, trace: TraceData | None = None) -> None:
+    """Refuse what a run would refuse of its requests: laws that are none, prompts without room.
+
+    A recorded workload is checked if its `trace` is given, a plugin's not at all.
+    """
+    workload = scenario.workload
+    recorded = isinstance(workload, Trace | SyntheticTrace)
+    if isinstance(workload, Custom) or (recorded and trace is None):
+        return
+    demand = make_demand(scenario, streams(0, 0), 1, 0.0, trace, lambda *_: 1.0)
+    if demand.endless:
+        next(demand.arrivals)
+    if scenario.engine.memory.paged:
+        blocks_of_memory(scenario, demand)
+        return
+    if isinstance(workload, Synthetic):  # the longest that a law can draw need not be cached
+        prompt = max(part.input_tokens for part in [workload, *workload.tenants])
+    else:
+        assert trace is not None
+        prompt = int(trace.input_tokens[: workload.rows].max())
+    capacity = scenario.engine.cache.capacity_tokens
+    if prompt > capacity:
+        raise InputError(
+            f"engine.cache.capacity_tokens: {capacity}, but a prompt has {prompt} tokens"
+        )
 
 
 def ends_early(done: int, wanted: int) -> InputError:

@@ -185,7 +185,9 @@ def _load_plugin(path: Path) -> None:
         spec.loader.exec_module(module)
     except InputError as fault:
         raise InputError(f"{path}: {fault}") from None
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may end in anything, SystemExit too
         raise InputError(f"{path}: the plugin fails with {type(error).__name__}: {error}") from None
 
 
