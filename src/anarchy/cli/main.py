@@ -71,9 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("anarchy: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except KeyboardInterrupt:
-        print("anarchy: interrupted", file=sys.stderr)
-        return 130
 
 
 @contextmanager

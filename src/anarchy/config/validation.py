@@ -85,6 +85,10 @@ _WANTED = {
     "bool_type": "true or false is wanted",
     "int_type": "a whole number is wanted, written as 8 or 1e3",
     "float_type": "a number is wanted, written as 8, 0.5 or 1e-3",
+    "list_type": "a list is wanted",
+    "dict_type": "keys with values are wanted",
+    "model_type": "keys with values are wanted",
+    "model_attributes_type": "keys with values are wanted",
     "string_type": "text is wanted; numbers, true and false are text in quotes",
 }
 """What a model wants where pydantic would say "valid"."""
