@@ -1,5 +1,6 @@
 """The plan: everything is validated before a job starts, and faults name file and key."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -14,6 +15,7 @@ from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.experiment import combinations
 from anarchy.config.scenario import with_fields
+from anarchy.config.settings import load_scenario
 from anarchy.config.yaml_files import merge, read_yaml
 from anarchy.workload import trace_files
 
@@ -130,6 +132,63 @@ def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
             "small.yaml: unknown measure 'goodput:chat'; did you mean 'goodput'",
             id="tenant-of-one-scenario",
         ),
+        pytest.param(
+            {"measures": ["ttft-mean", "ttft-mean"]},
+            "small.yaml: measures: 'ttft-mean' occurs twice",
+            id="measure-twice",
+        ),
+        pytest.param(
+            {"sweep": {"workload.clients": [1, 1.0]}},
+            "small.yaml: sweep.workload.clients: '1.0' occurs twice",
+            id="value-twice",
+        ),
+        pytest.param(
+            {"measures": ["ttft-mean", "prefill-load"], "knee": {"field": "scenario"}},
+            "small.yaml: knee.field: 'scenario' is no field of numbers",
+            id="knee-over-scenarios",
+        ),
+        pytest.param(
+            {"sweep": {"router.ties": ["first", "random"]}, "knee": {"field": "router.ties"}},
+            "small.yaml: knee.field: 'router.ties' is no field of numbers",
+            id="knee-over-text",
+        ),
+        pytest.param(
+            {"sweep": {"model.name": ["x" * 190, "y"]}},
+            "characters; allowed: 200",
+            id="name-too-long-for-a-file",
+        ),
+        pytest.param(
+            {"sweep": {"description": ["x" * 300, "y"]}},
+            "small.yaml: sweep.description.0: string should have at most 200 characters",
+            id="value-too-long",
+        ),
+        pytest.param(
+            {"sweep": {"engine.cache.capacity_tokens": [1]}},
+            "small.yaml: engine.cache.capacity_tokens: 1, but a prompt has 128 tokens",
+            id="prompt-without-room",
+        ),
+        pytest.param(
+            {"sweep": {"engine.memory.paged": [True], "engine.cache.block_tokens": [10**8]}},
+            "small.yaml: engine.cache.capacity_tokens: a request of 128 prompt and 144 output",
+            id="block-beyond-memory",
+        ),
+        pytest.param(
+            {"sweep": {"engine.cache.enabled": ["on", "off"]}},
+            "small.yaml: engine.cache.enabled: true or false is wanted (got 'on')",
+            id="text-for-a-truth-value",
+        ),
+        pytest.param(
+            {
+                "sweep": {
+                    "workload.clients": list(range(1, 120)),
+                    "engine.decode.slots": [*range(1, 99)],
+                }
+            },
+            "small.yaml: 23324 combinations of scenarios and values; allowed: 10000",
+            id="too-many-points",
+        ),
+        pytest.param({"title": "x" * 100_000}, "small.yaml: title: string should", id="long-title"),
+        pytest.param({"title": "\x1b[2J"}, "small.yaml: title: control", id="title-with-escapes"),
         pytest.param({"plugins": ["mine.py"]}, "no such plugin file", id="missing-plugin"),
         pytest.param(
             {
@@ -179,6 +238,42 @@ def test_swept_values_are_the_validated_ones(root: Path) -> None:
     assert [point.values["engine.handoff.overhead"] for point in points[:2]] == [0.001, 0.5]
     sweep = plan.experiments["small"].sweep
     assert sweep["engine.handoff.overhead"] == [0.001, 0.5], "figures see numbers too"
+
+
+def test_set_and_sweep_are_checked_together(root: Path) -> None:
+    """Neither of them would fit alone."""
+    write(root, {"set": {"topology.prefill": 8}, "sweep": {"hardware.gpus": [64, 128]}})
+    points = load_plan(root=root).points["small"]
+    assert {point.scenario.topology.prefill for point in points} == {8}
+
+
+def test_a_folder_that_is_not_there_is_named(root: Path) -> None:
+    (root / paths.SCENARIOS).rename(root / "elsewhere")
+    with pytest.raises(InputError, match=rf"{paths.SCENARIOS}: no such folder"):
+        load_plan(root=root)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "loop", "dangling"])
+@pytest.mark.parametrize("folder", [paths.SCENARIOS, paths.EXPERIMENTS])
+def test_what_is_no_file_is_not_read(root: Path, folder: Path, kind: str) -> None:
+    """A pipe would keep the reader waiting for ever."""
+    path = root / folder / "strange.yaml"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path if kind == "loop" else "absent")
+    with pytest.raises(InputError, match=rf"{folder}/strange\.yaml: no regular file"):
+        load_plan(root=root)
+    with pytest.raises(InputError, match=rf"{folder}/strange\.yaml: no regular file"):
+        load_scenario(root / folder, "strange")
+
+
+def test_the_output_is_no_file(root: Path) -> None:
+    overlay = root / "overlay.yaml"
+    overlay.write_text("output: mine/deep")
+    (root / "mine").write_text("")
+    with pytest.raises(InputError, match=r"overlay\.yaml: output: .*mine is a file"):
+        load_plan(overlay, root)
 
 
 @pytest.mark.parametrize("name", ["My_Exp.yaml", "a b{c}.yaml", "small.yml"])

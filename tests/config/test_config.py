@@ -1,5 +1,6 @@
 """The configuration models: what they accept, what they refuse and in which words."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,15 @@ from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.experiment import Experiment
 from anarchy.config.scenario import Scenario, with_fields
-from anarchy.config.settings import SCHEMA_MODELS, Settings, load_scenario, load_settings
+from anarchy.config.settings import (
+    SCHEMA_MODELS,
+    Settings,
+    TraceSources,
+    load_scenario,
+    load_settings,
+)
 from anarchy.config.validation import json_schema, validate
+from anarchy.config.workload import Poisson
 from anarchy.config.yaml_files import merge, read_yaml
 
 SCENARIOS = paths.ROOT / paths.SCENARIOS
@@ -91,6 +99,167 @@ def test_negative_rate_is_refused() -> None:
     data["workload"] = {"kind": "poisson", "rate": -1, "input_tokens": 1, "output_tokens": 1}
     with pytest.raises(InputError, match=r"workload\.rate: .* than or equal to 0\.000001 \(got -1"):
         validate(Scenario, data, "x.yaml")
+
+
+def leaves(data: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted path and the value of everything that is no section."""
+    for key, value in data.items():
+        if isinstance(value, dict) and key != "assumptions":
+            yield from leaves(value, f"{path}{key}.")
+        elif not isinstance(value, dict | list | tuple):
+            yield f"{path}{key}", value
+
+
+LEAVES = dict(leaves(published()))
+del LEAVES["workload.kind"]  # a tag, which has words of its own
+
+
+@pytest.mark.parametrize("path", LEAVES)
+def test_numbers_truth_values_and_text_are_different_things(path: str) -> None:
+    scenario = load_scenario(SCENARIOS, "70b-1p2d")
+    others = {bool: [0, 1, "yes"], int: [True, "5"], float: [True, "5"], str: [True, 5]}
+    for wrong in others.get(type(LEAVES[path]), [True]):
+        with pytest.raises(InputError, match=rf"x: {path}: "):
+            with_fields(scenario, {path: wrong}, "x")
+
+
+@pytest.mark.parametrize(("written", "read"), [(1e3, 1000), (64.0, 64)])
+def test_whole_numbers_may_be_written_as_decimals(written: float, read: int) -> None:
+    scenario = with_fields(load_scenario(SCENARIOS, "70b-1p2d"), {"workload.clients": written}, "x")
+    assert scenario.workload.clients == read  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="a whole number is wanted"):
+        with_fields(scenario, {"workload.clients": 1.5}, "x")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("workload.clients", 100_001),
+        ("workload.templates", 10**8),
+        ("workload.think_time", 1e300),
+        ("engine.handoff.overhead", 1e300),
+        ("engine.handoff.bandwidth", 1e-300),
+        ("planner.interval", 1e-12),
+        ("planner.sampling", 1e-12),
+        ("router.tracking.replicas", 10**8),
+        ("router.temperature", 1.79e308),
+        ("topology.prefill", 10**8),
+        ("description", "x" * 100_000),
+        ("model.name", "\x1b[2J"),
+    ],
+)
+def test_what_no_machine_could_run_is_refused(path: str, value: Any) -> None:
+    with pytest.raises(InputError, match=rf"^x: {path}: ") as refused:
+        with_fields(load_scenario(SCENARIOS, "70b-1p2d"), {path: value}, "x")
+    assert len(str(refused.value)) < 250
+
+
+def test_a_hundred_thousand_clients_are_allowed() -> None:
+    scenario = load_scenario(SCENARIOS, "70b-1p2d")
+    assert with_fields(scenario, {"workload.clients": 100_000}, "x")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_changes_are_made_together_whatever_their_order(reverse: bool) -> None:
+    changes = {"topology.prefill": 8, "hardware.gpus": 64}
+    changes |= {"workload.rate": 3.0, "workload.kind": "poisson"}  # type: ignore[dict-item]
+    changes |= {"workload.input_tokens": 64, "workload.output_tokens": 10}
+    if reverse:
+        changes = dict(reversed(changes.items()))
+    changed = with_fields(load_scenario(SCENARIOS, "70b-1p2d"), changes, "x")
+    assert (changed.topology.prefill, changed.hardware.gpus) == (8, 64)
+    assert changed.workload.model_dump(exclude_defaults=True) == {
+        "kind": "poisson",
+        "rate": 3.0,
+        "input_tokens": 64,
+        "output_tokens": 10,
+    }
+    assert not [path for path in changed.assumptions if path.startswith("workload")]
+    assert "engine.decode.slots" in changed.assumptions
+
+
+def test_a_section_that_was_null_can_be_set_field_by_field() -> None:
+    changes = {"workload.input_lengths.kind": "fixed", "workload.input_lengths.tokens": 7}
+    changed = with_fields(load_scenario(SCENARIOS, "70b-1p2d"), changes, "x")
+    assert changed.workload.input_lengths.tokens == 7  # type: ignore[union-attr]
+    changes = {"workload.input_lengths.kind": "geometric", "workload.input_lengths.mean_tokens": 9}
+    assert with_fields(changed, changes, "x").workload.input_lengths.kind == "geometric"  # type: ignore[union-attr]
+
+
+def test_a_child_may_have_another_workload(tmp_path: Path) -> None:
+    child = tmp_path / "child.yaml"
+    workload = "workload: {kind: poisson, rate: 3, input_tokens: 64, output_tokens: 10}"
+    child.write_text(f"extends: 70b-1p2d\n{workload}\n")
+    scenario = load_scenario(tmp_path, "child", SCENARIOS)
+    assert isinstance(scenario.workload, Poisson)
+    assert scenario.workload.templates == 5, "the default, not the base's"
+    assert "workload.think_time" not in scenario.assumptions, "what was said of the other workload"
+    child.write_text(f"extends: 70b-1p2d\n{workload}\nassumptions: {{workload.clients: ours}}\n")
+    with pytest.raises(InputError, match=r"child\.yaml: unknown field 'workload\.clients'"):
+        load_scenario(tmp_path, "child", SCENARIOS)
+
+
+@pytest.mark.parametrize(
+    ("base", "child", "blamed"),
+    [
+        ("router: {tempature: 1}", "topology: {decode: 1}", "base"),
+        ("topology: {decode: 0}", "router: {ties: first}", "base"),
+        ("topology: {decode: 0}", "topology: {decode: -1}", "child"),
+        ("assumptions: {workload.lenght: x}", "description: y", "base"),
+        ("workload: {kind: poisson, rate: 1}", "description: y", "base"),
+    ],
+)
+def test_the_file_that_holds_the_key_is_named(
+    tmp_path: Path, base: str, child: str, blamed: str
+) -> None:
+    (tmp_path / "base.yaml").write_text(f"extends: 70b-1p2d\n{base}\n")
+    (tmp_path / "child.yaml").write_text(f"extends: base\n{child}\n")
+    with pytest.raises(InputError, match=rf"/{blamed}\.yaml: "):
+        load_scenario(tmp_path, "child", SCENARIOS)
+
+
+def test_all_missing_keys_are_named_at_once() -> None:
+    with pytest.raises(InputError) as fault:
+        validate(Experiment, {"title": "x", "scenarios": ["a"]}, "x.yaml")
+    message = "x.yaml: keys 'question', 'measures', 'figure' and 'table' are missing"
+    assert str(fault.value) == message
+
+
+@pytest.mark.parametrize(
+    "output", ["../out", "/tmp/out", "config", "src/x", ".git", "a/../b", "a\0b", "a\nb", "a:b", ""]
+)
+def test_results_stay_in_folders_of_their_own(output: str) -> None:
+    data = read_yaml(paths.ROOT / paths.SETTINGS)
+    with pytest.raises(InputError, match=r"^x: output: "):
+        validate(Settings, data | {"output": output}, "x")
+    for allowed in (".", "build/quick", "mine"):
+        assert validate(Settings, data | {"output": allowed}, "x").output == allowed
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("file", "../../../escape.csv"),
+        ("file", "/etc/passwd"),
+        ("file", "a/b.csv"),
+        ("file", "a\nb"),
+        ("file", ".."),
+        ("url", "nonsense"),
+        ("url", "javascript:alert(1)"),
+    ],
+)
+def test_traces_stay_below_their_folder(key: str, value: str) -> None:
+    data = read_yaml(paths.ROOT / paths.TRACES)
+    data["traces"]["azure-code"][key] = value
+    with pytest.raises(InputError, match=rf"^x: traces\.azure-code\.{key}: "):
+        validate(TraceSources, data, "x")
+
+
+def test_two_traces_are_two_files() -> None:
+    data = read_yaml(paths.ROOT / paths.TRACES)
+    data["traces"]["again"] = data["traces"]["azure-code"]
+    with pytest.raises(InputError, match="another trace is called"):
+        validate(TraceSources, data, "x")
 
 
 def test_missing_key_is_named() -> None:

@@ -108,7 +108,9 @@ def _first_fault(model: type[Model], error: ValidationError) -> tuple[Sequence[s
     if fault["type"].endswith("_type") and _SCALAR_TAG.fullmatch(str(loc[-1])):
         return keys, f"{key}: a number, text, true, false or null is wanted"
     if fault["type"] == "missing":
-        return keys, _missing([_keys(model, f["loc"]) for f in faults if f["type"] == "missing"])
+        return keys[:-1], _missing(
+            [_keys(model, f["loc"]) for f in faults if f["type"] == "missing"]
+        )
     message = _WANTED.get(fault["type"]) or re.sub(r"^Value error, ", "", fault["msg"])
     message = message[0].lower() + message[1:] if message else message
     given = fault.get("input")
