@@ -13,6 +13,7 @@ import pytest
 
 from anarchy.common import paths
 from anarchy.games import game_file
+from tests.test_architecture import MODULES, imports
 
 PAGES = [
     paths.ROOT / "README.md",
@@ -27,9 +28,17 @@ FILE = re.compile(
 MODULE = re.compile(r"\banarchy(?:\.[A-Za-z_]\w*)+")
 IMPORT = re.compile(r"^from (anarchy[\w.]*) import (.+)$", re.MULTILINE)
 RULES = re.compile(r"(?<![\w/])\w+\.smk\b")
+SHORT = re.compile(r"(?<=`)[\w/]+\.py(?=`)")
 
-MADE = {"config/experiments/long-outputs.yaml", "figures/concurrency.pdf", "paper/main.pdf"}
+MADE = {
+    "config/experiments/long-outputs.yaml",
+    "figures/concurrency.pdf",
+    "paper/generated/numbers.tex",
+    "paper/main.pdf",
+}
 """Files that a page tells how to make."""
+
+PACKAGE = paths.ROOT / "src" / "anarchy"
 
 PAGE = paths.ROOT / "docs" / "games.md"
 
@@ -65,11 +74,24 @@ def exists(name: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_that_a_page_names_exist(page: Path) -> None:
-    missing = [name for name in named(FILE, page) - MADE if not list(paths.ROOT.glob(name))]
+    """A path begins with the project, a module's may begin with the package."""
+    missing = [
+        name
+        for name in named(FILE, page) - MADE
+        if not list(paths.ROOT.glob(name)) and not (PACKAGE / name).is_file()
+    ]
     missing += [
         name for name in named(RULES, page) if not (paths.ROOT / "workflow/rules" / name).is_file()
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_that_a_page_names_in_short_exist(page: Path) -> None:
+    """`router/policy.py` may be the end of a path."""
+    files = [f"/{path.relative_to(paths.ROOT)}" for path in paths.ROOT.glob("[!.]*/**/*.py")]
+    ends = tuple(f"/{name}" for name in named(SHORT, page))
+    assert {end for end in ends if not any(file.endswith(end) for file in files)} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -86,6 +108,62 @@ def test_the_pages_name_files_and_modules() -> None:
     assert len(set().union(*(named(MODULE, page) for page in PAGES))) > 15
     assert not exists("anarchy.games.nothing")
     assert exists("anarchy.games.game_file.FAMILIES")
+
+
+Arrows = set[tuple[str, str]]
+
+
+def picture() -> Arrows:
+    """The arrows of the page on the architecture, `a & b --> c` taken apart."""
+    page = (paths.ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (drawn,) = re.findall(r"^```mermaid\nflowchart \w+\n(.*?)^```$", page, re.M | re.S)
+    lines = re.sub(r'\["[^"]*"\]', "", drawn).splitlines()
+    return {
+        (origin.strip(), user.strip())
+        for origins, users in (line.split("-->") for line in lines)
+        for origin in origins.split("&")
+        for user in users.split("&")
+    }
+
+
+def part_of(module: str) -> str:
+    """What a module belongs to in the picture: its layer, in serving the folder below."""
+    layer, inner = [*module.split("."), "", ""][1:3]
+    if layer != "serving":
+        return layer
+    return inner if inner and (PACKAGE / layer / inner).is_dir() else "simulate"
+
+
+def uses() -> Arrows:
+    """From each part of the package to those that import it; the rules and jobs of a build too."""
+    found = {(part_of(other), part_of(module)) for module in MODULES for other in imports(module)}
+    for file in (paths.ROOT / "workflow").rglob("*.[ps][ym]*"):
+        for module, _ in IMPORT.findall(file.read_text(encoding="utf-8")):
+            found.add((part_of(module), "workflow"))
+    return {(a, b) for a, b in found if a != b and "" not in (a, b) and b != "__main__"}
+
+
+def reaches(arrows: Arrows, start: str) -> set[str]:
+    found: set[str] = set()
+    ahead = {start}
+    while ahead:
+        ahead = {b for a, b in arrows if a in ahead} - found
+        found |= ahead
+    return found
+
+
+def test_every_arrow_of_the_picture_is_an_import() -> None:
+    assert picture() - uses() == set()
+
+
+def test_every_import_follows_the_arrows_of_the_picture() -> None:
+    arrows = picture()
+    assert {(a, b) for a, b in uses() if b not in reaches(arrows, a)} == set()
+
+
+def test_no_arrow_of_the_picture_says_what_others_say() -> None:
+    arrows = picture()
+    assert {(a, b) for a, b in arrows if b in reaches(arrows - {(a, b)}, a)} == set()
 
 
 @dataclass(frozen=True)
