@@ -28,6 +28,7 @@ FILE = re.compile(
 MODULE = re.compile(r"\banarchy(?:\.[A-Za-z_]\w*)+")
 IMPORT = re.compile(r"^from (anarchy[\w.]*) import (.+)$", re.MULTILINE)
 RULES = re.compile(r"(?<![\w/])\w+\.smk\b")
+FOLDER = re.compile(r"(?<=`)[a-z]\w*(?:/\w+)*/(?=`)")
 SHORT = re.compile(r"(?<=`)[\w/]+\.py(?=`)")
 
 MADE = {
@@ -37,6 +38,9 @@ MADE = {
     "paper/main.pdf",
 }
 """Files that a page tells how to make."""
+
+BUILT = ("build/", "data/", "results/")
+"""Folders that are made, not committed."""
 
 PACKAGE = paths.ROOT / "src" / "anarchy"
 
@@ -83,6 +87,14 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
     missing += [
         name for name in named(RULES, page) if not (paths.ROOT / "workflow/rules" / name).is_file()
     ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_folders_that_a_page_names_exist(page: Path) -> None:
+    found = {name for name in named(FOLDER, page) if not name.startswith(BUILT)}
+    parents = (paths.ROOT, PACKAGE, PACKAGE / "serving" / "reference")
+    missing = [name for name in found if not any((parent / name).is_dir() for parent in parents)]
     assert missing == []
 
 
