@@ -31,7 +31,7 @@ class BlockPool:
     `stored` and `removed`, when given, are told of every name that appears and disappears.
     """
 
-    __slots__ = ("_found", "_idle", "_twins", "capacity", "free", "removed", "stored")
+    __slots__ = ("_copies", "_found", "_idle", "capacity", "free", "removed", "stored")
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class BlockPool:
         self.stored = stored
         self.removed = removed
         self._found: dict[int, Block] = {}
-        self._twins: dict[int, list[Block]] = {}  # the younger copies of a name
+        self._copies: dict[int, list[Block]] = {}  # the younger copies of a name
         # The first is the least recently used; a plain dict would seek it past all deleted ones.
         self._idle: OrderedDict[Block, None] = OrderedDict()
 
@@ -101,7 +101,7 @@ class BlockPool:
         """Let others find a held, computed block."""
         block.name = name
         if name in self._found:
-            self._twins.setdefault(name, []).append(block)
+            self._copies.setdefault(name, []).append(block)
             return
         self._found[name] = block
         if self.stored is not None:
@@ -132,18 +132,18 @@ class BlockPool:
         name = block.name
         if name is None:
             return
-        twins = self._twins.get(name)
-        if twins is None:
+        copies = self._copies.get(name)
+        if copies is None:
             del self._found[name]
             if self.removed is not None:
                 self.removed(name)
             return
         if self._found[name] is block:
-            self._found[name] = twins.pop(0)
+            self._found[name] = copies.pop(0)
         else:
-            twins.remove(block)
-        if not twins:
-            del self._twins[name]
+            copies.remove(block)
+        if not copies:
+            del self._copies[name]
 
 
 class BlockNames:
