@@ -84,7 +84,7 @@ Real = Annotated[float, Field(ge=-1e9, le=1e9)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 
 
-Duration = Annotated[float, Field(ge=1e-9, le=1e9)]
+Duration = Annotated[float, Field(ge=1e-12, le=1e9)]
 """Seconds that are not none."""
 
 
