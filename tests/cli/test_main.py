@@ -1,6 +1,7 @@
 """The command: exit codes, streams, one line for bad input."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,67 @@ def test_ctrl_c_is_one_line_and_code_130(
     monkeypatch.setattr("anarchy.cli.simulation.plan_simulation", interrupt)
     assert main(["simulate", "70b-1p2d"]) == 130
     assert capsys.readouterr().err == "anarchy: interrupted\n"
+
+
+@pytest.mark.parametrize("how", ["above", "variable", "installed"])
+def test_the_project_is_found_from_elsewhere(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(paths.ROOT / "docs" if how == "above" else tmp_path)
+    if how == "variable":
+        monkeypatch.setenv("ANARCHY_PROJECT", str(paths.ROOT))
+    assert main(["list"]) == 0
+    assert "70b-1p2d" in capsys.readouterr().out
+
+
+def test_a_project_that_is_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANARCHY_PROJECT", str(tmp_path))
+    assert main(["check"]) == 2
+    message = f"anarchy: ANARCHY_PROJECT: {tmp_path} has no config/config.yaml\n"
+    assert capsys.readouterr().err == message
+    monkeypatch.delenv("ANARCHY_PROJECT")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    assert main(["check"]) == 2
+    assert "run `anarchy` in the project's folder or set ANARCHY_PROJECT" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("anarchy.build_plan.load_plan", interrupted)
+    assert main(["check"]) == 130
+    assert capsys.readouterr().err == "anarchy: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "message"),
+    [
+        ("KeyboardInterrupt", 130, "anarchy: interrupted"),
+        ("SystemExit(3)", 2, "mine.py: the plugin fails with SystemExit: 3"),
+        ("GeneratorExit('x')", 2, "mine.py: the plugin fails with GeneratorExit: x"),
+        ("ValueError('a\\nb\\x1b')", 2, "mine.py: the plugin fails with ValueError: a b\\x1b"),
+    ],
+)
+def test_a_plugin_may_fail_in_any_way(
+    raised: str,
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(paths.ROOT / paths.CONFIG, tmp_path / paths.CONFIG)
+    monkeypatch.setenv("ANARCHY_PROJECT", str(tmp_path))
+    (tmp_path / "mine.py").write_text(f"raise {raised}\n")
+    experiment = tmp_path / paths.EXPERIMENTS / "azure-routing.yaml"  # the first
+    experiment.write_text(experiment.read_text() + "plugins: [mine.py]\n")
+    assert main(["check"]) == code
+    captured = capsys.readouterr().err
+    assert message in captured
+    assert captured.count("\n") == 1

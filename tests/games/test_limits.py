@@ -216,3 +216,85 @@ def test_a_tag_that_does_not_fit_its_value_is_refused(value: str, tmp_path: Path
     file.write_text(f"kind: caching\nplacement_cost: {value}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"game\.yaml:2: (not YAML: could not|'foo' is no bool)"):
         solve_file(str(file))
+
+
+LINEAR = {"polynomial": [0, 1]}
+CROWD = {"strategies": [{"resources": ["a"]}]}
+
+
+@pytest.mark.parametrize(
+    ("game", "fault"),
+    [
+        (
+            {
+                "kind": "congestion",
+                "latency": {"a": {"polynomial": ["1"] * 102}},
+                "players": [CROWD],
+            },
+            "latency.a.polynomial: 102 coefficients; allowed: 101",
+        ),
+        (
+            {
+                "kind": "congestion",
+                "latency": {"a": LINEAR},
+                "players": [CROWD | {"count": 10_001}],
+            },
+            "players.0.count: must be from 1 to 10000",
+        ),
+        (
+            {
+                "kind": "congestion",
+                "latency": {name: {"polynomial": ["1"] * 101} for name in "abcdef"},
+                "players": [CROWD | {"count": 1000}],
+            },
+            "1000 players and latencies of 606 terms are too many together",
+        ),
+        (
+            {"kind": "caching", "topology": {"grid": [3, 67]}, "placement_cost": 1},
+            "topology: grid: too many nodes; allowed: 200",
+        ),
+        (
+            {
+                "kind": "caching",
+                "topology": {"star": 100},
+                "placement_cost": 1,
+                "demand": [["1"] * 5] * 100,
+            },
+            "50000 nodes times nodes times objects are too many; allowed: 40000",
+        ),
+        (
+            {
+                "kind": "caching",
+                "topology": {"line": 400},
+                "placement_cost": 1,
+                "demand": [["1"] * 3] * 400,
+            },
+            "1200 nodes times objects are too many; allowed: 1000",
+        ),
+        (
+            {"kind": "parallel-queues", "service_rates": ["1"] * 100_001, "demand": 1},
+            "service_rates: 100001 servers; allowed: 100000",
+        ),
+        (
+            {
+                "kind": "bound",
+                "family": "smoothness",
+                "latency": [{"polynomial": ["1"] * 101}],
+                "players": 60,
+            },
+            "363600 players times players times coefficients are too many",
+        ),
+    ],
+)
+def test_games_that_would_take_minutes_are_refused(game: dict[str, Any], fault: str) -> None:
+    with pytest.raises(InputError) as refused:
+        solved(game)
+    assert fault in str(refused.value)
+
+
+def test_standard_input_without_end_is_refused() -> None:
+    command = [sys.executable, "-m", "anarchy", "solve", "-"]
+    with Path("/dev/zero").open("rb") as zeros:
+        done = subprocess.run(command, stdin=zeros, capture_output=True, text=True, check=False)
+    message = "anarchy: standard input: too long; allowed: 10,000,000 bytes\n"
+    assert (done.returncode, done.stderr) == (2, message)

@@ -1,0 +1,242 @@
+"""Configurations and games that nobody would write: an answer, or one line and code 2."""
+
+import contextlib
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anarchy.cli.main import main
+from anarchy.cli.simulation import parse_change
+from anarchy.common import paths
+from anarchy.common.errors import MOST_CHARACTERS, InputError
+from anarchy.config.scenario import with_fields
+from anarchy.config.settings import load_scenario
+
+SCENARIO = """\
+description: a small one
+model: {name: none, latency: fixed-100ms-8ms, kv_bytes_per_token: 163840}
+hardware: {gpu: fixed-time, gpus: 8, gpus_per_worker: 1}
+topology:
+  prefill: 1
+  decode: 2
+engine:
+  cache:
+    block_tokens: 64
+  memory:
+    paged: false
+  handoff:
+    overhead: 0.005
+router:
+  policy: kv
+planner:
+  rule: none
+  interval: 30
+outages:
+  - {pool: decode, worker: 0, at: 5, until: 6}
+workload:
+  kind: closed-loop
+  clients: 4
+  input_tokens: 128
+  output_tokens: 10
+  input_lengths:
+    kind: quantiles
+    levels: [0, 1]
+    values: [1, 200]
+assumptions:
+  engine.handoff.overhead: ours
+"""
+EXPERIMENT = """\
+title: A small one
+question: Does it work?
+scenarios: [small]
+sweep:
+  workload.clients: [1, 4]
+  router.temperature: [0.0, 0.5]
+measures: [ttft-mean, prefill-load]
+knee:
+  field: workload.clients
+compare:
+  field: router.temperature
+  baseline: 0.0
+  measures: [ttft-mean]
+figure:
+  kind: line
+  x: workload.clients
+  y: [ttft-mean]
+table:
+  measures: [ttft-mean]
+"""
+SETTINGS = """\
+seed: 1
+replications: 2
+requests: 10
+warmup_cycles: 1
+bootstrap:
+  resamples: 100
+output: .
+adjust:
+  experiments:
+    small:
+      requests: 20
+"""
+TRACES = """\
+traces:
+  absent:
+    file: absent.csv
+    format: azure
+    url: http://127.0.0.1:9/absent.csv
+    sha256: 54e9a6d2a4bd06ba1e060304b900abbc74cbea53de96506e60fe5bb4f2277fb6
+    licence: none
+    citation: nobody
+"""
+FILES = {
+    paths.SCENARIOS / "small.yaml": SCENARIO,
+    paths.EXPERIMENTS / "small.yaml": EXPERIMENT,
+    paths.SETTINGS: SETTINGS,
+    paths.TRACES: TRACES,
+}
+GAMES = [
+    """\
+kind: congestion
+latency:
+  a: {polynomial: [0, 1]}
+  b: {table: [1, "5/2"]}
+  c: {mm1: 4}
+players:
+  - count: 2
+    strategies:
+      - {resources: [a]}
+      - {resources: [b], offset: 0.5}
+perceived_offset_weight: 4
+""",
+    """\
+kind: caching
+topology:
+  grid: [2, 2]
+placement_cost: 1
+demand: [1, 2, 3, 4]
+miss_cost: 5
+""",
+    "kind: parallel-queues\nservice_rates: [4, 1]\ndemand: 5/2\nrouter: selfish\n",
+    """\
+kind: allocation
+budget: 8
+integer: true
+prefill: {queue: mmc, service_rate: 4, arrival_rate: 4}
+decode: {queue: mmc, service_rate: 1, arrival_rate: 4}
+""",
+    "kind: closed-network\nservice_demands: [0.08, 0.05]\nthink_time: 3.2\nclients: 8\n",
+    "kind: bound\nfamily: smoothness\nlatency: [{polynomial: [8, 1]}]\nplayers: 4\n",
+    "kind: bound\nfamily: atomic-polynomial\ndegree: 3\n",
+]
+WORDS = """
+yes on 1:30 1_0 0x1F 008 1e-3 1e300 -1 0 5e-324 1e999 .nan .inf true null 1e6 99999999 1/0
+2020-99-99 [ { [] {} [[]] [1] {a:} &a *a ? - ! !!bool !!int ` @ % ' " small
+"""
+LONG = ["9" * 5000, "1:" * 3000 + "1", "x" * 100_000, "[" * 3000, "{a: " * 200]
+QUOTED = ['"\\UFFFFFFFF"', '"\\e[2J"', '"\\0"', "!!python/name:os.system x", "&a [*a, *a]"]
+STRANGE = st.sampled_from([*WORDS.split(), *LONG, *QUOTED, "\u202e", "\ud800", "\0", "\t", ""])
+
+
+@st.composite
+def changed(draw: st.DrawFn, good: str) -> str:
+    """A text with some of its lines or values removed, repeated or replaced by strange ones."""
+    lines = good.splitlines()
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(lines) - 1))
+        line = lines[at]
+        key, colon, value = line.partition(":")
+        strange = draw(STRANGE | st.text(max_size=20))
+        lines[at : at + 1] = draw(
+            st.sampled_from(
+                [
+                    [f"{key}{colon} {strange}"],
+                    [f"{key}{colon} [{strange}]"],
+                    [f"{' ' * (len(key) - len(key.lstrip()))}{strange}:{value}"],
+                    [line, line],
+                    [line, strange],
+                    [line.replace(value.strip(" []{}") or "-", strange)],
+                    ["  " + line],
+                    [],
+                ]
+            )
+        )
+        lines = lines or [""]
+    return "\n".join(lines)
+
+
+def answered(*arguments: str) -> None:
+    """The command ends well, or in one line that no input can have drawn."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(arguments)
+    if code == 0:
+        return
+    message = err.getvalue()
+    assert (code, out.getvalue(), message.count("\n")) == (2, "", 1), message
+    assert message.startswith("anarchy: ")
+    assert message[:-1].isprintable()
+    assert len(message) <= len("anarchy: \n") + MOST_CHARACTERS
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project of one scenario and one experiment, on which commands work."""
+    root = tmp_path_factory.mktemp("project")
+    for folder in (paths.SCENARIOS, paths.EXPERIMENTS, paths.STUDIES, paths.LATENCY):
+        (root / folder).mkdir(parents=True)
+    for file, text in FILES.items():
+        (root / file).write_text(text, encoding="utf-8")
+    table = paths.LATENCY / "fixed-100ms-8ms.json"
+    shutil.copy(paths.ROOT / table, root / table)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANARCHY_PROJECT", str(root))
+        yield root
+
+
+def test_the_project_is_valid(project: Path) -> None:
+    assert main(["check"]) == 0
+    for game in GAMES:
+        (project / "game.yaml").write_text(game, encoding="utf-8")
+        assert main(["solve", str(project / "game.yaml")]) == 0
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_any_configuration_is_checked(project: Path, data: st.DataObject) -> None:
+    file = data.draw(st.sampled_from(sorted(FILES)))
+    text = data.draw(changed(FILES[file]))
+    (project / file).write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        answered("check")
+    finally:
+        (project / file).write_text(FILES[file], encoding="utf-8")
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(GAMES).flatmap(changed))
+def test_any_game_is_solved_or_refused(project: Path, text: str) -> None:
+    file = project / "game.yaml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    answered("solve", str(file))
+
+
+@settings(max_examples=100)
+@given(
+    st.sampled_from(["workload.clients", "router", "x.y", "", "workload.kind", "description"]),
+    STRANGE | st.text(max_size=20),
+)
+def test_any_change_is_read_or_refused(project: Path, key: str, value: str) -> None:
+    change = f"{key}={value}"
+    scenario = load_scenario(project / paths.SCENARIOS, "small")
+    refused = None
+    try:
+        with_fields(scenario, dict([parse_change(change)]), "--set")
+    except InputError as fault:
+        refused = str(fault)
+    assert refused is None or (refused.isprintable() and len(refused) <= MOST_CHARACTERS)
