@@ -1,12 +1,10 @@
 """What happens at one instant of a paged system, in an order that no queue of events gives.
 
 Steps end first, those of prefill before those of decode and by number of the worker, then KV
-transfers. The system acts on them, in their order: it
-reserves, hands over, releases. Then the workers that are between two steps begin the next ones,
-prefill before decode and by number. Prompts that arrive come last, all of them before the workers
-that are still idle begin: a prompt that arrives as a step begins has missed it.
-
-Times lie on a grid (`on_grid`).
+transfers (see `event_order`). The engine acts on them in their order: it reserves, hands over,
+releases. Then the workers that are between two steps begin the next ones, prefill before decode
+and by number. Prompts that arrive come last, all of them before the workers that are still idle
+begin: a prompt that arrives as a step begins has missed it.
 """
 
 from collections import deque

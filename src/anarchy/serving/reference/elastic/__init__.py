@@ -1,1 +1,1 @@
-"""Pools that change: failures of workers, and a planner that moves GPUs."""
+"""Capacity that changes: failures of workers, and a planner that moves GPUs between the pools."""

@@ -1,1 +1,1 @@
-"""Systems with paged KV memory: requests hold blocks, and may be preempted."""
+"""The engine with paged KV memory: requests hold blocks, and may be preempted."""

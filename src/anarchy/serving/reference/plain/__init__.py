@@ -1,1 +1,1 @@
-"""Systems whose memory is not paged: prefill, KV transfer, decode."""
+"""The engine whose running requests take no memory: prefill, KV transfer, decode."""
