@@ -27,8 +27,10 @@ LATENCY = load_latency(paths.ROOT / paths.LATENCY, ORACLE.model.latency)
 
 def scenario(rows: list[Row], blocks: int = 1000, **fields: object) -> Scenario:
     """One worker of each kind with so many blocks of 64, unless other fields are given."""
-    small = {"topology__prefill": 1, "topology__decode": 1, "workload__rows": len(rows)}
+    small: dict[str, object] = {"workload__rows": len(rows)}
     small["engine__cache__capacity_tokens"] = blocks * 64
+    if "topology" not in fields:
+        small |= {"topology__prefill": 1, "topology__decode": 1}
     return changed(ORACLE, **{**small, **fields})
 
 

@@ -91,27 +91,27 @@ def interval() -> None:
         assert decided == pytest.approx(seconds * np.arange(1, len(decided) + 1))
 
 
-def looks(seconds: float) -> int:
-    """Looks at the load before the first decision, at 1.02 s."""
+def samples(seconds: float) -> int:
+    """Samples of the load before the first decision, at 1.02 s."""
     planner = {"rule": "load", "interval": 1.02, "sampling": seconds}
     scenario = changed(PUBLISHED, planner=planner, workload__clients=1)
     system = prepare(scenario, LATENCY, seed=1, requests=20)
-    watch = system._watch  # type: ignore[attr-defined]
+    observations = system.capacity._observations  # type: ignore[attr-defined]
     found: list[int] = []
-    read = watch.read
+    read = observations.read
 
     def counted(now: float) -> Observed:
-        found.append(len(watch._looks))
+        found.append(len(observations._samples))
         return read(now)  # type: ignore[no-any-return]
 
-    watch.read = counted
+    observations.read = counted
     system.run()
     return found[0]
 
 
 @check("sampling")
 def sampling() -> None:
-    assert [looks(seconds) for seconds in (0.1, 0.5, 5.0)] == [10, 2, 0]
+    assert [samples(seconds) for seconds in (0.1, 0.5, 5.0)] == [10, 2, 0]
 
 
 @check("step")
