@@ -168,6 +168,11 @@ def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
             id="prompt-without-room",
         ),
         pytest.param(
+            {"sweep": {"workload.templates": [100_000], "workload.input_tokens": [100_000]}},
+            "small.yaml: workload.templates: they have 156,200,000 blocks",
+            id="templates-beyond-memory",
+        ),
+        pytest.param(
             {"sweep": {"engine.memory.paged": [True], "engine.cache.block_tokens": [10**8]}},
             "small.yaml: engine.cache.capacity_tokens: a request of 128 prompt and 144 output",
             id="block-beyond-memory",

@@ -2,7 +2,7 @@
 
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
-from anarchy.config.workload import Custom, Synthetic, SyntheticTrace, Trace
+from anarchy.config.workload import Custom, Prompts, Synthetic, SyntheticTrace, Trace
 from anarchy.workload.demand import Demand, make_demand
 from anarchy.workload.random_streams import streams
 from anarchy.workload.traces import TraceData
@@ -10,6 +10,10 @@ from anarchy.workload.traces import TraceData
 MOST_REQUESTS = 1_000_000
 """Requests that may be in a system at once while others arrive without end: a backlog that no
 study waits for, and about a gigabyte."""
+
+
+MOST_BLOCKS = 5_000_000
+"""Most blocks of all templates of a workload, which are kept in memory."""
 
 
 def check_backlog(arrived: int, done: int, wanted: int) -> None:
@@ -49,6 +53,8 @@ def check_requests(scenario: Scenario, trace: TraceData | None = None) -> None:
     recorded = isinstance(workload, Trace | SyntheticTrace)
     if isinstance(workload, Custom) or (recorded and trace is None):
         return
+    if isinstance(workload, Synthetic):
+        _check_templates(workload, scenario.engine.cache.block_tokens)
     demand = make_demand(scenario, streams(0, 0), 1, 0.0, trace, lambda *_: 1.0)
     if demand.endless:
         next(demand.arrivals)
@@ -64,6 +70,16 @@ def check_requests(scenario: Scenario, trace: TraceData | None = None) -> None:
     if prompt > capacity:
         raise InputError(
             f"engine.cache.capacity_tokens: {capacity}, but a prompt has {prompt} tokens"
+        )
+
+
+def _check_templates(workload: Synthetic, block_tokens: int) -> None:
+    parts: list[Prompts] = [*workload.tenants] or [workload]
+    blocks = sum(part.templates * (part.input_tokens // block_tokens) for part in parts)
+    if blocks > MOST_BLOCKS:
+        raise InputError(
+            f"workload.templates: they have {blocks:,} blocks of engine.cache.block_tokens "
+            f"together; allowed: {MOST_BLOCKS:,}"
         )
 
 
