@@ -10,10 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.config.router import Router
-from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.reference.kv_cache.prefix_index import PrefixCaches, PrefixIndex
-from anarchy.serving.reference.kv_cache.stale_view import PoolCaches, StaleView
 from anarchy.serving.reference.router.policy import View, get_policy
 from anarchy.serving.reference.router.worker_loads import WorkerLoads
 
@@ -339,58 +336,6 @@ def test_replicas_that_are_told_late_herd() -> None:
     by_replicas = [alone, *(imbalance(replicas, 3.0) for replicas in (2, 8))]
     assert by_replicas[0] * 1.1 < by_replicas[1]
     assert by_replicas[1] * 1.1 < by_replicas[2]
-
-
-# Cached blocks.
-
-
-Insertions = st.lists(
-    st.tuples(
-        st.integers(0, 8),
-        st.integers(0, 2),
-        st.sampled_from([(1, 2, 3), (1, 2), (1, 5), (7, 8, 9), (7,)]),
-    ),
-    max_size=12,
-)
-
-
-@given(insertions=Insertions, now=st.integers(0, 12), lag=st.sampled_from([0, 1, 4]))
-def test_stale_caches_show_what_was_there_before_the_lag(
-    insertions: list[tuple[int, int, tuple[int, ...]]], now: int, lag: int
-) -> None:
-    events = SimpleNamespace(now=0)
-    caches = PoolCaches(lambda _: PrefixCaches(3, 4), events, lag)  # type: ignore[arg-type]
-    true, late = PrefixCaches(3, 4), PrefixCaches(3, 4)
-    for time, worker, blocks in sorted(insertions):
-        if time > now:
-            break
-        events.now = time
-        caches.insert(worker, blocks)
-        true.insert(worker, blocks)
-        if time + lag <= now:
-            late.insert(worker, blocks)
-    events.now = now
-    for prompt in ((1, 2, 3), (1, 5), (7, 8, 9)):
-        assert caches.held.overlaps(prompt) == true.overlaps(prompt)
-        assert caches.seen.overlaps(prompt) == late.overlaps(prompt)
-    assert caches.seen.sizes() == late.sizes()
-
-
-def test_a_stale_index_shows_changes_late_and_in_order() -> None:
-    events = EventQueue()
-    index = StaleView(lambda _: PrefixIndex(2), events, 1.0)
-    seen = []
-
-    def look(_: object) -> None:
-        seen.append((events.now, index.overlaps((1, 2)), index.sizes()[0]))
-
-    index.store(0, 1)
-    events.timeout(0.5).callbacks.append(lambda _: index.store(0, 2))  # type: ignore[union-attr]
-    events.timeout(0.75).callbacks.append(lambda _: index.remove(0, 1))  # type: ignore[union-attr]
-    for time in (0.9, 1.0, 1.6, 1.75):
-        events.timeout(time).callbacks.append(look)  # type: ignore[union-attr]
-    events.run()
-    assert seen == [(0.9, [0, 0], 0), (1.0, [1, 0], 1), (1.6, [2, 0], 2), (1.75, [0, 0], 1)]
 
 
 def test_views_of_replicas_are_their_own() -> None:
