@@ -365,6 +365,32 @@ def test_no_more_rows_than_the_trace_has(root: Path, rows: int, accepted: bool) 
         load_plan(root=root)
 
 
+@pytest.mark.parametrize(
+    ("cache", "fault"),
+    [
+        ({"capacity_tokens": 600}, None),
+        ({"capacity_tokens": 599}, "engine.cache.capacity_tokens: 599, but a prompt has 600"),
+    ],
+)
+def test_the_prompts_of_a_trace_have_room(
+    root: Path, cache: dict[str, int], fault: str | None
+) -> None:
+    row = '{"timestamp": 0, "input_length": 600, "output_length": 1, "hash_ids": [0, 1]}\n'
+    (root / "mine.jsonl").write_text(row)
+    scenario = read_yaml(root / paths.SCENARIOS / "mooncake-8p8d.yaml")
+    scenario["workload"] |= {"trace": "mine.jsonl"}
+    (root / paths.SCENARIOS / "own.yaml").write_text(yaml.safe_dump(scenario))
+    data = EXPERIMENT | {"scenarios": ["own"], "sweep": {"router.policy": ["kv"]}}
+    data |= {"figure": {"kind": "bar", "x": "router.policy", "y": ["ttft-mean"]}}
+    data["set"] = {f"engine.cache.{key}": value for key, value in cache.items()}
+    (root / paths.EXPERIMENTS / "small.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    if fault is None:
+        load_plan(root=root)
+        return
+    with pytest.raises(InputError, match=fault):
+        load_plan(root=root)
+
+
 def test_the_examples_of_the_readme_are_accepted(root: Path) -> None:
     readme = (paths.ROOT / "README.md").read_text(encoding="utf-8")
     experiment = re.search(r"```yaml\n(title: .*?)```", readme, re.DOTALL)

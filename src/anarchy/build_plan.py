@@ -4,22 +4,21 @@ The Snakefile and `anarchy check` load the same plan, so what the one accepts th
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from anarchy.common import paths
-from anarchy.common.errors import InputError, suggest
-from anarchy.config.base import NAME_PATTERN, Scalar
+from anarchy.common.errors import InputError, faults_in, suggest
+from anarchy.config.base import Scalar
 from anarchy.config.experiment import Estimator, Experiment, KneeMap, Study, combinations
 from anarchy.config.scenario import Scenario, get_field, with_fields
 from anarchy.config.settings import Settings, TraceSources, load_scenario, load_settings
 from anarchy.config.validation import validate, validate_layers
 from anarchy.config.workload import ClosedLoop, Custom, SyntheticTrace, Tenant, Trace
-from anarchy.config.yaml_files import read_yaml
+from anarchy.config.yaml_files import list_files, read_yaml
 from anarchy.measure.experiment_point import PointJob
 from anarchy.measure.knee_map import LOAD
 from anarchy.measure.measures import get_measure
@@ -28,8 +27,8 @@ from anarchy.serving.reference.core.clients import WORKLOADS
 from anarchy.serving.reference.router.policy import get_policy, plugins
 from anarchy.serving.service_times.table import LatencyTable, load_table
 from anarchy.workload.synthetic_trace_parameters import load_trace_parameters
-from anarchy.workload.trace_files import TraceUnavailable, check_trace
-from anarchy.workload.traces import TraceData
+from anarchy.workload.trace_files import TraceUnavailable, check_trace, find_trace
+from anarchy.workload.traces import TraceData, load_trace, read_trace
 
 FEWEST_JOBS, MOST_POINTS = 4, 12
 """An experiment has at least so many jobs if it has as many points, and a job at most so many
@@ -37,6 +36,9 @@ points."""
 
 MOST_CHARACTERS = 200
 """Longest name of a point, which files are called by."""
+
+LARGEST_REQUEST = 1_000_000
+"""Tokens of memory beyond which no trace is read to see whether its requests have room."""
 
 CURVES = ("parallel-queues", "saturation", "plateau", "placement", "coupled")
 """Figures of the theory: no experiment or study may be called like one."""
@@ -82,7 +84,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
     traces = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
     checks = ScenarioChecks(root, traces)
     scenarios = {}
-    for name, path in _files(root / paths.SCENARIOS).items():
+    for name, path in list_files(root / paths.SCENARIOS).items():
         scenarios[name] = load_scenario(root / paths.SCENARIOS, name)
         checks.scenario(scenarios[name], str(path), with_policy=False)
     experiments = _load_all(
@@ -135,6 +137,7 @@ class ScenarioChecks:
         self._tables: dict[str, LatencyTable] = {}
         self._requests: dict[str, int | None] = {}  # of each trace; None: not at hand
         self._absent: set[str] = set()
+        self._read: dict[str, TraceData] = {}
 
     def scenario(
         self,
@@ -156,6 +159,8 @@ class ScenarioChecks:
             load_trace_parameters(self._root / paths.SYNTHETIC_TRACES, workload.parameters)
         if isinstance(workload, Custom) and with_policy:
             WORKLOADS.find(workload.workload, f"{source}: workload.workload")
+        if trace is None and with_policy and isinstance(workload, Trace) and _is_tight(scenario):
+            trace = self._recorded(workload.trace, source)
         with faults_in(source):
             check_requests(scenario, trace)
         if not isinstance(workload, Trace):
@@ -194,6 +199,16 @@ class ScenarioChecks:
                 raise InputError(f"{source}: workload.trace: {fault}") from None
         return self._requests[name]
 
+    def _recorded(self, name: str, source: str) -> TraceData | None:
+        """The trace itself, if it is at hand; reading it takes a while."""
+        if name not in self._read:
+            with faults_in(f"{source}: workload.trace"):
+                path = find_trace(name, self._traces, self._root)
+                known = self._traces.traces.get(name)
+                if path.is_file():
+                    self._read[name] = read_trace(path, known.format) if known else load_trace(path)
+        return self._read.get(name)
+
     def _check_rows(self, workload: Trace, there: int | None, source: str) -> None:
         if workload.rows is not None and there is not None and workload.rows > there:
             raise InputError(
@@ -201,39 +216,16 @@ class ScenarioChecks:
             )
 
 
-def _files(folder: Path) -> dict[str, Path]:
-    """The configuration files of a folder by name, which must be fit for jobs and file names."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    found = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.is_dir():
-            continue
-        if path.suffix != ".yaml" or not re.fullmatch(NAME_PATTERN, path.stem):
-            raise InputError(
-                f"{path}: not the name of a configuration file; allowed: lower-case letters, "
-                "digits and hyphens, then .yaml"
-            )
-        if not path.is_file():
-            raise InputError(f"{path}: no regular file, nor a link to one")
-        found[path.stem] = path
-    return found
-
-
-@contextmanager
-def faults_in(source: str) -> Iterator[None]:
-    """Puts the source in front of a fault within."""
-    try:
-        yield
-    except InputError as fault:
-        raise InputError(f"{source}: {fault}") from None
+def _is_tight(scenario: Scenario) -> bool:
+    """Whether the requests of a trace may be too large for a worker's memory."""
+    return scenario.engine.memory.paged or scenario.engine.cache.capacity_tokens < LARGEST_REQUEST
 
 
 def _load_all(
     folder: Path, model: Any, adjust: Mapping[str, Any], overlay: Path | None
 ) -> dict[str, Any]:
     """The files of a folder with the overlay's adjustments laid over them."""
-    files = _files(folder)
+    files = list_files(folder)
     for name in adjust:
         if name not in files:
             raise InputError(

@@ -179,7 +179,7 @@ FAULTS = {
         ROUTING + "players: [{strategies: [{resources: [w0, w0]}]}]\n",
         "players.0.strategies.0.resources: 'w0' is given twice",
     ),
-    "players-as-number": (ROUTING + "players: 3\n", "players: input should be a valid list"),
+    "players-as-number": (ROUTING + "players: 3\n", "players: a list is wanted"),
     "no-copies": (
         COUNTED.replace("{count}", "0"),
         "players.0.count: must be from 1 to 10000",

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy.build_plan import ScenarioChecks, faults_in
+from anarchy.build_plan import ScenarioChecks
 from anarchy.common import paths
-from anarchy.common.errors import InputError, suggest
+from anarchy.common.errors import InputError, faults_in, suggest
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import TraceSources, load_scenario
 from anarchy.config.validation import validate

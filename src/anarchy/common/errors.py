@@ -1,6 +1,7 @@
 """The one error that a user can cause, the hint that helps to undo it, and how both are printed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 MOST_CHARACTERS = 1000
@@ -22,6 +23,15 @@ class InputError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message, MOST_CHARACTERS))
+
+
+@contextmanager
+def faults_in(place: str, joint: str = ": ") -> Iterator[None]:
+    """Puts the place in front of a fault within."""
+    try:
+        yield
+    except InputError as fault:
+        raise InputError(f"{place}{joint}{fault}") from None
 
 
 def printable(text: str, most: int) -> str:

@@ -16,6 +16,7 @@ import yaml
 
 from anarchy.common.errors import InputError, shown
 from anarchy.common.text_files import read_text
+from anarchy.config.base import NAME_PATTERN
 
 MOST_CHARACTERS = 1_000_000
 """Longest YAML: reading takes some microseconds for each character and value."""
@@ -177,6 +178,25 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InputError(f"{path}: expected keys with values, not {type(data).__name__}")
     return data
+
+
+def list_files(folder: Path) -> dict[str, Path]:
+    """The configuration files of a folder by name, which must be fit for jobs and file names."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.is_dir():
+            continue
+        if path.suffix != ".yaml" or not re.fullmatch(NAME_PATTERN, path.stem):
+            raise InputError(
+                f"{path}: not the name of a configuration file; allowed: lower-case letters, "
+                "digits and hyphens, then .yaml"
+            )
+        if not path.is_file():
+            raise InputError(f"{path}: no regular file, nor a link to one")
+        found[path.stem] = path
+    return found
 
 
 def merge(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,13 +8,12 @@ Only what a kind of game needs is imported, so that a single game is solved with
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
 from fractions import Fraction
 from typing import Any
 
-from anarchy.common.errors import InputError
+from anarchy.common.errors import InputError, faults_in
 from anarchy.games import game_file, game_text
 from anarchy.games.common.equilibrium_report import MAX_LISTED, EquilibriumReport, Method
 from anarchy.games.common.latency import MM1, Latency, Polynomial, Table
@@ -38,7 +37,7 @@ def solve_file(file: str, method: Method = "auto") -> Result:
     """Read a game file ("-" is standard input) and solve it; faults name the file."""
     source = game_text.source_of(file)
     game = game_file.parse(game_text.load(file), source)
-    with _within(source, ": "):
+    with faults_in(source):
         return solve(game, method)
 
 
@@ -61,15 +60,6 @@ def solve(game: GameFile, method: Method = "auto") -> Result:
         game_file.OffsetBoundFile: _smoothness,
     }
     return solvers.get(type(game), _reference)(game)
-
-
-@contextmanager
-def _within(place: str, joint: str = ".") -> Iterator[None]:
-    """Puts the place in front of the key that a fault names."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{place}{joint}{error}") from None
 
 
 def _results(report: Any, *names: str) -> Result:
@@ -113,7 +103,7 @@ def _congestion(game: game_file.CongestionFile, method: Method) -> Result:
 
     latencies = {}
     for name, spec in game.latency.items():
-        with _within(f"latency.{name}"):
+        with faults_in(f"latency.{name}", "."):
             latencies[name] = _latency(spec)
     together = game.colocation
     players: list[tuple[congestion.Strategy, ...]] = []
@@ -151,7 +141,7 @@ def _caching(game: game_file.CachingFile, method: Method) -> Result:
     from anarchy.games.placement.game import CachingGame
     from anarchy.games.placement.solve import solve_placement
 
-    with _within("topology"):
+    with faults_in("topology", "."):
         distances = _distances(game.topology)
     built = CachingGame.of(
         distances, game.placement_cost, game.demand, game.miss_cost, game.capacity
@@ -182,7 +172,7 @@ def _allocation(game: game_file.AllocationFile) -> Result:
     from anarchy.games.gpu_split import allocation
 
     def pool(name: str, spec: game_file.PoolFile) -> allocation.Pool:
-        with _within(name):
+        with faults_in(name, "."):
             return allocation.Pool(spec.queue, spec.service_rate, spec.arrival_rate, spec.weight)
 
     built = allocation.AllocationGame(
@@ -208,7 +198,7 @@ def _smoothness(game: game_file.SmoothnessBoundFile | game_file.OffsetBoundFile)
     weight = None
     if isinstance(game, game_file.OffsetBoundFile):
         weight = game.perceived_offset_weight
-    with _within("latency"):
+    with faults_in("latency", "."):
         latencies = [_latency(spec) for spec in game.latency]
     bound = smoothness.tight_poa(latencies, game.players, weight)
     found = {
