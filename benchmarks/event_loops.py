@@ -15,11 +15,10 @@ import numpy as np
 import simpy
 
 from anarchy.common.files import Row
-from anarchy.serving.compiled.core import records
-from anarchy.serving.compiled.core.arena import Arena
-from anarchy.serving.compiled.core.event_queue import drop_first, push
-from anarchy.serving.compiled.core.events import PRIORITY
-from anarchy.serving.compiled.core.records import EVENT_KEYS, EVENT_TIMES, NOW, Floats, Ints
+from anarchy.serving.compiled.core.event_queue import ARRIVE, drop_first, push
+from anarchy.serving.compiled.core.records import Event, State
+from anarchy.serving.compiled.core.tables import Floats, Memory
+from anarchy.serving.event_order import NORMAL
 from benchmarks.measuring import Effort, Say, in_turns, ratio, row, spend
 from benchmarks.subjects import closed_loop
 
@@ -63,29 +62,27 @@ def python_loop(events: int) -> float:
     return events / spent.cpu
 
 
-@numba.njit(error_model="numpy")
-def _compiled_loop(ints: Ints, reals: Floats, delays: Floats, events: int) -> None:
+@numba.njit(error_model="numpy", _nrt=False)
+def _compiled_loop(state: State, delays: Floats, events: int) -> None:
     for count in range(events):
-        reals[NOW] = reals[ints[EVENT_TIMES]]
-        what = ints[ints[EVENT_KEYS] + 1]
-        drop_first(ints, reals)
-        push(ints, reals, reals[NOW] + delays[count % len(delays)], PRIORITY, what)
+        event = state.events[0]
+        time, number = event.time, event.number
+        drop_first(state)
+        push(state, time + delays[count % len(delays)], NORMAL, ARRIVE, number)
 
 
-@numba.njit(error_model="numpy")
-def _schedule_first(ints: Ints, reals: Floats, delays: Floats, events: int) -> None:
+@numba.njit(error_model="numpy", _nrt=False)
+def _schedule_first(state: State, delays: Floats, events: int) -> None:
     for count in range(events):
-        push(ints, reals, delays[count], PRIORITY, count)
+        push(state, delays[count], NORMAL, ARRIVE, count)
 
 
 def compiled_loop(events: int) -> float:
     """The kernel's queue, compiled as it is in the kernel."""
-    arena = Arena()
-    room = 2 * PENDING
-    arena.move(records.EVENT_KEYS, np.zeros(2 * room))
-    arena.move_reals(records.EVENT_TIMES, np.zeros(room))
-    _schedule_first(arena.ints, arena.reals, DELAYS, PENDING)
-    _, spent = spend(lambda: _compiled_loop(arena.ints, arena.reals, DELAYS, events))
+    idle = closed_loop(LOOP, 100).compiled()._state
+    state = idle._replace(events=Memory().table(Event, 2 * PENDING))
+    _schedule_first(state, DELAYS, PENDING)
+    _, spent = spend(lambda: _compiled_loop(state, DELAYS, events))
     return events / spent.cpu
 
 
@@ -93,7 +90,7 @@ def kernel_loop(requests: int) -> float:
     """A closed loop on the kernel: all of its run is timed, and the events it scheduled count."""
     system = closed_loop(LOOP, requests).compiled()
     _, spent = spend(system.run)
-    return int(system._arena.ints[records.EVENTS_EVER]) / spent.cpu
+    return int(system._state.progress.events_ever) / spent.cpu
 
 
 def measure(effort: Effort, say: Say) -> list[Row]:

@@ -11,13 +11,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from inspect import getattr_static
 from typing import Any
 from unittest.mock import patch
 
 from anarchy.common.errors import InputError
 from anarchy.common.files import Row
-from anarchy.serving.compiled.core import records
 from anarchy.serving.compiled.plain import run as system
 from anarchy.serving.log import sinks
 from benchmarks.measuring import Effort, Say, in_turns, row
@@ -31,7 +29,7 @@ MECHANISMS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "round_robin": ("round robin instead of the KV router", {"router.policy": "round-robin"}, True),
     "no_caches": ("no caches", {"engine.cache.enabled": False}, True),
     "softmax": ("temperature 0.5: a draw for every decision", {"router.temperature": 0.5}, True),
-    "late_news": ("routers that hear 5 ms late", {"router.tracking.event_lag": 0.005}, True),
+    "late_updates": ("routers that hear 5 ms late", {"router.tracking.event_lag": 0.005}, True),
 }
 """What is switched, the fields that do it, and whether the log has columns of costs."""
 
@@ -64,10 +62,8 @@ class Stopwatch:
         """All parts of the driver are timed."""
         with ExitStack() as patches:
             for name, owner, function in _parts(driver):
-                kind = getattr_static(owner, function)
                 timed = self.around(name, getattr(owner, function))
-                replacement = staticmethod(timed) if isinstance(kind, staticmethod) else timed
-                patches.enter_context(patch.object(owner, function, replacement))
+                patches.enter_context(patch.object(owner, function, timed))
             yield
 
 
@@ -75,9 +71,9 @@ def _parts(driver: type[system.CompiledSystem]) -> list[tuple[str, Any, str]]:
     return [
         ("refill", driver, "_refill"),
         ("kernel", system, "begin"),
-        ("kernel", driver, "_loop"),
+        ("kernel", driver, "_advance"),
         ("rows_out", driver, "_emit"),
-        ("rows_out", driver, "_make_room"),
+        ("rows_out", driver, "_grow_requests"),
         ("log", sinks.Memory, "log"),
         ("log", sinks.Memory, "measured"),
     ]
@@ -103,7 +99,7 @@ def _watched(subject: Subject, costs: bool = True) -> tuple[dict[str, float], in
     whole = time.process_time() - began
     seconds = {name: watch.seconds[name] for name in TEXTS if name != "rest"}
     seconds["rest"] = whole - sum(seconds.values())
-    return seconds, len(log), int(run._arena.ints[records.EVENTS_EVER])
+    return seconds, len(log), int(run._state.progress.events_ever)
 
 
 def measure(effort: Effort, say: Say) -> list[Row]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from anarchy.config.scenario import Scenario
 from anarchy.config.validation import validate
-from anarchy.serving.compiled.core.names import COMPILED_POLICIES
+from anarchy.serving.compiled.core.coverage import COMPILED_POLICIES
 from anarchy.serving.log.request_log import Run
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.table import LatencyTable

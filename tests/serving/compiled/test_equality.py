@@ -1,6 +1,7 @@
 """The kernel returns the reference's log: same choices, same times, whatever the scenario."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from anarchy.common import paths
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
-from anarchy.serving.compiled.core.names import COMPILED_POLICIES
+from anarchy.serving.compiled.core.coverage import COMPILED_POLICIES
 from anarchy.serving.compiled.plain.run import CHUNK
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.service_times.table import LatencyTable
@@ -82,3 +83,16 @@ def test_a_run_longer_than_any_buffer() -> None:
     changes = {"router.temperature": 0.5, "workload.clients": 30}
     scenario = with_fields(scenario, changes, "test")
     assert_equal(*both_runs(scenario, table, None, seed=2, requests=3 * CHUNK))
+
+
+@pytest.mark.parametrize("changes", [{}, {"engine.memory.paged": True}], ids=["plain", "paged"])
+def test_more_clients_than_requests_are_supplied_at_a_time(changes: dict[str, Any]) -> None:
+    """All of them ask before the first refill."""
+    root, clients = paths.ROOT, 40_000
+    scenario = load_scenario(root / paths.SCENARIOS, "70b-1p2d-tenants")
+    table = load_latency(root / paths.LATENCY, scenario.model.latency).table
+    scenario = with_fields(scenario, {"workload.clients": clients, **changes}, "test")
+    options = {"seed": 1, "requests": 200, "warmup_cycles": 0.0}
+    reference, compiled = both_runs(scenario, table, None, **options)
+    assert compiled.log.output_tokens.min() > 0
+    assert_equal(reference, compiled)

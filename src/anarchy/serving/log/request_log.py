@@ -22,9 +22,31 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+class LoggedRequest:
+    """What the log has of a request in numbers: a simulator's requests have fields of these names.
+
+    Times in seconds from the start of the run.
+    """
+
+    arrival: float
+    prefill_start: float
+    prefill_end: float
+    routed: float  # the decode decision: prefill and hand-off are over
+    first_token: float  # by the scenario's definition of TTFT
+    decode_start: float  # the step boundary at which the request joined the batch
+    done: float
+    prefill_worker: int  # -1: its decode worker computed the prompt
+    decode_worker: int
+    prompt: int  # template, or row of the trace
+    tenant: int  # position in the workload's list of tenants
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int  # prompt tokens that prefill took from its cache
+
+
 @dataclass(frozen=True)
 class RequestLog:
-    """Columns of equal length n; times in seconds from the start of the run.
+    """Columns of equal length n: those of `LoggedRequest`, and what the routers saw.
 
     `prefill_cost` is n x P and `decode_cost`, `decode_active` are n x D: what the router saw of
     every worker at the moment of its decision. A worker that is not in service costs infinitely
@@ -34,17 +56,17 @@ class RequestLog:
     arrival: Floats
     prefill_start: Floats
     prefill_end: Floats
-    routed: Floats  # the decode decision: prefill and hand-off are over
-    first_token: Floats  # by the scenario's definition of TTFT
-    decode_start: Floats  # the step boundary at which the request joined the batch
+    routed: Floats
+    first_token: Floats
+    decode_start: Floats
     done: Floats
-    prefill_worker: Ints  # -1: its decode worker computed the prompt
+    prefill_worker: Ints
     decode_worker: Ints
-    prompt: Ints  # template, or row of the trace
-    tenant: Ints  # position in the workload's list of tenants
+    prompt: Ints
+    tenant: Ints
     input_tokens: Ints
     output_tokens: Ints
-    cached_tokens: Ints  # prompt tokens that prefill took from its cache
+    cached_tokens: Ints
     prefill_cost: Floats
     decode_cost: Floats
     decode_active: Floats  # requests assigned and not done, without this one

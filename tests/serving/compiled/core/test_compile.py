@@ -13,7 +13,7 @@ def test_runs_call_no_code_that_is_not_compiled_beforehand() -> None:
     told: list[str] = []
     compile.compile_all(told.append)
     before = {entry: list(entry.signatures) for entry in compile.entries()}
-    assert {entry.py_func.__name__ for entry in before} >= {"advance", "begin", "read_meters"}
+    assert {entry.py_func.__name__ for entry in before} >= {"advance", "begin", "read_totals"}
     scenario = load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d")
     latency = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency)
     simulate(scenario, latency, seed=1, requests=20, simulator="compiled")

@@ -5,9 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anarchy.config.scenario import Scenario
-from anarchy.serving.compiled.core.arena import Arena
 from anarchy.serving.compiled.core.compile import compiled
-from anarchy.serving.compiled.core.records import LEG, WORKERS
+from anarchy.serving.compiled.core.tables import Memory
 from anarchy.serving.compiled.plain.run import CompiledSystem
 from anarchy.serving.compiled.router import argmin_tree
 from anarchy.serving.service_times.lookup import Latency
@@ -15,9 +14,9 @@ from anarchy.serving.service_times.table import LatencyTable
 from tests.serving.compiled.scenarios import scenarios, tables
 
 # As Python can call them.
-set_key, least_at, tied_for_least = (
+set_key, least_at = (
     compiled(inner.py_func)  # type: ignore[attr-defined]
-    for inner in (argmin_tree.set_key, argmin_tree.least_at, argmin_tree.tied_for_least)
+    for inner in (argmin_tree.set_key, argmin_tree.least_at)
 )
 
 
@@ -25,20 +24,17 @@ set_key, least_at, tied_for_least = (
     workers=st.integers(1, 40),
     changes=st.lists(st.tuples(st.integers(0, 39), st.integers(-2, 3)), max_size=60),
 )
-def test_the_tournament_knows_the_least_and_the_tied(
+def test_the_tree_knows_the_least_and_the_tied(
     workers: int, changes: list[tuple[int, int]]
 ) -> None:
-    arena = Arena()
-    leg = arena.integers(np.zeros(LEG))
-    arena.ints[leg + WORKERS] = workers
-    argmin_tree.lay_tree(arena, leg)
+    tree = argmin_tree.make_tree(Memory(), workers)
     keys = [0] * workers
     for w, key in changes:
         keys[w % workers] = key
-        set_key(arena.ints, leg, w % workers, key)
+        set_key(tree, w % workers, key)
         tied = [v for v, other in enumerate(keys) if other == min(keys)]
-        assert tied_for_least(arena.ints, leg) == len(tied)
-        assert [least_at(arena.ints, leg, place) for place in range(len(tied))] == tied
+        assert tree[1].tied == len(tied)
+        assert [least_at(tree, place) for place in range(len(tied))] == tied
 
 
 @given(scenario=scenarios(), table=tables(), requests=st.integers(1, 120))

@@ -8,15 +8,14 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
 from anarchy.common.garbage_collection import no_collection
 from anarchy.serving.compiled.core.cache import CACHE, keep
-from anarchy.serving.compiled.core.records import Floats, Ints
+from anarchy.serving.compiled.core.numba_types import type_of
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-TYPES = {Ints: numba.int64[::1], Floats: numba.float64[::1], int: numba.int64}
-"""What the annotations of a compiled function mean to the compiler."""
 
 _entries: list[Any] = []
 
@@ -31,7 +30,38 @@ count at each hand-over, atomically, which took a third of the time and more. Th
 numba's own and not public; a public way to most of it is an intrinsic that takes an array and
 returns it without its memory's record (`meminfo`), which nobody then counts."""
 
+
+class _Part(JITCodeLibrary):
+    """The code of a function that is merged into that of its callers, and never run by itself.
+
+    Numba would optimise it and make machine code of it and all that it calls, for nothing: a third
+    of the time to compile.
+    """
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, _name: str) -> int:
+        return 0
+
+    @property
+    def codegen(self) -> "_Part":
+        return self
+
+    def set_env(self, _name: str, _environment: Any) -> None:
+        """It has none."""
+
+
+class _PartCompiler(Compiler):
+    def __init__(self, typing: Any, target: Any, _library: Any, *others: Any) -> None:
+        super().__init__(typing, target, _Part(target.codegen(), "part"), *others)
+
+
 _INNER = _UNCOUNTED | {
+    "pipeline_class": _PartCompiler,
     "nogil": True,
     "error_model": "numpy",
     "no_cpython_wrapper": True,
@@ -55,7 +85,8 @@ def allocating(function: F) -> F:
 
 def _entry(function: F, **options: Any) -> F:
     entry = _compile(function, nogil=True, error_model="numpy", **options)
-    keep(entry)
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        keep(entry)
     _entries.append(entry)
     return entry
 
@@ -63,11 +94,6 @@ def _entry(function: F, **options: Any) -> F:
 def inner(function: F) -> F:
     """What only compiled functions call; it goes without the code that Python would call."""
     return _compile(function, **_INNER)
-
-
-def inlined(function: F) -> F:
-    """As `inner`, and merged into its callers: for what is called in one place."""
-    return _compile(function, inline="always", **_INNER)
 
 
 def small(function: F) -> F:
@@ -99,4 +125,6 @@ def compile_all(say: Callable[[str], None]) -> None:
     with no_collection():
         for function in functions:
             annotations = inspect.get_annotations(function.py_func)
-            function.compile(tuple(TYPES[t] for name, t in annotations.items() if name != "return"))
+            function.compile(
+                tuple(type_of(t) for name, t in annotations.items() if name != "return")
+            )

@@ -4,8 +4,25 @@ from collections.abc import Callable
 
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import Custom, Prompts, Synthetic
-from anarchy.serving.compiled.core.names import COMPILED_POLICIES
 from anarchy.workload.traces import TraceData
+
+COMPILED_POLICIES = (
+    "round-robin",
+    "random",
+    "join-shortest-queue",
+    "power-of-two",
+    "least-kv",
+    "kv",
+    "kv-1.6",
+    "lmetric",
+    "load-aware",
+    "threshold",
+    "decaying-credit",
+    "two-choice-hashing",
+    "latency-aware",
+    "toll",
+)
+"""The policies that are arithmetic on what a router knows; their positions are their numbers."""
 
 MOST_PLACES = 2**26
 """Places of shared blocks on workers that the kernel lays out at most; each takes some 32 bytes.

@@ -1,74 +1,71 @@
 """The queue of events: a binary heap in the order of SimPy's, time, priority, order of scheduling.
 
-Priority and order are one integer, the key: (priority - LOWEST) * ORDERS + order. What an event is
-stands beside its key.
+Priority and order of scheduling are one integer: (priority - LOWEST) * SCHEDULED + order.
 """
 
-from anarchy.serving.compiled.core.compile import inner, small
-from anarchy.serving.compiled.core.records import (
-    EVENT_KEYS,
-    EVENT_TIMES,
-    EVENTS,
-    EVENTS_EVER,
-    Floats,
-    Ints,
-)
+from anarchy.serving.compiled.core.compile import inner, integer, small
+from anarchy.serving.compiled.core.records import Event, State
+from anarchy.serving.compiled.core.tables import Table
+
+ARRIVE, STEP_ENDS, HANDED_OVER, BATCH_CHANGES, SETTLES = map(integer, range(5))
+"""Kinds of events; they are numbered by client, prefill worker, request and decode worker."""
 
 LOWEST = -2_000_000_000
 """No event has a lower priority."""
 
-ORDERS = 2**31
+SCHEDULED = 2**31
 """More events than a run schedules; the driver checks it."""
 
 
+@small
+def _move(events: Table[Event], target: int, source: int) -> None:
+    moved, place = events[source], events[target]
+    place.time = moved.time
+    place.order = moved.order
+    place.kind = moved.kind
+    place.number = moved.number
+
+
 @inner
-def push(ints: Ints, reals: Floats, time: float, priority: int, what: int) -> None:
+def push(state: State, time: float, priority: int, kind: int, number: int) -> None:
     """Schedule an event."""
-    order = ints[EVENTS_EVER]
-    ints[EVENTS_EVER] = order + 1
-    key = (priority - LOWEST) * ORDERS + order
-    place = ints[EVENTS]
-    ints[EVENTS] = place + 1
-    keys, times = ints[EVENT_KEYS], ints[EVENT_TIMES]
+    events, progress = state.events, state.progress
+    order = (priority - LOWEST) * SCHEDULED + progress.events_ever
+    progress.events_ever += 1
+    place = progress.events
+    progress.events += 1
     while place > 0:
         parent = (place - 1) >> 1
-        above = reals[times + parent]
-        if above < time or (above == time and ints[keys + 2 * parent] < key):
+        above = events[parent]
+        if above.time < time or (above.time == time and above.order < order):
             break
-        reals[times + place] = above
-        ints[keys + 2 * place] = ints[keys + 2 * parent]
-        ints[keys + 2 * place + 1] = ints[keys + 2 * parent + 1]
+        _move(events, place, parent)
         place = parent
-    reals[times + place] = time
-    ints[keys + 2 * place] = key
-    ints[keys + 2 * place + 1] = what
+    event = events[place]
+    event.time = time
+    event.order = order
+    event.kind = kind
+    event.number = number
 
 
-@small
-def drop_first(ints: Ints, reals: Floats) -> None:
+@inner
+def drop_first(state: State) -> None:
     """Take out the first event, which the caller has read at place 0."""
-    last = ints[EVENTS] - 1
-    ints[EVENTS] = last
-    keys, times = ints[EVENT_KEYS], ints[EVENT_TIMES]
-    time, key, what = reals[times + last], ints[keys + 2 * last], ints[keys + 2 * last + 1]
-    place = 0
-    child = 1
+    events = state.events
+    last = state.progress.events - 1
+    state.progress.events = last
+    time, order = events[last].time, events[last].order
+    place, child = 0, 1
     while child < last:
-        below = reals[times + child]
+        below = events[child]
         if child + 1 < last:
-            right = reals[times + child + 1]
-            if right < below or (
-                right == below and ints[keys + 2 * child + 2] < ints[keys + 2 * child]
-            ):
+            right = events[child + 1]
+            if right.time < below.time or (right.time == below.time and right.order < below.order):
                 child += 1
                 below = right
-        if time < below or (time == below and key < ints[keys + 2 * child]):
+        if time < below.time or (time == below.time and order < below.order):
             break
-        reals[times + place] = below
-        ints[keys + 2 * place] = ints[keys + 2 * child]
-        ints[keys + 2 * place + 1] = ints[keys + 2 * child + 1]
+        _move(events, place, child)
         place = child
         child = 2 * place + 1
-    reals[times + place] = time
-    ints[keys + 2 * place] = key
-    ints[keys + 2 * place + 1] = what
+    _move(events, place, last)

@@ -1,239 +1,335 @@
-"""The state of a run in two arrays, one of integers and one of reals, and the names of its places.
+"""The state of a run: its records, and the NamedTuples of their tables that functions hand on.
 
-A *record* is some consecutive entries that begin at an address; `ints[address + FIELD]` is one of
-its fields. Addresses are integers of the state themselves, so that a part that grows can move (see
-`arena`). Two arrays make for short compile times and cheap calls; records of many arrays do not.
-
-A request is a number, counted in order of arrival from 0; its row lies at that number modulo the
-size of the ring of rows. Rows leave in order of arrival once they and all before them are done.
+A request is a number, counted in order of arrival from 0; its record lies at that number modulo the
+length of the ring of requests. Records leave in order of arrival once they and all before them are
+done. Where the log has a column, the request has a field of its name.
 """
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from anarchy.serving.compiled.core.numba_types import by_reference
+from anarchy.serving.compiled.core.tables import (
+    FloatGrid,
+    Floats,
+    Grid,
+    IntGrid,
+    Ints,
+    Record,
+    Table,
+)
+from anarchy.serving.log.request_log import LoggedRequest
 
 NOBODY = -1
 
-# The header: what there is one of. It begins at address 0 of the integers.
-(
-    FUEL,  # moves of a request that there are cards, times and draws for
-    COMPLETIONS,
-    WARMUP,  # completions that are not measured
-    WANTED,  # completions that are
-    CLIENTS,  # of a closed loop; 0 for other workloads
-    LOG_COSTS,  # whether rows keep what the routers saw
-    # The queue of events.
-    EVENTS,  # how many are scheduled
-    EVENTS_ROOM,
-    EVENTS_EVER,  # how many have been
-    EVENT_KEYS,  # address of their keys and names
-    EVENT_TIMES,  # address of their times, reals
-    # The ring of rows.
-    ROWS,
-    ROW_TIMES,  # reals
-    ROW_COSTS,  # reals: prefill costs, decode costs, active requests of the decode workers
-    ROW_MASK,  # rows - 1
-    FIRST_ROW,  # number of the first request in the ring
-    ARRIVED,  # number of the next one to arrive
-    # What the driver supplies, each with the place that is read next.
-    CARDS,
-    CARD_READ,
-    DUES,  # reals: times of arrival of an open workload
-    DUE_READ,
-    THINKS,  # reals
-    THINK_READ,
-    DRAWS,  # address of one record (DRAW_AT, DRAW_READ) for each stream
-    PENDING,  # the cards of the clients' next requests
+FINISHED, DRAINED, REFILL = range(3)
+GROW_REQUESTS, GROW_EVENTS, GROW_COMPLETIONS, GROW_UPDATES, GROW_RUNS = range(3, 8)
+"""Why the loop returns: it is done, nothing is left to happen, or something runs short."""
+
+
+class Settings(Record):
+    """What a run keeps to. Lengths in tokens, times in seconds."""
+
+    warmup: int  # completions that are not measured
+    measured: int  # completions that are
+    clients: int  # of a closed loop; 0 for other workloads
+    replicas: int  # of each router
+    batch_requests: int
+    batch_tokens: int
+    block_tokens: int
+    kv_bytes_per_token: int
+    slots: int
+    largest_batch: int  # of the latency table
+    last_context: int
+    log_costs: bool  # whether to keep what the routers saw
+    caching: bool
+    tiered: bool  # whether blocks may have to be fetched from host memory
+    serial: bool  # whether a prefill step fetches first and computes then
+    recompute: bool
+    step_is_first_token: bool
+    handoff_overhead: float
+    handoff_bandwidth: float
+    fetch_latency: float
+    fetch_seconds: float  # for a block
+
+
+class Progress(Record):
+    """How far a run is."""
+
+    now: float
+    events: int  # how many are scheduled
+    events_ever: int  # how many have been
+    first_request: int  # number of the first one in the ring
+    arrived: int  # number of the next one to arrive
+    completions: int
+    prefills_beyond: int  # look-ups of prefill beyond the latency table
+    lookahead: int  # moves of a request that there are asks, times and draws for
+    asks_read: int
+    arrivals_read: int
+    thinks_read: int
+    # As read when the warm-up ended.
+    read_at: float
+    beyond_read: int
+
+
+class Event(Record):
+    """An event of the queue; `order` decides between events of one time."""
+
+    time: float
+    order: int
+    kind: int
+    number: int  # of the client, worker or request
+
+
+class Ask(Record):
+    """What a request asks. Its prompt is blocks that others may share, then blocks of its own."""
+
+    prompt: int
+    tenant: int
+    input_tokens: int
+    output_tokens: int
+    prompt_blocks: int
+    first_shared: int  # place of its shared blocks in `State.blocks`
+    shared_blocks: int
+    first_own: int  # name of its first own block
+    own_blocks: int
+    ids: int  # paged memory: blocks of the workload that hold the shared ones
+
+
+class Request(Ask, LoggedRequest):
+    """A request on its way."""
+
+    client: int
+    replica: int  # of the router
+    expected_tokens: int  # that the router thinks prefill has to compute
+    fetched_tokens: int  # of the cached ones, those that were in host memory
+    completion: int  # 1 for the first request done, and so on; 0 before
+    following: int  # the request behind it in its queue or batch
+
+
+class PrefillWorker(Record):
+    """A prefill worker: its queue, its running step, and what it has done (seconds)."""
+
+    queue_head: int
+    queue_tail: int
+    batch_head: int
+    batch_size: int
+    speed: int  # number of its latency table
+    running: bool
+    started: float
+    duration: float
+    step_work: float  # of the step, as a part of a full one
+    busy: float
+    work: float
+    busy_read: float
+    work_read: float
+
+
+class Line(Record):
+    """ITL over the mean context: value + slope * max(0, context - start)."""
+
+    start: float
+    value: float
+    slope: float
+
+
+class DecodeWorker(Record):
+    """A decode worker: its queue, its batch, and its steps up to the change that is due."""
+
+    wait_head: int
+    wait_tail: int
+    waiting: int
+    batch: int
+    context: int  # tokens of the whole batch
+    steps: int  # ever made
+    due_steps: int
+    order: int  # of the last admission
+    beyond: int  # steps beyond the latency table
+    speed: int  # number of its latency table
+    boundary: float
+    due: float
+    line: Line
+    busy: float
+    busy_read: float
+
+
+class Completion(Record):
+    """An entry of a decode worker's heap of requests by their last step."""
+
+    final_step: int
+    order: int
+    request: int
+
+
+class Rule(Record):
+    """A dispatcher's policy and parameters; see `config.Router`."""
+
+    policy: int
+    ties: int
+    imbalance: int
+    hash_blocks: int
+    tie_stream: int
+    softmax_stream: int
+    shortcut: int  # how to decide without pricing all workers
+    is_prefill: bool
+    indexed: bool  # whether it knows what workers have cached
+    normalise: bool
+    decode_overlap: bool
+    prefill_blocks: bool
+    immediate: bool  # one replica that hears at once: its loads are the truth
+    distinct: bool  # whether a block that several requests share counts once
+    generated: bool  # whether blocks of output count
+    penalty: bool  # whether workers that a replica has never heard of are punished
+    by_blocks: bool  # whether the tree compares blocks, not requests
+    overlap_weight: float
+    temperature: float
+    overlap_credit: float
+    host_credit: float
+    request_weight: float
+    load_weight: float
+    credit_decay: float
+    event_lag: float
+    replica_lag: float
+    cache_lag: float
+
+
+class View(Record):
+    """A worker as the dispatcher sees it when it decides."""
+
+    active: int  # requests: the truth
+    active_blocks: int
+    added_blocks: int  # by the new request
+    overlap: int  # blocks
+    on_host: int  # of these
+    output_blocks: int  # set by the system before a decision, if they count
+
+
+class Load(Record):
+    """What a replica of a router thinks that a worker has to do."""
+
+    active: int
+    blocks: int
+    queued_tokens: int
+    registered: bool  # whether it has ever sent something there
+
+
+class Update(Record):
+    """A change that a router hears of later: of a worker's load, or of its cache."""
+
+    due: float
+    replica: int  # that has placed the request
+    worker: int
+    tokens: int
+    blocks: int
+    first_shared: int
+    shared_blocks: int
+    own_blocks: int
+
+
+class Ring(Record):
+    """The entries of a ring in use: numbers `head` to `tail` - 1, modulo its length."""
+
+    head: int
+    tail: int
+
+
+class TreeNode(Record):
+    """The least key below a node, and how many leaves have it."""
+
+    least: int
+    tied: int
+
+
+class CacheTotals(Record):
+    """What a pool's caches have in common: capacities in blocks, and runs."""
+
+    hbm_blocks: int
+    host_blocks: int
+    first_run: int  # its number as a node
+    spare_runs: int
+
+
+class CacheNode(Record):
+    """A node of a list of blocks from the least to the most recently used."""
+
+    older: int
+    newer: int
+    tier: int
+    blocks: int  # of a run
+
+
+class CacheList(Record):
+    """The blocks of a worker in one tier."""
+
+    oldest: int
+    newest: int
+    blocks: int
+
+
+@by_reference
+class PrefixCaches(NamedTuple):
+    """The caches of a pool; see `kv_cache.prefix_cache`."""
+
+    totals: CacheTotals
+    holders: IntGrid  # blocks x words of a mask of workers
+    nodes: Table[CacheNode]  # workers x blocks, then runs
+    lists: Grid[CacheList]  # workers x tiers
+    spare: Ints  # numbers of free runs
+
+
+@by_reference
+class Dispatcher(NamedTuple):
+    """One pool's routing stage."""
+
+    rule: Rule
+    views: Table[View]
+    costs: Floats  # of the workers
+    pair: Floats  # costs of two workers
+    turns: Ints  # of the replicas: the next worker of round robin
+    loads: Grid[Load]  # replicas x workers
+    holds: IntGrid  # (replicas x workers) x blocks: requests that hold a shared block
+    placement: Update  # of the request that is being placed
+    rings: Table[Ring]
+    updates: Grid[Update]  # rings x room, each in order of time
+    tree: Table[TreeNode]  # empty if all workers are looked at
+    seen: PrefixCaches  # what it knows of the caches
+
+
+@by_reference
+class ServiceTimes(NamedTuple):
+    """Latency tables of equal axes, one for each speed of workers; number 0 is the nominal one."""
+
+    tokens: Ints
+    seconds: FloatGrid  # tables x tokens
+    parabolas: FloatGrid  # tables x 2
+    batches: Ints
+    known_lines: Grid[Line]  # tables x batches
+    lines: Grid[Line]  # tables x all batches up to some size
+
+
+@by_reference
+class State(NamedTuple):
+    """All of a run."""
+
+    settings: Settings
+    progress: Progress
+    events: Table[Event]
+    requests: Table[Request]
+    costs: FloatGrid  # of each request: prefill costs, decode costs, active requests at decode
+    # What the driver supplies.
+    asks: Table[Ask]
+    arrival_times: Floats  # of an open workload
+    think_times: Floats
+    draws: FloatGrid  # streams x room, uniform on [0, 1)
+    draws_read: Ints
+    next_asks: Table[Ask]  # of each client
     # Blocks that prompts may share.
-    DENSE,  # of all templates or rows, one after the other
-    VALUE,  # what a dense number is called in the reference
-    # Service times.
-    TOKENS,  # the axis of prefill
-    TOKENS_SIZE,
-    SECONDS,  # reals: tables x TOKENS_SIZE
-    PARABOLA,  # reals: tables x 2
-    BATCHES,  # the axis of ITL
-    BATCHES_SIZE,
-    KNOWN_LINES,  # reals: tables x BATCHES_SIZE x 3
-    LINES,  # reals: tables x LINES_SIZE x 3
-    LAST_CONTEXT,
-    BEYOND,  # prefill look-ups beyond the table
-    # Workers.
-    PREFILL_COUNT,
-    PREFILLS,
-    PREFILL_TIMES,  # reals
-    BATCH_REQUESTS,
-    BATCH_TOKENS,
-    BLOCK_TOKENS,
-    CACHING,
-    TIERED,  # whether blocks may have to be fetched from host memory
-    SERIAL,  # whether a prefill step fetches first and computes then
-    RECOMPUTE,
-    BYTES_PER_TOKEN,
-    DECODE_COUNT,
-    DECODES,
-    DECODE_TIMES,  # reals
-    SLOTS,
-    LARGEST_BATCH,  # of the table
-    STEP_IS_FIRST_TOKEN,
-    ENDS,  # DECODE_COUNT x ENDS_ROOM entries
-    ENDS_ROOM,
-    # Routers and caches.
-    TO_PREFILL,
-    TO_DECODE,
-    REPLICAS,
-    PREFILL_CACHE,
-    DECODE_CACHE,
-    # Totals when warm-up ended.
-    METERS,  # reals: prefill busy, prefill work, decode busy
-    METERS_BEYOND,
-    PAGED,  # address of what a system with paged memory has beside all this (see `paged.layout`)
-    HEADER,
-) = range(65)
-
-# The header of the reals.
-NOW, HANDOFF_OVERHEAD, HANDOFF_BANDWIDTH, FETCH_LATENCY, FETCH_SECONDS, METERS_TIME, REALS = range(
-    7
-)
-
-# A card, what a request asks, and the first fields of its row. Tokens and blocks.
-PROMPT, TENANT, INPUT, OUTPUT, FOOTPRINT = range(5)
-START, SHARED = 5, 6  # its leading blocks that others may share: their place in DENSE
-FRESH, FRESH_NAME = 7, 8  # then blocks of its own: how many, and the name of the first one
-CARD = 9
-# Further integers of a row.
-CLIENT, REPLICA, CACHED, PROMISED = 9, 10, 11, 12
-PREFILL_WORKER, DECODE_WORKER, COMPLETION = 13, 14, 15
-NEXT = 16  # the request behind it in its queue or batch
-FETCHED = 17  # of CACHED, the tokens that were in host memory
-ROW = 18
-
-# Times of a row, seconds.
-ARRIVAL, PREFILL_START, PREFILL_END, ROUTED, FIRST_TOKEN, DECODE_START, DONE = range(7)
-TIMES = 7
-
-# A stream of uniform draws on [0, 1): their address in the reals, and the next to be read.
-DRAW_AT, DRAW_READ = range(2)
-DRAW = 2
-PREFILL_TIES, DECODE_TIES, PREFILL_SOFTMAX, DECODE_SOFTMAX = range(4)
-STREAMS = ("prefill-ties", "decode-ties", "prefill-softmax", "decode-softmax")
-
-# A prefill worker.
-QUEUE_HEAD, QUEUE_TAIL, BATCH_HEAD, BATCH_SIZE, RUNNING, PREFILL_TABLE = range(6)
-PREFILL = 6
-BUSY, WORK, STARTED, DURATION, STEP_WORK = range(5)
-PREFILL_REALS = 5
-
-# A decode worker.
-WAIT_HEAD, WAIT_TAIL, WAITING, BATCH, CONTEXT, STEPS, DUE_STEPS, ORDER, STEPS_BEYOND = range(9)
-DECODE_TABLE = 9
-DECODE = 10
-BOUNDARY, DUE, DECODE_BUSY, LINE_START, LINE_VALUE, LINE_SLOPE = range(6)
-DECODE_REALS = 6
-# An entry of its heap of ends.
-LAST, TURN, WHO = range(3)
-END = 3
-
-# A leg's router.
-(
-    WORKERS,
-    IS_PREFILL,
-    POLICY,
-    NORMALISE,
-    TIE_RULE,
-    DECODE_OVERLAP,
-    PREFILL_BLOCKS,
-    IMBALANCE,
-    HASH_BLOCKS,
-    TIES,  # streams of draws
-    SOFTMAX,
-    INDEXED,  # whether it knows what workers have cached
-    SEEN,  # address of what it knows of the caches
-    GENERATED,  # whether blocks of output count
-    PENALTY,  # whether unknown workers are punished
-    RULE,  # reals: see below
-    # Scratch space for one decision, an entry for each worker.
-    ACTIVE_BLOCKS,
-    ADDED,
-    OVERLAPS,
-    ON_HOST,
-    COSTS,  # reals
-    ALLOWED,  # reals
-    TURNS,  # one for each replica: the next worker of round robin
-    # Accounts.
-    SIMPLE,  # one replica that hears at once: its account is the truth
-    KNOWN,  # replicas x workers x ACCOUNT
-    ACTIVE,  # workers: the truth
-    DISTINCT,  # replicas x workers x NAMES: requests that hold a shared block
-    NAMES,  # 0 if distinct blocks are not counted
-    RING,  # address of RINGS rings of news
-    ENTRY,  # scratch space for one piece of news
-    # Decisions that do not price every worker; see `routing`.
-    QUICK,
-    TREE,  # address of a tournament of all workers, 0 if there is none
-    LEAVES,
-    KEY,  # the field of an account that the workers are compared by
-    LEG,
-) = range(35)
-
-# Kinds of quick decisions.
-PRICE_ALL, LOOK_AT_NONE, LOOK_AT_TWO, LOOK_AT_LEAST = range(4)
-
-# The rule's parameters, reals; see `config.Router`.
-(
-    OVERLAP_WEIGHT,
-    TEMPERATURE,
-    OVERLAP_CREDIT,
-    HOST_CREDIT,
-    REQUEST_WEIGHT,
-    LOAD_WEIGHT,
-    CREDIT_DECAY,
-    EVENT_LAG,
-    REPLICA_LAG,
-    CACHE_LAG,
-    RULE_REALS,
-) = range(11)
-
-# An account of a replica on a worker.
-KNOWN_ACTIVE, KNOWN_BLOCKS, KNOWN_QUEUED, REGISTERED = range(4)
-ACCOUNT = 4
-
-# A ring of news in order of time: where it lies, how much it holds, what is read next and last.
-RING_AT, RING_DUE, RING_ROOM, RING_HEAD, RING_TAIL = range(5)
-RING_FIELDS = 5
-PLACED, ENDED, ENDED_ELSEWHERE, CACHED_NEWS = range(4)
-RINGS = 4
-# A piece of news. Of a request: who placed it, and what it adds to a worker's account. Of a cache:
-# the worker, and the card of the prompt.
-BY, ON, NEWS_TOKENS, NEWS_BLOCKS, FIRST_NAME, NAMED = range(6)
-NEWS = CARD + 1
-
-# The caches of a pool.
-(
-    CACHE_WORKERS,
-    BLOCK_COUNT,  # shared blocks
-    WORDS,  # of a mask of workers
-    HOLDERS,  # BLOCK_COUNT x WORDS
-    NODES,  # workers x BLOCK_COUNT shared blocks, then runs
-    FIRST_RUN,  # number of the first run
-    RUNS_ROOM,
-    SPARE,  # how many runs are free
-    SPARES,  # their numbers
-    LISTS,  # workers x TIERS x LIST
-    CAPACITY,  # of each tier, blocks
-    CAPACITY_HOST,
-    CACHE,
-) = range(13)
-# A node of a list of blocks from the least to the most recently used.
-OLDER, NEWER, TIER, COUNT = range(4)
-NODE = 4
-OLDEST, NEWEST, SIZE = range(3)
-LIST = 3
-DEVICE, HOST = 0, 1
-TIERS = 2
-
-# Why the loop returns.
-FINISHED, DRAINED, REFILL, MORE_ROWS, MORE_EVENTS, MORE_ENDS, MORE_NEWS, MORE_RUNS = range(8)
-MORE_LISTS, MORE_CHANGES = 8, 9
+    blocks: Ints  # of all templates or rows, one after the other, numbered densely
+    names: Ints  # what these numbers are called in the workload
+    service: ServiceTimes
+    prefill_workers: Table[PrefillWorker]
+    decode_workers: Table[DecodeWorker]
+    completions: Grid[Completion]  # decode workers x room
+    to_prefill: Dispatcher
+    to_decode: Dispatcher
+    prefill_caches: PrefixCaches
+    decode_caches: PrefixCaches

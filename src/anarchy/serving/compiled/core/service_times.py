@@ -1,55 +1,46 @@
-"""Service times: the look-ups of `serving.latency`, step for step the same arithmetic."""
+"""Service times: the look-ups of `serving.service_times`, step for step the same arithmetic."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from anarchy.serving.compiled.core.arena import Arena
-from anarchy.serving.compiled.core.compile import compiled, inlined, inner
-from anarchy.serving.compiled.core.records import (
-    BATCHES,
-    BATCHES_SIZE,
-    KNOWN_LINES,
-    LAST_CONTEXT,
-    LINES,
-    PARABOLA,
-    SECONDS,
-    TOKENS,
-    TOKENS_SIZE,
-    Floats,
-    Ints,
-)
+from anarchy.serving.compiled.core.compile import compiled, inner
+from anarchy.serving.compiled.core.records import Line, ServiceTimes
+from anarchy.serving.compiled.core.tables import Ints, Memory
 from anarchy.serving.service_times.table import LatencyTable, parabola, tabulated_line
 
-LINES_SIZE = 1024
+LINES = 1024
 """Batches whose ITL is tabulated whole."""
 
 
-def lay_tables(arena: Arena, tables: Sequence[LatencyTable]) -> None:
-    """Lay out tables of equal axes, for workers of unequal speed; number 0 is the nominal one."""
+def make_service_times(memory: Memory, tables: Sequence[LatencyTable]) -> ServiceTimes:
+    """Tables of equal axes, for workers of unequal speed; number 0 is the nominal one."""
     prefill, itl = tables[0].prefill, tables[0].itl
-    parabolas = [parabola(table.prefill.tokens, table.prefill.seconds) for table in tables]
-    arena.ints[TOKENS_SIZE] = len(prefill.tokens)
-    arena.ints[BATCHES_SIZE] = len(itl.batch)
-    arena.ints[LAST_CONTEXT] = itl.context[-1]
-    arena.move(TOKENS, prefill.tokens)
-    arena.move(BATCHES, itl.batch)
-    arena.move_reals(SECONDS, [table.prefill.seconds for table in tables])
-    arena.move_reals(PARABOLA, parabolas)
     columns = range(len(itl.batch))
-    lines = [[tabulated_line(table.itl, column) for column in columns] for table in tables]
-    arena.move_reals(KNOWN_LINES, lines)
-    arena.move_reals(LINES, np.zeros((len(tables), LINES_SIZE, 3)))
-    _tabulate(arena.ints, arena.reals, len(tables))
+    known = memory.table(Line, len(tables), len(columns))
+    for number, table in enumerate(tables):
+        for column in columns:
+            known[number, column] = tabulated_line(table.itl, column)
+    parabolas = [parabola(table.prefill.tokens, table.prefill.seconds) for table in tables]
+    times = ServiceTimes(
+        tokens=np.array(prefill.tokens, np.int64),
+        seconds=np.array([table.prefill.seconds for table in tables], np.float64),
+        parabolas=np.array(parabolas, np.float64),
+        batches=np.array(itl.batch, np.int64),
+        known_lines=known,
+        lines=memory.table(Line, len(tables), LINES),
+    )
+    tabulate(times)
+    return times
 
 
-@inlined
-def after(ints: Ints, axis: int, size: int, value: int) -> int:
+@inner
+def _after(axis: Ints, value: int) -> int:
     """The first place of an axis whose entry is above `value`."""
-    low, high = 0, size
+    low, high = 0, len(axis)
     while low < high:
         middle = (low + high) >> 1
-        if value < ints[axis + middle]:
+        if value < axis[middle]:
             high = middle
         else:
             low = middle + 1
@@ -57,62 +48,59 @@ def after(ints: Ints, axis: int, size: int, value: int) -> int:
 
 
 @inner
-def prefill_seconds(ints: Ints, reals: Floats, table: int, tokens: int) -> float:
+def prefill_seconds(times: ServiceTimes, speed: int, tokens: int) -> float:
     """Seconds of a prefill step of `tokens` tokens."""
-    axis, size = ints[TOKENS], ints[TOKENS_SIZE]
-    seconds = ints[SECONDS] + table * size
-    if tokens <= ints[axis]:
-        return float(reals[seconds])
-    last = axis + size - 1
-    if tokens >= ints[last]:
-        fit = ints[PARABOLA] + 2 * table
-        beyond = reals[fit] + reals[fit + 1] * (tokens - ints[last - 1])
-        return float(reals[seconds + size - 1] + (tokens - ints[last]) * beyond)
-    i = after(ints, axis, size, tokens)
-    share = (tokens - ints[axis + i - 1]) / (ints[axis + i] - ints[axis + i - 1])
-    before = reals[seconds + i - 1]
-    return float(before + (reals[seconds + i] - before) * share)
+    axis, seconds = times.tokens, times.seconds
+    last = len(axis) - 1
+    if tokens <= axis[0]:
+        return float(seconds[speed, 0])
+    if tokens >= axis[last]:
+        slope, bend = times.parabolas[speed, 0], times.parabolas[speed, 1]
+        beyond = slope + bend * (tokens - axis[last - 1])
+        return float(seconds[speed, last] + (tokens - axis[last]) * beyond)
+    i = _after(axis, tokens)
+    share = (tokens - axis[i - 1]) / (axis[i] - axis[i - 1])
+    before = seconds[speed, i - 1]
+    return float(before + (seconds[speed, i] - before) * share)
 
 
 @inner
-def itl_line(ints: Ints, reals: Floats, table: int, batch: int) -> tuple[float, float, float]:
+def itl_line(times: ServiceTimes, speed: int, batch: int) -> tuple[float, float, float]:
     """(c0, v, s) with ITL = v + s * max(0, context - c0)."""
-    if batch >= LINES_SIZE:
-        return _interpolated(ints, reals, table, batch)
-    line = ints[LINES] + 3 * (table * LINES_SIZE + batch)
-    return reals[line], reals[line + 1], reals[line + 2]
+    if batch >= LINES:
+        return _interpolated(times, speed, batch)
+    line = times.lines[speed, batch]
+    return line.start, line.value, line.slope
 
 
 @inner
-def _interpolated(ints: Ints, reals: Floats, table: int, batch: int) -> tuple[float, float, float]:
+def _interpolated(times: ServiceTimes, speed: int, batch: int) -> tuple[float, float, float]:
     """The line of a batch out of those of the table's own batches."""
-    axis, size = ints[BATCHES], ints[BATCHES_SIZE]
-    i = min(after(ints, axis, size, batch), size - 1)
-    line = ints[KNOWN_LINES] + 3 * (table * size + i)
-    if batch <= ints[axis]:
-        line = ints[KNOWN_LINES] + 3 * table * size
-    elif batch != ints[axis + i]:
-        share = (batch - ints[axis + i - 1]) / (ints[axis + i] - ints[axis + i - 1])
-        value, slope = reals[line - 2], reals[line - 1]
-        return (
-            reals[line - 3],
-            value + (reals[line + 1] - value) * share,
-            slope + (reals[line + 2] - slope) * share,
-        )
-    return reals[line], reals[line + 1], reals[line + 2]
+    axis = times.batches
+    i = 0 if batch <= axis[0] else min(_after(axis, batch), len(axis) - 1)
+    line = times.known_lines[speed, i]
+    if batch <= axis[0] or batch == axis[i]:
+        return line.start, line.value, line.slope
+    before = times.known_lines[speed, i - 1]
+    share = (batch - axis[i - 1]) / (axis[i] - axis[i - 1])
+    return (
+        before.start,
+        before.value + (line.value - before.value) * share,
+        before.slope + (line.slope - before.slope) * share,
+    )
 
 
 @compiled
-def _tabulate(ints: Ints, reals: Floats, tables: int) -> None:
-    """Compute the lines of all batches below LINES_SIZE: most decode steps ask for one of them."""
-    for table in range(tables):
-        for batch in range(LINES_SIZE):
-            line = ints[LINES] + 3 * (table * LINES_SIZE + batch)
-            reals[line], reals[line + 1], reals[line + 2] = _interpolated(ints, reals, table, batch)
+def tabulate(times: ServiceTimes) -> None:
+    """Compute the lines of all batches below LINES: most decode steps ask for one of them."""
+    for speed in range(len(times.lines)):
+        for batch in range(LINES):
+            line = times.lines[speed, batch]
+            line.start, line.value, line.slope = _interpolated(times, speed, batch)
 
 
 @inner
-def itl(ints: Ints, reals: Floats, table: int, batch: int, context: float) -> float:
+def itl(times: ServiceTimes, speed: int, batch: int, context: float) -> float:
     """Seconds of a decode step of `batch` sequences with a mean context of `context` tokens."""
-    start, value, slope = itl_line(ints, reals, table, batch)
+    start, value, slope = itl_line(times, speed, batch)
     return value + slope * max(0.0, context - start)

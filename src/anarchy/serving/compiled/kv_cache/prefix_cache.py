@@ -5,46 +5,24 @@ node of its own. Blocks that one request alone has are never found again and onl
 those next to each other in the list are one node that counts them: a *run*.
 
 The list is in two parts, HBM and host memory: what leaves the first enters the second as its most
-recently used block. The mirror of `serving.kvcache` and, for the two tiers, of `serving.tiers`.
+recently used block.
 """
 
 import numpy as np
 
-from anarchy.serving.compiled.core.arena import Arena
-from anarchy.serving.compiled.core.compile import inlined, inner, integer, small
+from anarchy.serving.compiled.core.compile import inner, integer, small
 from anarchy.serving.compiled.core.records import (
-    BLOCK_COUNT,
-    CACHE,
-    CACHE_WORKERS,
-    CAPACITY,
-    CAPACITY_HOST,
-    COUNT,
-    DENSE,
-    DEVICE,
-    FIRST_RUN,
-    FRESH,
-    HOLDERS,
-    HOST,
-    LIST,
-    LISTS,
-    NEWER,
-    NEWEST,
     NOBODY,
-    NODE,
-    NODES,
-    OLDER,
-    OLDEST,
-    RUNS_ROOM,
-    SHARED,
-    SIZE,
-    SPARE,
-    SPARES,
-    START,
-    TIER,
-    TIERS,
-    WORDS,
-    Ints,
+    CacheList,
+    CacheNode,
+    CacheTotals,
+    PrefixCaches,
+    View,
 )
+from anarchy.serving.compiled.core.tables import Ints, Memory, Table, longer
+
+HBM, HOST = map(integer, range(2))
+TIERS = 2
 
 WORD = 32
 """Workers of one word of a mask."""
@@ -53,212 +31,186 @@ RUNS = 64
 """Runs that there is room for at first."""
 
 
-def lay_cache(arena: Arena, workers: int, blocks: int, device: int, host: int) -> int:
-    """Empty caches of so many shared blocks; capacities in blocks. Their address."""
-    cache = arena.integers(np.zeros(CACHE))
+def make_caches(
+    memory: Memory, workers: int, blocks: int, hbm: int, host: int, runs: int = RUNS
+) -> PrefixCaches:
+    """Empty caches of so many shared blocks; capacities in blocks."""
     nodes = workers * blocks
-    words = -(-workers // WORD)
-    arena.ints[cache + CACHE_WORKERS] = workers
-    arena.ints[cache + BLOCK_COUNT] = blocks
-    arena.ints[cache + WORDS] = words
-    arena.ints[cache + FIRST_RUN] = nodes
-    arena.ints[cache + RUNS_ROOM] = arena.ints[cache + SPARE] = RUNS
-    arena.ints[cache + CAPACITY] = device
-    arena.ints[cache + CAPACITY_HOST] = host
-    arena.move(cache + HOLDERS, np.zeros(blocks * words))
-    arena.move(cache + NODES, np.zeros((nodes + RUNS) * NODE))
-    arena.move(cache + SPARES, np.arange(nodes, nodes + RUNS))
-    lists = np.full((workers, TIERS, LIST), NOBODY)
-    lists[:, :, SIZE] = 0
-    arena.move(cache + LISTS, lists)
-    return cache
+    caches = PrefixCaches(
+        totals=memory.record(
+            CacheTotals, hbm_blocks=hbm, host_blocks=host, first_run=nodes, spare_runs=runs
+        ),
+        holders=memory.zeros(np.int64, blocks, -(-workers // WORD)),
+        nodes=memory.table(CacheNode, nodes + runs if runs else 0),
+        lists=memory.table(CacheList, workers, TIERS),
+        spare=memory.zeros(np.int64, runs),
+    )
+    caches.lists["oldest"] = caches.lists["newest"] = NOBODY
+    caches.spare[:] = np.arange(nodes, nodes + runs)
+    return caches
 
 
-def more_runs(arena: Arena, cache: int) -> None:
-    """Make room for twice as many runs."""
-    ints = arena.ints
-    room, first, spare = (int(ints[cache + f]) for f in (RUNS_ROOM, FIRST_RUN, SPARE))
-    nodes = arena.view(cache + NODES, first + room, NODE)
-    arena.move(cache + NODES, np.concatenate([nodes, np.zeros((room, NODE), np.int64)]))
-    spares = np.zeros(2 * room, np.int64)
-    spares[:spare] = arena.view(cache + SPARES, spare)
-    spares[spare : spare + room] = np.arange(first + room, first + 2 * room)
-    arena.move(cache + SPARES, spares)
-    arena.ints[cache + RUNS_ROOM] = 2 * room
-    arena.ints[cache + SPARE] = spare + room
+def more_runs(caches: PrefixCaches) -> PrefixCaches:
+    """Room for twice as many runs."""
+    room, totals = len(caches.spare), caches.totals
+    end, spare = len(caches.nodes), longer(caches.spare)
+    spare[totals.spare_runs : totals.spare_runs + room] = np.arange(end, end + room)
+    totals.spare_runs += room
+    return caches._replace(nodes=longer(caches.nodes, end + room), spare=spare)
 
 
 @inner
-def find_overlaps(ints: Ints, cache: int, start: int, shared: int, depths: int) -> None:
-    """Set how many of a prompt's leading blocks each worker holds: one pass for all workers.
+def find_overlaps(
+    caches: PrefixCaches, blocks: Ints, first: int, end: int, views: Table[View]
+) -> None:
+    """Set how many of a prompt's leading blocks, from place `first` on, each worker holds.
 
-    `start` is the address of the blocks, `depths` that of the answers.
+    One pass for all workers of a word.
     """
-    holders, words = ints[cache + HOLDERS], ints[cache + WORDS]
-    workers = ints[cache + CACHE_WORKERS]
-    for word in range(words):
-        first = word * WORD
-        mask = (1 << min(WORD, workers - first)) - 1
-        depth = 0
-        while mask and depth < shared:
-            kept = mask & ints[holders + ints[start + depth] * words + word]
+    holders = caches.holders
+    for word in range(holders.shape[1]):
+        start = word * WORD
+        mask = (1 << min(WORD, len(views) - start)) - 1
+        place = first
+        while mask and place < end:
+            kept = mask & holders[blocks[place], word]
             if kept != mask:
-                _set(ints, depths + first, mask ^ kept, depth)
+                _set_overlap(views, start, mask ^ kept, place - first)
                 mask = kept
-            depth += 1
-        _set(ints, depths + first, mask, depth)
+            place += 1
+        _set_overlap(views, start, mask, place - first)
 
 
-@inlined
-def _set(ints: Ints, place: int, mask: int, depth: int) -> None:
-    """Set the depth of the workers whose bits are in the mask."""
+@inner
+def _set_overlap(views: Table[View], w: int, mask: int, overlap: int) -> None:
+    """Set the overlap of the workers from `w` on whose bits are in the mask."""
     while mask:
         if mask & 1:
-            ints[place] = depth
+            views[w].overlap = overlap
         mask >>= 1
-        place += 1
-
-
-@small
-def _holds(ints: Ints, cache: int, worker: int, block: int) -> int:
-    """1 if a worker has a shared block."""
-    word = ints[cache + HOLDERS] + block * ints[cache + WORDS] + (worker >> 5)
-    return (ints[word] >> (worker & 31)) & 1
+        w += 1
 
 
 @inner
-def find_overlap(ints: Ints, cache: int, start: int, shared: int, worker: int) -> int:
+def find_overlap(caches: PrefixCaches, blocks: Ints, first: int, end: int, w: int) -> int:
     """The number of leading blocks that one worker holds."""
-    depth = 0
-    while depth < shared and _holds(ints, cache, worker, ints[start + depth]):
-        depth += 1
-    return depth
+    word, bit = w >> 5, 1 << (w & 31)
+    place = first
+    while place < end and caches.holders[blocks[place], word] & bit:
+        place += 1
+    return place - first
 
 
 @small
-def node_of(ints: Ints, cache: int, worker: int, block: int) -> int:
-    """The address of a shared block's node on a worker."""
-    return ints[cache + NODES] + (worker * ints[cache + BLOCK_COUNT] + block) * NODE
-
-
-@small
-def _list_of(ints: Ints, cache: int, worker: int, tier: int) -> int:
-    return ints[cache + LISTS] + (worker * TIERS + tier) * LIST
-
-
-@inlined
-def _unlink(ints: Ints, cache: int, worker: int, number: int) -> None:
-    """Take a node out of its list."""
-    nodes = ints[cache + NODES]
-    node = nodes + number * NODE
-    older, newer = ints[node + OLDER], ints[node + NEWER]
-    of = _list_of(ints, cache, worker, ints[node + TIER])
-    if older == NOBODY:
-        ints[of + OLDEST] = newer
-    else:
-        ints[nodes + older * NODE + NEWER] = newer
-    if newer == NOBODY:
-        ints[of + NEWEST] = older
-    else:
-        ints[nodes + newer * NODE + OLDER] = older
-
-
-@inlined
-def _append(ints: Ints, cache: int, worker: int, tier: int, number: int) -> None:
-    """Make a node the most recently used one of a tier."""
-    nodes = ints[cache + NODES]
-    of = _list_of(ints, cache, worker, tier)
-    before = ints[of + NEWEST]
-    node = nodes + number * NODE
-    ints[node + OLDER] = before
-    ints[node + NEWER] = NOBODY
-    ints[node + TIER] = tier
-    ints[of + NEWEST] = number
-    if before == NOBODY:
-        ints[of + OLDEST] = number
-    else:
-        ints[nodes + before * NODE + NEWER] = number
+def node_of(caches: PrefixCaches, w: int, block: int) -> CacheNode:
+    """A shared block's node on a worker."""
+    return caches.nodes[w * len(caches.holders) + block]
 
 
 @inner
-def _append_run(ints: Ints, cache: int, worker: int, tier: int, count: int) -> None:
+def _unlink(caches: PrefixCaches, w: int, number: int) -> None:
+    """Take a node out of its list."""
+    nodes = caches.nodes
+    node = nodes[number]
+    blocks = caches.lists[w, node.tier]
+    if node.older == NOBODY:
+        blocks.oldest = node.newer
+    else:
+        nodes[node.older].newer = node.newer
+    if node.newer == NOBODY:
+        blocks.newest = node.older
+    else:
+        nodes[node.newer].older = node.older
+
+
+@inner
+def _append(caches: PrefixCaches, w: int, tier: int, number: int) -> None:
+    """Make a node the most recently used one of a tier."""
+    node, blocks = caches.nodes[number], caches.lists[w, tier]
+    node.older = blocks.newest
+    node.newer = NOBODY
+    node.tier = tier
+    if blocks.newest == NOBODY:
+        blocks.oldest = number
+    else:
+        caches.nodes[blocks.newest].newer = number
+    blocks.newest = number
+
+
+@inner
+def _append_run(caches: PrefixCaches, w: int, tier: int, blocks: int) -> None:
     """Keep blocks that nobody will ask for as the most recently used ones."""
-    last = ints[_list_of(ints, cache, worker, tier) + NEWEST]
-    if last >= ints[cache + FIRST_RUN]:
-        ints[ints[cache + NODES] + last * NODE + COUNT] += count
+    totals, last = caches.totals, caches.lists[w, tier].newest
+    if last >= totals.first_run:
+        caches.nodes[last].blocks += blocks
         return
-    free = ints[cache + SPARE] - 1
-    ints[cache + SPARE] = free
-    number = ints[ints[cache + SPARES] + free]
-    ints[ints[cache + NODES] + number * NODE + COUNT] = count
-    _append(ints, cache, worker, tier, number)
+    totals.spare_runs -= 1
+    number = caches.spare[totals.spare_runs]
+    caches.nodes[number].blocks = blocks
+    _append(caches, w, tier, number)
 
 
-@inlined
-def _take_oldest(ints: Ints, cache: int, worker: int, tier: int, most: int) -> tuple[int, int]:
+@inner
+def _take_oldest(caches: PrefixCaches, w: int, tier: int, most: int) -> tuple[int, int]:
     """Take the least recently used node's blocks, `most` at most: its shared block or NOBODY, and
     how many they are."""
-    number = ints[_list_of(ints, cache, worker, tier) + OLDEST]
-    if number < ints[cache + FIRST_RUN]:
-        _unlink(ints, cache, worker, number)
-        return number - worker * ints[cache + BLOCK_COUNT], 1
-    count = ints[cache + NODES] + number * NODE + COUNT
-    taken = min(ints[count], most)
-    ints[count] -= taken
-    if not ints[count]:
-        _unlink(ints, cache, worker, number)
-        ints[ints[cache + SPARES] + ints[cache + SPARE]] = number
-        ints[cache + SPARE] += 1
+    number = caches.lists[w, tier].oldest
+    if number < caches.totals.first_run:
+        _unlink(caches, w, number)
+        return number - w * len(caches.holders), 1
+    node = caches.nodes[number]
+    taken = min(node.blocks, most)
+    node.blocks -= taken
+    if not node.blocks:
+        _unlink(caches, w, number)
+        caches.spare[caches.totals.spare_runs] = number
+        caches.totals.spare_runs += 1
     return NOBODY, taken
 
 
 @inner
-def _trim(ints: Ints, cache: int, worker: int) -> None:
+def _trim(caches: PrefixCaches, w: int) -> None:
     """Move what does not fit in HBM to host memory, and drop what does not fit there."""
+    totals = caches.totals
     for tier in range(TIERS):
-        size = _list_of(ints, cache, worker, tier) + SIZE
-        excess = ints[size] - ints[cache + CAPACITY + tier]
+        held = caches.lists[w, tier]
+        excess = held.blocks - (totals.hbm_blocks if tier == HBM else totals.host_blocks)
         while excess > 0:
-            block, taken = _take_oldest(ints, cache, worker, tier, excess)
+            block, taken = _take_oldest(caches, w, tier, excess)
             excess -= taken
-            ints[size] -= taken
-            if tier == DEVICE and ints[cache + CAPACITY_HOST]:
+            held.blocks -= taken
+            if tier == HBM and totals.host_blocks:
                 if block == NOBODY:
-                    _append_run(ints, cache, worker, integer(HOST), taken)
+                    _append_run(caches, w, HOST, taken)
                 else:
-                    number = worker * ints[cache + BLOCK_COUNT] + block
-                    _append(ints, cache, worker, HOST, number)
-                ints[_list_of(ints, cache, worker, HOST) + SIZE] += taken
+                    _append(caches, w, HOST, w * len(caches.holders) + block)
+                caches.lists[w, HOST].blocks += taken
             elif block != NOBODY:
-                word = ints[cache + HOLDERS] + block * ints[cache + WORDS] + (worker >> 5)
-                ints[word] &= ~(1 << (worker & 31))
+                caches.holders[block, w >> 5] &= ~(1 << (w & 31))
 
 
 @inner
-def insert(ints: Ints, cache: int, prompt: int, worker: int) -> None:
+def insert(caches: PrefixCaches, w: int, blocks: Ints, first: int, end: int, own: int) -> None:
     """Hold the blocks of a prompt in HBM as the most recently used, its head last.
 
-    `prompt` is the address of its card.
+    Its shared blocks are at places `first` to `end` - 1, then come `own` that nobody shares.
     """
-    device = _list_of(ints, cache, worker, DEVICE)
-    if ints[prompt + FRESH]:
-        _append_run(ints, cache, worker, integer(DEVICE), ints[prompt + FRESH])
-        ints[device + SIZE] += ints[prompt + FRESH]
-    words, bit = ints[cache + WORDS], 1 << (worker & 31)
-    holders = ints[cache + HOLDERS] + (worker >> 5)
-    start = ints[DENSE] + ints[prompt + START]
-    for place in range(start + ints[prompt + SHARED] - 1, start - 1, -1):
-        block = ints[place]
-        number = worker * ints[cache + BLOCK_COUNT] + block
-        if ints[holders + block * words] & bit:
-            if ints[device + NEWEST] == number:
+    hbm = caches.lists[w, HBM]
+    if own:
+        _append_run(caches, w, HBM, own)
+        hbm.blocks += own
+    word, bit = w >> 5, 1 << (w & 31)
+    for place in range(end - 1, first - 1, -1):
+        block = blocks[place]
+        number = w * len(caches.holders) + block
+        if caches.holders[block, word] & bit:
+            if hbm.newest == number:
                 continue
-            node = ints[cache + NODES] + number * NODE
-            ints[_list_of(ints, cache, worker, ints[node + TIER]) + SIZE] -= 1
-            _unlink(ints, cache, worker, number)
+            caches.lists[w, caches.nodes[number].tier].blocks -= 1
+            _unlink(caches, w, number)
         else:
-            ints[holders + block * words] |= bit
-        ints[device + SIZE] += 1
-        _append(ints, cache, worker, DEVICE, number)
-    if ints[device + SIZE] > ints[cache + CAPACITY]:
-        _trim(ints, cache, worker)
+            caches.holders[block, word] |= bit
+        hbm.blocks += 1
+        _append(caches, w, HBM, number)
+    if hbm.blocks > caches.totals.hbm_blocks:
+        _trim(caches, w)

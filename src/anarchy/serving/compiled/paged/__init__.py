@@ -1,1 +1,1 @@
-"""The kernel of systems with paged memory: the mirror of `serving.paged` and what it is made of."""
+"""Systems with paged memory, compiled: the mirror of `reference.paged`."""

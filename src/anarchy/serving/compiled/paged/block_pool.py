@@ -1,4 +1,4 @@
-"""A worker's KV memory in blocks: the mirror of `serving.blockpool`.
+"""A worker's KV memory in blocks: the mirror of `reference.core.block_pool`.
 
 Names stand side by side in the order of a prompt, and so do the blocks that are taken for it, so
 that a prompt is followed through memory from one end to the other. Only names of single requests
@@ -6,100 +6,66 @@ lie in a hash table: there is no end to them.
 """
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.records import DENSE, NOBODY, PAGED, SHARED, START, Ints
-from anarchy.serving.compiled.core.rows import row_of
+from anarchy.serving.compiled.core.request_ring import request_of
 from anarchy.serving.compiled.paged.prefix_index import note
-from anarchy.serving.compiled.paged.records import (
-    ANONYMOUS,
-    BLOCK,
-    BLOCKS_AT,
-    COUNT,
-    ENTRIES,
-    FOUND_AT,
-    FOUND_BLOCK,
-    FREE,
-    HAS_TWINS,
-    HOLDERS,
-    IDLE,
-    LEAST_RECENT,
-    LISTS_AT,
-    LISTS_END,
-    LISTS_SPARE,
-    MOST_RECENT,
-    NAME,
-    NEWER,
-    NEXT_LIST,
-    OLDER,
-    ORDER,
-    OWN_AT,
-    OWN_CHANGE,
-    OWN_MASK,
-    PLACES,
-    SHARED_NAMES,
-    TWINS_AT,
-    UNNAMED,
-    UNTOUCHED,
-    UNUSED,
-)
+from anarchy.serving.compiled.paged.records import ANONYMOUS, UNNAMED, BlockNames, PagedState
 
-SCATTER = integer(0x1E3779B97F4A7C15)
+SCATTER = integer(0x1E3779B1)
 """Odd; its multiples scatter neighbouring names over a hash table."""
+
+
+@small
+def pool_of(state: PagedState, w: int) -> int:
+    """The block pool of a decode worker; that of a prefill worker has its number."""
+    return len(state.prefill) + w
 
 
 # Lists of blocks.
 
 
 @inner
-def new_list(ints: Ints, blocks: int) -> int:
+def new_list(state: PagedState, blocks: int) -> int:
     """An empty list with room for so many blocks."""
-    paged = ints[PAGED]
-    order = 3
-    while 1 << order < blocks + ENTRIES:
+    progress, order = state.progress, 0
+    while 1 << order < blocks:
         order += 1
-    spare = ints[paged + LISTS_SPARE] + order
-    found = ints[spare]
-    if found:
-        ints[spare] = ints[ints[paged + LISTS_AT] + found + NEXT_LIST]
+    held = state.spare_lists[order]
+    if held:
+        state.spare_lists[order] = state.lists[held].following
     else:
-        found = ints[paged + LISTS_END]
-        ints[paged + LISTS_END] += 1 << order
-    address = ints[paged + LISTS_AT] + found
-    ints[address + COUNT] = 0
-    ints[address + ORDER] = order
-    return found
+        progress.lists_used += 1
+        held = progress.lists_used
+        state.lists[held].start = progress.held_used
+        state.lists[held].order = order
+        progress.held_used += 1 << order
+    state.lists[held].count = 0
+    return held
 
 
 @small
-def list_at(ints: Ints, blocks: int) -> int:
-    """The address of a list."""
-    return ints[ints[PAGED] + LISTS_AT] + blocks
-
-
-@small
-def drop_list(ints: Ints, blocks: int) -> None:
+def drop_list(state: PagedState, held: int) -> None:
     """Give the room of a list back."""
-    address = list_at(ints, blocks)
-    spare = ints[ints[PAGED] + LISTS_SPARE] + ints[address + ORDER]
-    ints[address + NEXT_LIST] = ints[spare]
-    ints[spare] = blocks
+    order = state.lists[held].order
+    state.lists[held].following = state.spare_lists[order]
+    state.spare_lists[order] = held
 
 
 # Names.
 
 
-@small
-def own_name(ints: Ints, request: int) -> int:
-    """The name of a request's first block if nobody shares it."""
-    return ints[ints[PAGED] + SHARED_NAMES] + request * ints[ints[PAGED] + PLACES]
+@inner
+def names_of(state: PagedState, number: int) -> BlockNames:
+    """The names of a request's blocks."""
+    request = request_of(state.plain, number)
+    end = request.first_shared + request.shared_blocks
+    own = state.settings.shared_names + number * state.settings.own_names
+    return BlockNames(state.plain.blocks[request.first_shared : end], own)
 
 
 @small
-def name_of(ints: Ints, request: int, place: int) -> int:
+def name_at(names: BlockNames, place: int) -> int:
     """The name of one of a request's blocks."""
-    row = row_of(ints, request)
-    if place < ints[row + SHARED]:
-        return ints[ints[DENSE] + ints[row + START] + place]
-    return own_name(ints, request) + place
+    return names.shared[place] if place < len(names.shared) else names.own + place
 
 
 @small
@@ -108,275 +74,231 @@ def _scattered(name: int, mask: int) -> int:
 
 
 @inner
-def _own_entry(ints: Ints, station: int, name: int) -> int:
-    """The address of an own name's entry, or of the empty one where it belongs."""
-    mask, own, blocks = (
-        ints[ints[PAGED] + OWN_MASK],
-        ints[station + OWN_AT],
-        ints[station + BLOCKS_AT],
-    )
+def _own_place(state: PagedState, pool: int, name: int) -> int:
+    """The place of an own name in the hash table, or the empty one where it belongs."""
+    own, blocks = state.own[pool], state.blocks[pool]
+    mask = len(own) - 1
     place = _scattered(name, mask)
-    while True:
-        block = (ints[own + place] & FOUND_BLOCK) - 1
-        if block < 0 or ints[blocks + block * BLOCK + NAME] == name:
-            return own + place
+    while own[place] and blocks[own[place]].name != name:
         place = (place + 1) & mask
+    return place
 
 
 @inner
-def _clear_own_entry(ints: Ints, station: int, entry: int) -> None:
-    """Empty an entry and move up those that it kept from their places."""
-    mask, own, blocks = (
-        ints[ints[PAGED] + OWN_MASK],
-        ints[station + OWN_AT],
-        ints[station + BLOCKS_AT],
-    )
-    hole = place = entry - own
+def _clear_own_place(state: PagedState, pool: int, place: int) -> None:
+    """Empty a place and move up those that it kept from theirs."""
+    own, blocks = state.own[pool], state.blocks[pool]
+    mask, hole = len(own) - 1, place
     while True:
         place = (place + 1) & mask
-        moved = ints[own + place]
-        if not moved:
+        if not own[place]:
             break
-        name = ints[blocks + ((moved & FOUND_BLOCK) - 1) * BLOCK + NAME]
-        if ((place - _scattered(name, mask)) & mask) >= ((place - hole) & mask):
-            ints[own + hole] = moved
+        home = _scattered(blocks[own[place]].name, mask)
+        if ((place - home) & mask) >= ((place - hole) & mask):
+            own[hole] = own[place]
             hole = place
-    ints[own + hole] = 0
+    own[hole] = 0
 
 
 @small
-def _entry_of(ints: Ints, station: int, name: int) -> int:
-    """The address of what is found under a name."""
-    if name < ints[ints[PAGED] + SHARED_NAMES]:
-        return ints[station + FOUND_AT] + name
-    return _own_entry(ints, station, name)
+def _found(state: PagedState, pool: int, name: int) -> int:
+    """The block that is found under a name, or 0."""
+    if name < state.settings.shared_names:
+        return state.found[pool, name].block
+    return state.own[pool, _own_place(state, pool, name)]
 
 
 @inner
-def _add_twin(ints: Ints, station: int, entry: int, block: int) -> None:
-    """Append a block to the copies of one that is found."""
-    twins = ints[station + TWINS_AT]
-    last = (ints[entry] & FOUND_BLOCK) - 1
-    if ints[entry] & HAS_TWINS:
-        while ints[twins + last] != NOBODY:
-            last = ints[twins + last]
-    ints[entry] |= HAS_TWINS
-    ints[twins + last] = block
-    ints[twins + block] = NOBODY
-
-
-@inner
-def _drop_twin(ints: Ints, station: int, entry: int, block: int) -> None:
-    """Forget one of several copies; if it was found, the next younger one is now."""
-    twins = ints[station + TWINS_AT]
-    found = (ints[entry] & FOUND_BLOCK) - 1
-    if found == block:
-        found = ints[twins + block]
-        ints[entry] = (ints[entry] & ~FOUND_BLOCK) | (found + 1)
-    else:
-        before = found
-        while ints[twins + before] != block:
-            before = ints[twins + before]
-        ints[twins + before] = ints[twins + block]
-    if ints[twins + found] == NOBODY:
-        ints[entry] &= ~HAS_TWINS
-
-
-@small
-def _name(ints: Ints, station: int, block: int, name: int) -> None:
+def name_one(state: PagedState, pool: int, number: int, name: int) -> None:
     """Let others find a computed block."""
-    ints[ints[station + BLOCKS_AT] + block * BLOCK + NAME] = name
+    blocks = state.blocks[pool]
+    blocks[number].name = name
+    blocks[number].younger = 0
     if name == ANONYMOUS:
-        ints[station + OWN_CHANGE] += 1
+        state.pools[pool].own_change += 1
         return
-    entry = _entry_of(ints, station, name)
-    if ints[entry] & FOUND_BLOCK:
-        _add_twin(ints, station, entry, block)
-        return
-    ints[entry] |= block + 1
-    if name < ints[ints[PAGED] + SHARED_NAMES]:
-        note(ints, station, name, entry)
+    if name < state.settings.shared_names:
+        last = integer(state.found[pool, name].block)
+        if not last:
+            state.found[pool, name].block = number
+            note(state, pool, name)
+            return
     else:
-        ints[station + OWN_CHANGE] += 1
+        place = _own_place(state, pool, name)
+        last = state.own[pool, place]
+        if not last:
+            state.own[pool, place] = number
+            state.pools[pool].own_change += 1
+            return
+    while blocks[last].younger:
+        last = integer(blocks[last].younger)
+    blocks[last].younger = number
 
 
 @inner
-def name_one(ints: Ints, station: int, block: int, name: int) -> None:
-    """Let others find a block."""
-    _name(ints, station, block, name)
-
-
-@inner
-def name_blocks(ints: Ints, station: int, request: int, blocks: int, first: int, end: int) -> None:
+def name_blocks(
+    state: PagedState, pool: int, names: BlockNames, held: int, first: int, end: int
+) -> None:
     """Let others find a request's blocks from place `first` on, those without a name."""
-    row, held = row_of(ints, request), list_at(ints, blocks) + ENTRIES
-    shared, own = ints[row + SHARED], own_name(ints, request)
-    dense = ints[DENSE] + ints[row + START]
-    memory = ints[station + BLOCKS_AT]
+    start = state.lists[held].start
     for place in range(first, end):
-        block = ints[held + place]
-        if ints[memory + block * BLOCK + NAME] == UNNAMED:
-            name = ints[dense + place] if place < shared else own + place
-            _name(ints, station, block, name)
+        block = state.held[start + place]
+        if state.blocks[pool, block].name == UNNAMED:
+            name_one(state, pool, block, name_at(names, place))
+
+
+@inner
+def _forget(state: PagedState, pool: int, number: int) -> None:
+    """Let a block no longer be found; the next younger copy of it is found instead."""
+    blocks, counts = state.blocks[pool], state.pools[pool]
+    name, younger = blocks[number].name, blocks[number].younger
+    if name == UNNAMED:
+        return
+    if name == ANONYMOUS:
+        counts.own_change -= 1
+        return
+    shared, place = name < state.settings.shared_names, integer(0)
+    if shared:
+        first = integer(state.found[pool, name].block)
+    else:
+        place = _own_place(state, pool, name)
+        first = state.own[pool, place]
+    if first != number:
+        while blocks[first].younger != number:
+            first = integer(blocks[first].younger)
+        blocks[first].younger = younger
+    elif shared:
+        state.found[pool, name].block = younger
+        if not younger:
+            note(state, pool, name)
+    elif younger:
+        state.own[pool, place] = younger
+    else:
+        _clear_own_place(state, pool, place)
+        counts.own_change -= 1
 
 
 # Room.
 
 
 @small
-def available(ints: Ints, station: int) -> int:
+def available(state: PagedState, pool: int) -> int:
     """Blocks that can be taken: free ones and cached ones that nobody holds."""
-    return ints[station + FREE] + ints[station + IDLE]
+    return state.pools[pool].free + state.pools[pool].idle
 
 
 @small
-def _unlink(ints: Ints, station: int, block: int) -> None:
+def _occupy(state: PagedState, pool: int, number: int) -> None:
     """Take a block out of the idle ones."""
-    blocks = ints[station + BLOCKS_AT]
-    record = blocks + block * BLOCK
-    older, newer = ints[record + OLDER], ints[record + NEWER]
-    if older == NOBODY:
-        ints[station + LEAST_RECENT] = newer
-    else:
-        ints[blocks + older * BLOCK + NEWER] = newer
-    if newer == NOBODY:
-        ints[station + MOST_RECENT] = older
-    else:
-        ints[blocks + newer * BLOCK + OLDER] = older
-    ints[station + IDLE] -= 1
+    blocks = state.blocks[pool]
+    older, newer = blocks[number].older, blocks[number].newer
+    blocks[older].newer = newer
+    blocks[newer].older = older
+    state.pools[pool].idle -= 1
 
 
 @small
-def _rest(ints: Ints, station: int, block: int) -> None:
+def _rest(state: PagedState, pool: int, number: int) -> None:
     """Make a block the most recently used of the idle ones."""
-    blocks = ints[station + BLOCKS_AT]
-    record, last = blocks + block * BLOCK, ints[station + MOST_RECENT]
-    ints[record + OLDER] = last
-    ints[record + NEWER] = NOBODY
-    ints[station + MOST_RECENT] = block
-    if last == NOBODY:
-        ints[station + LEAST_RECENT] = block
-    else:
-        ints[blocks + last * BLOCK + NEWER] = block
-    ints[station + IDLE] += 1
+    blocks = state.blocks[pool]
+    last = blocks[0].older
+    blocks[number].older = last
+    blocks[number].newer = 0
+    blocks[last].newer = number
+    blocks[0].older = number
+    state.pools[pool].idle += 1
 
 
 @small
-def _give_back(ints: Ints, station: int, block: int) -> None:
+def _give_back(state: PagedState, pool: int, number: int) -> None:
     """Let a block be taken again."""
-    ints[ints[station + BLOCKS_AT] + block * BLOCK + NEWER] = ints[station + UNUSED]
-    ints[station + UNUSED] = block
-    ints[station + FREE] += 1
+    counts = state.pools[pool]
+    state.blocks[pool, number].newer = counts.returned
+    counts.returned = number
+    counts.free += 1
 
 
 @small
-def _fresh_block(ints: Ints, station: int, holders: int) -> int:
+def _fresh_block(state: PagedState, pool: int, holders: int) -> int:
     """A block without a name; its room has been taken already."""
-    block = ints[station + UNUSED]
-    blocks = ints[station + BLOCKS_AT]
-    if block == NOBODY:
-        block = ints[station + UNTOUCHED]
-        ints[station + UNTOUCHED] = block + 1
+    counts, blocks = state.pools[pool], state.blocks[pool]
+    number = counts.returned
+    if number:
+        counts.returned = blocks[number].newer
     else:
-        ints[station + UNUSED] = ints[blocks + block * BLOCK + NEWER]
-    record = blocks + block * BLOCK
-    ints[record + NAME] = UNNAMED
-    ints[record + HOLDERS] = holders
-    return block
+        number = counts.untouched
+        counts.untouched = number + 1
+    blocks[number].name = UNNAMED
+    blocks[number].holders = holders
+    return number
 
 
 @inner
-def grow(ints: Ints, station: int, fresh: int) -> None:
+def grow(state: PagedState, pool: int, fresh: int) -> None:
     """Take room for blocks that the caller accounts for by number."""
-    ints[station + FREE] -= fresh
-    while ints[station + FREE] < 0:
-        block = ints[station + LEAST_RECENT]
-        _unlink(ints, station, block)
-        _give_back(ints, station, block)
-        name = ints[ints[station + BLOCKS_AT] + block * BLOCK + NAME]
-        if name == UNNAMED:
-            continue
-        if name == ANONYMOUS:
-            ints[station + OWN_CHANGE] -= 1
-            continue
-        entry = _entry_of(ints, station, name)
-        if ints[entry] & HAS_TWINS:
-            _drop_twin(ints, station, entry, block)
-        elif name < ints[ints[PAGED] + SHARED_NAMES]:
-            ints[entry] &= ~FOUND_BLOCK
-            note(ints, station, name, entry)
-        else:
-            _clear_own_entry(ints, station, entry)
-            ints[station + OWN_CHANGE] -= 1
+    state.pools[pool].free -= fresh
+    while state.pools[pool].free < 0:
+        oldest = integer(state.blocks[pool, 0].newer)
+        _occupy(state, pool, oldest)
+        _give_back(state, pool, oldest)
+        _forget(state, pool, oldest)
 
 
 @inner
-def match(ints: Ints, station: int, request: int, places: int) -> tuple[int, int]:
+def match(state: PagedState, pool: int, names: BlockNames, places: int) -> tuple[int, int]:
     """How many leading blocks of a request are found, and how many of those somebody holds."""
-    row, blocks = row_of(ints, request), ints[station + BLOCKS_AT]
-    shared, own = ints[row + SHARED], own_name(ints, request)
-    dense, found = ints[DENSE] + ints[row + START], ints[station + FOUND_AT]
     held = 0
     for place in range(places):
-        if place < shared:
-            block = (ints[found + ints[dense + place]] & FOUND_BLOCK) - 1
-        else:
-            block = (ints[_own_entry(ints, station, own + place)] & FOUND_BLOCK) - 1
-        if block < 0:
+        block = _found(state, pool, name_at(names, place))
+        if not block:
             return place, held
-        held += ints[blocks + block * BLOCK + HOLDERS] > 0
+        held += state.blocks[pool, block].holders > 0
     return places, held
 
 
 @inner
-def take(ints: Ints, station: int, request: int, blocks: int, found: int, fresh: int) -> bool:
+def take(
+    state: PagedState, pool: int, names: BlockNames, held: int, found: int, fresh: int
+) -> bool:
     """Hold a request's first `found` blocks and `fresh` new ones, if there is room."""
-    row, memory = row_of(ints, request), ints[station + BLOCKS_AT]
-    shared, own = ints[row + SHARED], own_name(ints, request)
-    dense, at = ints[DENSE] + ints[row + START], list_at(ints, blocks)
-    held = at + ENTRIES + ints[at + COUNT]
-    idle = 0
+    blocks, of, idle = state.held, state.lists[held], 0
+    end = of.start + of.count
     for place in range(found):
-        name = ints[dense + place] if place < shared else own + place
-        block = (ints[_entry_of(ints, station, name)] & FOUND_BLOCK) - 1
-        ints[held + place] = block
-        idle += ints[memory + block * BLOCK + HOLDERS] == 0
-    if fresh > available(ints, station) - idle:
+        block = _found(state, pool, name_at(names, place))
+        blocks[end + place] = block
+        idle += state.blocks[pool, block].holders == 0
+    if fresh > available(state, pool) - idle:
         return False
-    for place in range(found):
-        block = ints[held + place]
-        record = memory + block * BLOCK
-        if not ints[record + HOLDERS]:
-            _unlink(ints, station, block)
-        ints[record + HOLDERS] += 1
-    grow(ints, station, fresh)
-    held += found
-    for place in range(fresh):
-        ints[held + place] = _fresh_block(ints, station, 1)
-    ints[at + COUNT] += found + fresh
+    for place in range(end, end + found):
+        if not state.blocks[pool, blocks[place]].holders:
+            _occupy(state, pool, blocks[place])
+        state.blocks[pool, blocks[place]].holders += 1
+    grow(state, pool, fresh)
+    for place in range(end + found, end + found + fresh):
+        blocks[place] = _fresh_block(state, pool, integer(1))
+    of.count += found + fresh
     return True
 
 
 @inner
-def keep(ints: Ints, station: int, name: int) -> None:
+def keep(state: PagedState, pool: int, name: int) -> None:
     """Turn one grown block into a cached one that nobody holds, the most recently used."""
-    block = _fresh_block(ints, station, 0)
+    block = _fresh_block(state, pool, integer(0))
     if name != UNNAMED:
-        name_one(ints, station, block, name)
-    _rest(ints, station, block)
+        name_one(state, pool, block, name)
+    _rest(state, pool, block)
 
 
 @inner
-def release(ints: Ints, station: int, blocks: int) -> None:
+def release(state: PagedState, pool: int, held: int) -> None:
     """Let go of a list of blocks; the tail of a prefix becomes older than its head."""
-    at, memory = list_at(ints, blocks), ints[station + BLOCKS_AT]
-    for place in range(at + ENTRIES + ints[at + COUNT] - 1, at + ENTRIES - 1, -1):
-        block = ints[place]
-        record = memory + block * BLOCK
-        ints[record + HOLDERS] -= 1
-        if not ints[record + HOLDERS]:
-            if ints[record + NAME] == UNNAMED:
-                _give_back(ints, station, block)
+    blocks, of = state.held, state.lists[held]
+    for place in range(of.start + of.count - 1, of.start - 1, -1):
+        block = state.blocks[pool, blocks[place]]
+        block.holders -= 1
+        if not block.holders:
+            if block.name == UNNAMED:
+                _give_back(state, pool, blocks[place])
             else:
-                _rest(ints, station, block)
-    ints[at + COUNT] = 0
+                _rest(state, pool, blocks[place])
+    of.count = 0

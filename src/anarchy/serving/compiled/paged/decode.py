@@ -1,4 +1,4 @@
-"""Decode workers whose sequences hold blocks: the mirror of `serving.paged_decode`.
+"""Decode workers whose sequences hold blocks: the mirror of `reference.paged.decode`.
 
 Requests come to a worker as `reservation` says and may lose their blocks as `preemption` says;
 `begin` and `make_due_steps` are the two ends of the steps between two changes of its batch.
@@ -6,38 +6,12 @@ Requests come to a worker as `reservation` says and may lose their blocks as `pr
 
 import math
 
-from anarchy.serving.compiled.core.compile import boolean, inlined, inner, integer, small
-from anarchy.serving.compiled.core.event_queue import push
-from anarchy.serving.compiled.core.events import BATCH_CHANGES, KINDS
-from anarchy.serving.compiled.core.records import (
-    BATCH,
-    BATCH_TOKENS,
-    BLOCK_TOKENS,
-    BOUNDARY,
-    CONTEXT,
-    DECODE_START,
-    DONE,
-    DUE,
-    DUE_STEPS,
-    FIRST_TOKEN,
-    FOOTPRINT,
-    INPUT,
-    LAST,
-    NOBODY,
-    NOW,
-    OUTPUT,
-    REPLICA,
-    SLOTS,
-    STEP_IS_FIRST_TOKEN,
-    STEPS,
-    WHO,
-    Floats,
-    Ints,
-)
-from anarchy.serving.compiled.core.records import ORDER as ADMISSIONS
-from anarchy.serving.compiled.core.rows import row_of, times_of
-from anarchy.serving.compiled.paged.block_pool import available, drop_list, grow
-from anarchy.serving.compiled.paged.linked_lists import append, following, link_of, remove
+from anarchy.serving.compiled.core.compile import boolean, inner, integer, small
+from anarchy.serving.compiled.core.event_queue import BATCH_CHANGES, push
+from anarchy.serving.compiled.core.records import NOBODY
+from anarchy.serving.compiled.core.request_ring import request_of
+from anarchy.serving.compiled.paged.block_pool import available, drop_list, grow, pool_of
+from anarchy.serving.compiled.paged.linked_lists import append, following, remove, sequence_of
 from anarchy.serving.compiled.paged.preemption import (
     NOTHING,
     continue_in_turn,
@@ -45,311 +19,290 @@ from anarchy.serving.compiled.paged.preemption import (
     let_go,
     readmit,
 )
-from anarchy.serving.compiled.paged.prefix_index import tell
-from anarchy.serving.compiled.paged.records import (
-    ADMITTED,
-    ADMITTED_AS,
-    ANEW,
-    CHANGES,
-    COMPUTED,
-    ENDING,
-    ENTERED,
-    FIRST,
-    FOLLOWING,
-    HELD,
-    IRREGULAR,
-    JOINED,
-    LENGTH,
-    MADE,
-    NEWCOMER,
-    PENDING,
-    PHASES,
-    PREEMPTIONS,
-    PROMISED_BLOCKS,
-    QUEUED,
-    RECOMPUTING,
-    TRIED,
-)
+from anarchy.serving.compiled.paged.prefix_index import publish
+from anarchy.serving.compiled.paged.records import DecodeQueue, LinkedList, PagedState
 from anarchy.serving.compiled.paged.reservation import accept, try_reservation, whole_blocks
-from anarchy.serving.compiled.paged.same_instant import decode_station, on_grid, ready
+from anarchy.serving.compiled.paged.same_instant import on_grid, set_ready
 from anarchy.serving.compiled.plain.decode import (
-    add_end,
-    clock_at,
-    drop_first_end,
+    add_completion,
+    drop_first_completion,
     duration,
-    ends_at,
     make_steps,
     set_line,
     steps_done,
     steps_to,
-    worker_at,
 )
-from anarchy.serving.reference.core.same_instant import step_end
+from anarchy.serving.event_order import step_end
 
 STEP_END = step_end(1, 0)
 """Priority of the ends of the first worker's steps."""
 
 
 @inner
-def output_blocks(ints: Ints, reals: Floats, w: int, replica: int) -> int:
-    """Blocks of output on a worker, of the requests that a replica has placed there."""
-    station, size = decode_station(ints, w), ints[BLOCK_TOKENS]
-    steps = ints[worker_at(ints, w) + STEPS] + steps_done(ints, reals, w, reals[NOW])
-    total = 0
-    for chain in (station + ADMITTED, station + QUEUED):
-        request = ints[chain + FIRST]
-        while request != NOBODY:
-            row, link = row_of(ints, request), link_of(ints, request)
-            if ints[row + REPLICA] == replica:
-                tokens = ints[row + INPUT] + ints[link + MADE]
-                if chain == station + ADMITTED and not ints[link + ANEW]:
-                    tokens += steps - ints[link + JOINED]
-                total += -(-tokens // size) - ints[row + FOOTPRINT]
-            request = following(ints, request)
+def show_output(state: PagedState, replica: int) -> None:
+    """Show the router the blocks of output of the requests that a replica has placed."""
+    for w in range(len(state.decode)):
+        queue, worker = state.decode[w], state.plain.decode_workers[w]
+        steps = worker.steps + steps_done(worker, state.plain.progress.now)
+        blocks = _output_blocks(state, queue.running, replica, steps, boolean(True))
+        blocks += _output_blocks(state, queue.waiting, replica, steps, boolean(False))
+        state.plain.to_decode.views[w].output_blocks = blocks
+
+
+@inner
+def _output_blocks(
+    state: PagedState, members: LinkedList, replica: int, steps: int, running: bool
+) -> int:
+    """Blocks of output of a list of requests."""
+    size, total = state.plain.settings.block_tokens, 0
+    number = members.first
+    while number != NOBODY:
+        request, sequence = request_of(state.plain, number), sequence_of(state, number)
+        if request.replica == replica:
+            tokens = known_tokens(state, number)
+            if running and not sequence.recomputing:
+                tokens += steps - sequence.joined
+            total += -(-tokens // size) - request.prompt_blocks
+        number = sequence.following
     return total
 
 
-@inlined
-def meets_boundary(ints: Ints, reals: Floats, w: int) -> bool:
+@inner
+def meets_boundary(state: PagedState, w: int) -> bool:
     """Let the running steps end at the first boundary from now on; whether that is now."""
-    worker, boundary, now = worker_at(ints, w), reals[clock_at(ints, w) + BOUNDARY], reals[NOW]
-    steps = max(1, steps_to(ints, reals, w, now))
-    if steps > 1 and on_grid(boundary + duration(ints, reals, w, steps - 1)) >= now:
+    worker, now = state.plain.decode_workers[w], state.plain.progress.now
+    steps = max(1, steps_to(worker, now))
+    if steps > 1 and on_grid(worker.boundary + duration(worker, steps - 1)) >= now:
         steps -= 1
-    if steps >= ints[worker + DUE_STEPS]:
+    if steps >= worker.due_steps:
         return False
-    due = on_grid(boundary + duration(ints, reals, w, steps))
+    due = on_grid(worker.boundary + duration(worker, steps))
     if due > now:
-        _schedule(ints, reals, w, due, steps)
+        _schedule(state, w, due, steps)
         return False
-    ints[worker + DUE_STEPS] = steps
+    worker.due_steps = steps
     return True
 
 
 @inner
-def _schedule(ints: Ints, reals: Floats, w: int, due: float, steps: int) -> None:
-    reals[clock_at(ints, w) + DUE] = due
-    ints[worker_at(ints, w) + DUE_STEPS] = steps
-    push(ints, reals, due, STEP_END + w, BATCH_CHANGES + KINDS * w)
+def _schedule(state: PagedState, w: int, due: float, steps: int) -> None:
+    worker = state.plain.decode_workers[w]
+    worker.due = due
+    worker.due_steps = steps
+    push(state.plain, due, STEP_END + w, BATCH_CHANGES, w)
 
 
 @inner
-def begin(ints: Ints, reals: Floats, w: int) -> bool:
+def begin(state: PagedState, w: int) -> bool:
     """Begin the next step if there is work that has room; whether the instant is not over."""
-    worker, station = worker_at(ints, w), decode_station(ints, w)
-    running, waiting = station + ADMITTED, station + QUEUED
-    if ints[worker + BATCH] or not (ints[running + LENGTH] or ints[waiting + LENGTH]):
+    worker, queue, pool = state.plain.decode_workers[w], state.decode[w], pool_of(state, w)
+    if worker.batch or not (queue.running.length or queue.waiting.length):
         return False
-    if ints[station + IRREGULAR]:
-        _rebuild(ints, w)
-    preempted = ints[station + PREEMPTIONS]
-    ints[station + IRREGULAR] = ints[station + RECOMPUTING] > 0
+    if queue.irregular:
+        _rebuild(state, w)
+    preempted = queue.preemptions
+    queue.irregular = queue.recomputing > 0
     computed, skipped = integer(0), integer(0)
-    budget = ints[BATCH_TOKENS] - ints[running + LENGTH]
-    fresh = ints[ints[station + PHASES] + ints[worker + STEPS] % ints[BLOCK_TOKENS]]
-    if ints[station + IRREGULAR] or fresh > available(ints, station):
-        ints[station + IRREGULAR] = 1
-        computed, budget, skipped = continue_in_turn(ints, w)
+    budget = state.plain.settings.batch_tokens - queue.running.length
+    fresh = state.phases[w, worker.steps % state.plain.settings.block_tokens]
+    if queue.irregular or fresh > available(state, pool):
+        queue.irregular = True
+        computed, budget, skipped = continue_in_turn(state, w)
     else:
-        grow(ints, station, fresh)
+        grow(state, pool, fresh)
     admitted, newcomer = integer(0), integer(NOBODY)
-    if ints[waiting + LENGTH] and ints[station + PREEMPTIONS] == preempted:
-        admitted, newcomer = _admit_waiting(ints, reals, w, budget)
-    if ints[station + IRREGULAR]:
-        _rebuild(ints, w)
-    reals[clock_at(ints, w) + BOUNDARY] = reals[NOW]
-    batch = ints[running + LENGTH] - ints[station + RECOMPUTING] - skipped
-    ints[worker + BATCH] = batch
-    if batch:
-        _plan(ints, reals, w)
-        if ints[STEP_IS_FIRST_TOKEN]:
-            first = on_grid(reals[NOW] + duration(ints, reals, w, integer(1)))
+    if queue.waiting.length and queue.preemptions == preempted:
+        admitted, newcomer = _admit_waiting(state, w, budget)
+    if queue.irregular:
+        _rebuild(state, w)
+    worker.boundary = state.plain.progress.now
+    worker.batch = queue.running.length - queue.recomputing - skipped
+    if worker.batch:
+        _plan(state, w)
+        if state.plain.settings.step_is_first_token:
+            first = on_grid(state.plain.progress.now + duration(worker, integer(1)))
             while newcomer != NOBODY:
-                reals[times_of(ints, newcomer) + FIRST_TOKEN] = first
-                newcomer = ints[link_of(ints, newcomer) + NEWCOMER]
+                request_of(state.plain, newcomer).first_token = first
+                newcomer = sequence_of(state, newcomer).next_newcomer
         return False
-    if computed or admitted or ints[station + PREEMPTIONS] > preempted:
-        try_reservation(ints, reals, station)
-        ready(ints, reals, station)
+    if computed or admitted or queue.preemptions > preempted:
+        try_reservation(state, w)
+        set_ready(state, queue)
         return True
     return False
 
 
-@inlined
-def _next_waiting(ints: Ints, station: int) -> int:
+@inner
+def _next_waiting(state: PagedState, queue: DecodeQueue) -> int:
     """Who may run next: those whose prompt is here go before one that has to find room anew."""
-    first = request = ints[station + QUEUED + FIRST]
-    if not ints[station + PENDING + LENGTH]:
+    first = number = queue.waiting.first
+    if not queue.pending.length:
         return first
-    while request != NOBODY:
-        if ints[link_of(ints, request) + COMPUTED]:
-            return request
-        request = following(ints, request)
+    while number != NOBODY:
+        if sequence_of(state, number).computed:
+            return number
+        number = following(state, number)
     return first
 
 
-@inlined
-def _admit_waiting(ints: Ints, reals: Floats, w: int, budget: int) -> tuple[int, int]:
+@inner
+def _admit_waiting(state: PagedState, w: int, budget: int) -> tuple[int, int]:
     """Let waiting requests run in order while there are slots.
 
-    How many did, and the last of those that came from prefill; NEWCOMER leads to the others.
+    How many did, and the last of those that came from prefill; `next_newcomer` leads to the others.
     """
-    worker, station = worker_at(ints, w), decode_station(ints, w)
-    running, waiting = station + ADMITTED, station + QUEUED
+    worker, queue = state.plain.decode_workers[w], state.decode[w]
     admitted, newcomer = integer(0), integer(NOBODY)
-    while ints[waiting + LENGTH] and ints[running + LENGTH] < ints[SLOTS]:
-        request = _next_waiting(ints, station)
-        link = link_of(ints, request)
-        anew = ints[link + COMPUTED] == 0
+    while queue.waiting.length and queue.running.length < state.plain.settings.slots:
+        number = _next_waiting(state, queue)
+        sequence = sequence_of(state, number)
+        anew = sequence.computed == 0
         if anew:
             tokens = integer(NOTHING)
-            if not ints[station + PENDING + LENGTH]:
-                tokens = readmit(ints, w, request, budget)
+            if not queue.pending.length:
+                tokens = readmit(state, w, number, budget)
             if tokens == NOTHING:
                 break
             budget -= tokens
-        remove(ints, waiting, request)
-        ints[worker + ADMISSIONS] += 1
-        ints[link + ADMITTED_AS] = ints[worker + ADMISSIONS]
-        append(ints, running, request)
+        remove(state, queue.waiting, number)
+        worker.order += 1
+        sequence.order = worker.order
+        append(state, queue.running, number)
         admitted += 1
         if anew:
-            ints[station + IRREGULAR] = 1
-            if ints[link + COMPUTED] < known_tokens(ints, request):
-                ints[link + ANEW] = 1
-                ints[station + RECOMPUTING] += 1
+            queue.irregular = True
+            if sequence.computed < known_tokens(state, number):
+                sequence.recomputing = True
+                queue.recomputing += 1
             continue
-        reals[times_of(ints, request) + DECODE_START] = reals[NOW]
-        ints[link + JOINED] = ints[worker + STEPS]
-        ints[link + NEWCOMER] = newcomer
-        newcomer = request
-        _count_in(ints, w, request)
+        request_of(state.plain, number).decode_start = state.plain.progress.now
+        sequence.joined = worker.steps
+        sequence.next_newcomer = newcomer
+        newcomer = number
+        _count_in(state, w, number)
         if budget <= 0:
             break
     return admitted, newcomer
 
 
 @inner
-def _rebuild(ints: Ints, w: int) -> None:
+def _rebuild(state: PagedState, w: int) -> None:
     """Count the running sequences anew, after steps in which some of them stood still."""
-    worker, station = worker_at(ints, w), decode_station(ints, w)
-    ints[station + ENDING] = 0
-    ints[worker + CONTEXT] = 0
-    for phase in range(ints[station + PHASES], ints[station + PHASES] + ints[BLOCK_TOKENS]):
-        ints[phase] = 0
-    request = ints[station + ADMITTED + FIRST]
-    while request != NOBODY:
-        if not ints[link_of(ints, request) + ANEW]:
-            _count_in(ints, w, request)
-        request = following(ints, request)
+    queue = state.decode[w]
+    queue.completions = 0
+    state.plain.decode_workers[w].context = 0
+    for phase in range(state.plain.settings.block_tokens):
+        state.phases[w, phase] = 0
+    number = queue.running.first
+    while number != NOBODY:
+        if not sequence_of(state, number).recomputing:
+            _count_in(state, w, number)
+        number = following(state, number)
 
 
 @small
-def _phase_of(ints: Ints, station: int, request: int) -> int:
-    """The address of the count of sequences that take a block in the same steps as this one."""
-    first = ints[link_of(ints, request) + JOINED] + 1 - known_tokens(ints, request)
-    return ints[station + PHASES] + first % ints[BLOCK_TOKENS]
+def _phase_of(state: PagedState, number: int) -> int:
+    """The phase of the sequences that take a block in the same steps as this one."""
+    joined = sequence_of(state, number).joined
+    return (joined + 1 - known_tokens(state, number)) % state.plain.settings.block_tokens
 
 
 @inner
-def _count_in(ints: Ints, w: int, request: int) -> None:
-    """Count a sequence that makes tokens from step JOINED on."""
-    worker, station, link = worker_at(ints, w), decode_station(ints, w), link_of(ints, request)
-    ints[_phase_of(ints, station, request)] += 1
-    ints[worker + CONTEXT] += (
-        known_tokens(ints, request) + ints[worker + STEPS] - ints[link + JOINED]
-    )
-    last = ints[link + JOINED] + ints[row_of(ints, request) + OUTPUT] - ints[link + MADE]
-    add_end(ints, ends_at(ints, w), ints[station + ENDING], last, ints[link + ADMITTED_AS], request)
-    ints[station + ENDING] += 1
+def _count_in(state: PagedState, w: int, number: int) -> None:
+    """Count a sequence that makes tokens from the step on at which it joined."""
+    worker, queue = state.plain.decode_workers[w], state.decode[w]
+    sequence = sequence_of(state, number)
+    state.phases[w, _phase_of(state, number)] += 1
+    worker.context += known_tokens(state, number) + worker.steps - sequence.joined
+    left = request_of(state.plain, number).output_tokens - sequence.generated
+    heap = state.plain.completions[w]
+    add_completion(heap, queue.completions, sequence.joined + left, sequence.order, number)
+    queue.completions += 1
 
 
-@inlined
-def _plan(ints: Ints, reals: Floats, w: int) -> None:
+@inner
+def _plan(state: PagedState, w: int) -> None:
     """Schedule the next change: an end, or the step before the blocks run out."""
-    worker, station = worker_at(ints, w), decode_station(ints, w)
-    steps = ints[ends_at(ints, w) + LAST] - ints[worker + STEPS]
-    untried = ints[station + TRIED] != ints[station + CHANGES]
-    if ints[station + IRREGULAR] or (ints[station + PENDING + LENGTH] and untried):
+    worker, queue = state.plain.decode_workers[w], state.decode[w]
+    steps = state.plain.completions[w, 0].final_step - worker.steps
+    if queue.irregular or (queue.pending.length and not queue.tried):
         steps = 1
-    room = available(ints, station)
-    if steps > 1 and -(-steps // ints[BLOCK_TOKENS]) * ints[worker + BATCH] > room:
+    room = available(state, pool_of(state, w))
+    if steps > 1 and -(-steps // state.plain.settings.block_tokens) * worker.batch > room:
         low, high = 1, steps
         while low < high:
             middle = (low + high + 1) // 2
-            if _growth(ints, w, middle) <= room:
+            if _growth(state, w, middle) <= room:
                 low = middle
             else:
                 high = middle - 1
         steps = low
-    set_line(ints, reals, w, steps)
-    _schedule(ints, reals, w, on_grid(reals[NOW] + duration(ints, reals, w, steps)), steps)
+    set_line(state.plain, worker, steps)
+    _schedule(state, w, on_grid(state.plain.progress.now + duration(worker, steps)), steps)
 
 
 @inner
-def _growth(ints: Ints, w: int, steps: int) -> int:
+def _growth(state: PagedState, w: int, steps: int) -> int:
     """Blocks that `steps` steps take, without those that the first of them has taken."""
-    worker, phases, size = (
-        worker_at(ints, w),
-        ints[decode_station(ints, w) + PHASES],
-        ints[BLOCK_TOKENS],
-    )
+    worker, size = state.plain.decode_workers[w], state.plain.settings.block_tokens
     rounds, rest = (steps - 1) // size, (steps - 1) % size
-    blocks = rounds * ints[worker + BATCH]
-    for step in range(ints[worker + STEPS] + 1, ints[worker + STEPS] + 1 + rest):
-        blocks += ints[phases + step % size]
+    blocks = rounds * worker.batch
+    for step in range(worker.steps + 1, worker.steps + 1 + rest):
+        blocks += state.phases[w, step % size]
     return blocks
 
 
 @inner
-def make_due_steps(ints: Ints, reals: Floats, w: int) -> int:
-    """Make the steps that are due; the first of the requests that have ended, linked in a chain.
+def make_due_steps(state: PagedState, w: int) -> int:
+    """Make the steps that are due; the first of the requests that have ended, linked in a list.
 
     The worker is then between two steps, and `between_steps` goes on.
     """
-    worker, station, ends = worker_at(ints, w), decode_station(ints, w), ends_at(ints, w)
-    grow(ints, station, _growth(ints, w, ints[worker + DUE_STEPS]))
-    make_steps(ints, reals, w)
-    reals[clock_at(ints, w) + DUE] = math.inf
-    ints[worker + BATCH] = 0
-    first, final = integer(NOBODY), integer(NOBODY)
-    while ints[station + ENDING] and ints[ends + LAST] == ints[worker + STEPS]:
-        request = ints[ends + WHO]
-        drop_first_end(ints, ends, ints[station + ENDING])
-        ints[station + ENDING] -= 1
-        _leave(ints, w, request)
-        reals[times_of(ints, request) + DONE] = reals[NOW]
-        ints[link_of(ints, request) + FOLLOWING] = NOBODY
+    worker, queue, pool = state.plain.decode_workers[w], state.decode[w], pool_of(state, w)
+    heap = state.plain.completions[w]
+    grow(state, pool, _growth(state, w, worker.due_steps))
+    make_steps(state.plain, worker)
+    worker.due = math.inf
+    worker.batch = 0
+    first, last = integer(NOBODY), integer(NOBODY)
+    while queue.completions and heap[0].final_step == worker.steps:
+        number = heap[0].request
+        drop_first_completion(heap, queue.completions)
+        queue.completions -= 1
+        _leave(state, w, number)
+        request_of(state.plain, number).done = state.plain.progress.now
+        sequence_of(state, number).following = NOBODY
         if first == NOBODY:
-            first = request
+            first = number
         else:
-            ints[link_of(ints, final) + FOLLOWING] = request
-        final = request
-    tell(ints, reals, station)
+            sequence_of(state, last).following = number
+        last = number
+    publish(state, pool)
     return first
 
 
-@inlined
-def between_steps(ints: Ints, reals: Floats, w: int) -> None:
+@inner
+def between_steps(state: PagedState, w: int) -> None:
     """Accept who has come within the steps, and look at what is next."""
-    station = decode_station(ints, w)
-    while ints[station + ENTERED + LENGTH]:
-        request = ints[station + ENTERED + FIRST]
-        remove(ints, station + ENTERED, request)
-        accept(ints, reals, station, request)
-    try_reservation(ints, reals, station)
-    ready(ints, reals, station)
+    queue = state.decode[w]
+    while queue.entered.length:
+        number = queue.entered.first
+        remove(state, queue.entered, number)
+        accept(state, w, number)
+    try_reservation(state, w)
+    set_ready(state, queue)
 
 
-@inlined
-def _leave(ints: Ints, w: int, request: int) -> None:
+@inner
+def _leave(state: PagedState, w: int, number: int) -> None:
     """The last token is out; nobody computes it."""
-    station, link, row = decode_station(ints, w), link_of(ints, request), row_of(ints, request)
-    ints[_phase_of(ints, station, request)] -= 1
-    ints[link + COMPUTED] = ints[row + INPUT] + ints[row + OUTPUT] - 1
-    ints[worker_at(ints, w) + CONTEXT] -= ints[link + COMPUTED] + 1
-    remove(ints, station + ADMITTED, request)
-    ints[station + PROMISED_BLOCKS] -= whole_blocks(ints, request)
-    let_go(ints, station, request, boolean(False))
-    drop_list(ints, ints[link + HELD])
-    ints[station + CHANGES] += 1
+    queue, request = state.decode[w], request_of(state.plain, number)
+    sequence = sequence_of(state, number)
+    state.phases[w, _phase_of(state, number)] -= 1
+    sequence.computed = request.input_tokens + request.output_tokens - 1
+    state.plain.decode_workers[w].context -= sequence.computed + 1
+    remove(state, queue.running, number)
+    queue.promised_blocks -= whole_blocks(state, number)
+    let_go(state, w, number, boolean(False))
+    drop_list(state, sequence.target)
+    queue.tried = False

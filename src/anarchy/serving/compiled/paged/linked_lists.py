@@ -1,94 +1,91 @@
-"""Chains of requests, linked through their rows: queues, batches, and whatever else has an order.
-
-A chain is a record (FIRST, FINAL, LENGTH); a request is in one chain at a time.
-"""
+"""Linked lists of requests: queues, batches, and whatever else has an order."""
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.records import NOBODY, PAGED, ROW_MASK, Ints
-from anarchy.serving.compiled.paged.records import (
-    FINAL,
-    FIRST,
-    FOLLOWING,
-    LAST_ADMITTED,
-    LENGTH,
-    LINK,
-    LINKS,
-    PRECEDING,
-    PREEMPT,
-)
+from anarchy.serving.compiled.core.records import NOBODY
+from anarchy.serving.compiled.paged.records import LAST_ADMITTED, LinkedList, PagedState, Sequence
 
 
 @small
-def link_of(ints: Ints, request: int) -> int:
-    """The address of the further fields of a request's row."""
-    return ints[ints[PAGED] + LINKS] + (request & ints[ROW_MASK]) * LINK
+def sequence_of(state: PagedState, number: int) -> Sequence:
+    """The sequence of a request."""
+    return state.sequences[number & (len(state.sequences) - 1)]
 
 
 @inner
-def insert(ints: Ints, chain: int, before: int, request: int) -> None:
-    """Put a request before another one, or at the end of the chain if that is NOBODY."""
-    behind = ints[chain + FINAL] if before == NOBODY else ints[link_of(ints, before) + PRECEDING]
-    link = link_of(ints, request)
-    ints[link + PRECEDING] = behind
-    ints[link + FOLLOWING] = before
+def insert(state: PagedState, members: LinkedList, before: int, number: int) -> None:
+    """Put a request before another one, or at the end of the list if that is NOBODY."""
+    behind = members.last if before == NOBODY else sequence_of(state, before).preceding
+    sequence = sequence_of(state, number)
+    sequence.preceding = behind
+    sequence.following = before
     if behind == NOBODY:
-        ints[chain + FIRST] = request
+        members.first = number
     else:
-        ints[link_of(ints, behind) + FOLLOWING] = request
+        sequence_of(state, behind).following = number
     if before == NOBODY:
-        ints[chain + FINAL] = request
+        members.last = number
     else:
-        ints[link_of(ints, before) + PRECEDING] = request
-    ints[chain + LENGTH] += 1
+        sequence_of(state, before).preceding = number
+    members.length += 1
 
 
 @small
-def append(ints: Ints, chain: int, request: int) -> None:
+def append(state: PagedState, members: LinkedList, number: int) -> None:
     """Put a request at the end."""
-    insert(ints, chain, integer(NOBODY), request)
+    insert(state, members, integer(NOBODY), number)
 
 
 @small
-def prepend(ints: Ints, chain: int, request: int) -> None:
+def prepend(state: PagedState, members: LinkedList, number: int) -> None:
     """Put a request in front of all others."""
-    insert(ints, chain, ints[chain + FIRST], request)
+    insert(state, members, members.first, number)
 
 
 @inner
-def remove(ints: Ints, chain: int, request: int) -> None:
+def remove(state: PagedState, members: LinkedList, number: int) -> None:
     """Take a request out."""
-    link = link_of(ints, request)
-    before, after = ints[link + PRECEDING], ints[link + FOLLOWING]
+    sequence = sequence_of(state, number)
+    before, after = sequence.preceding, sequence.following
     if before == NOBODY:
-        ints[chain + FIRST] = after
+        members.first = after
     else:
-        ints[link_of(ints, before) + FOLLOWING] = after
+        sequence_of(state, before).following = after
     if after == NOBODY:
-        ints[chain + FINAL] = before
+        members.last = before
     else:
-        ints[link_of(ints, after) + PRECEDING] = before
-    ints[chain + LENGTH] -= 1
+        sequence_of(state, after).preceding = before
+    members.length -= 1
 
 
 @small
-def following(ints: Ints, request: int) -> int:
-    """The next one in its chain."""
-    return ints[link_of(ints, request) + FOLLOWING]
+def following(state: PagedState, number: int) -> int:
+    """The next one in its list."""
+    return sequence_of(state, number).following
 
 
 @inner
-def next_served(ints: Ints, chain: int, request: int, victims: int, out: bool) -> int:
-    """Who is served after a request for which so many have been taken out of the chain.
+def remove_victim(state: PagedState, members: LinkedList) -> int:
+    """Take out the request that has to give up its blocks: which one."""
+    victim = members.last if state.settings.preempt == LAST_ADMITTED else members.first
+    remove(state, members, victim)
+    return victim
 
-    `out` says whether it is one of them itself. The reference goes through the chain by position,
+
+@inner
+def next_served(
+    state: PagedState, members: LinkedList, number: int, victims: int, out: bool
+) -> int:
+    """Who is served after a request for which so many have been taken out of the list.
+
+    `out` says whether it is one of them itself. The reference goes through the list by position,
     so it passes over as many as have been taken out before that position.
     """
-    if ints[ints[PAGED] + PREEMPT] == LAST_ADMITTED:
-        return NOBODY if out else following(ints, request)
-    there, steps = request, victims + 1
+    if state.settings.preempt == LAST_ADMITTED:
+        return NOBODY if out else following(state, number)
+    there, steps = number, victims + 1
     if out:
-        there, steps = ints[chain + FIRST], victims - 1
+        there, steps = members.first, victims - 1
     while steps and there != NOBODY:
-        there = following(ints, there)
+        there = following(state, there)
         steps -= 1
     return there

@@ -1,82 +1,32 @@
-"""Prefill workers whose prompts hold blocks: the mirror of `serving.paged_prefill`."""
+"""Prefill workers whose prompts hold blocks: the mirror of `reference.paged.prefill`."""
 
-from anarchy.serving.compiled.core.compile import inlined, inner, integer, small
-from anarchy.serving.compiled.core.event_queue import push
-from anarchy.serving.compiled.core.events import KINDS, STEP_ENDS
-from anarchy.serving.compiled.core.records import (
-    BATCH_REQUESTS,
-    BATCH_TOKENS,
-    BLOCK_TOKENS,
-    BUSY,
-    CACHED,
-    CACHING,
-    DURATION,
-    INPUT,
-    NOBODY,
-    NOW,
-    PAGED,
-    PREFILL_END,
-    PREFILL_START,
-    PREFILL_TABLE,
-    PREFILL_WORKER,
-    RUNNING,
-    STARTED,
-    STEP_WORK,
-    WORK,
-    Floats,
-    Ints,
-)
-from anarchy.serving.compiled.core.rows import row_of, times_of
+from anarchy.serving.compiled.core.compile import inner, integer, small
+from anarchy.serving.compiled.core.event_queue import STEP_ENDS, push
+from anarchy.serving.compiled.core.records import NOBODY
+from anarchy.serving.compiled.core.request_ring import request_of
 from anarchy.serving.compiled.paged.block_pool import (
     available,
     drop_list,
-    list_at,
     match,
     name_blocks,
+    names_of,
     release,
     take,
 )
 from anarchy.serving.compiled.paged.linked_lists import (
     append,
     following,
-    link_of,
     next_served,
     prepend,
     remove,
+    remove_victim,
+    sequence_of,
 )
-from anarchy.serving.compiled.paged.prefix_index import tell
-from anarchy.serving.compiled.paged.records import (
-    ADMITTED,
-    BEFORE,
-    CHUNKED,
-    COMPUTED,
-    COUNT,
-    EARLY,
-    FINAL,
-    FINAL_RELEASE,
-    FIRST,
-    FIRST_RELEASE,
-    LAST_ADMITTED,
-    LENGTH,
-    NEVER,
-    NEXT_LIST,
-    PREEMPT,
-    PREEMPTIONS,
-    PREFILLED,
-    QUEUED,
-    SCHEDULED,
-    SOURCE,
-    STEP_PROMPTS,
-    STEP_TOKENS,
-)
-from anarchy.serving.compiled.paged.same_instant import later, on_grid, prefill_station, ready
-from anarchy.serving.compiled.plain.prefill import (
-    clock_at,
-    counted_seconds,
-    full_step_work,
-    worker_at,
-)
-from anarchy.serving.reference.core.same_instant import SETTLE, step_end
+from anarchy.serving.compiled.paged.prefix_index import publish
+from anarchy.serving.compiled.paged.records import NEVER, PREFILLED, PagedState, PrefillQueue
+from anarchy.serving.compiled.paged.same_instant import defer, on_grid, set_ready
+from anarchy.serving.compiled.plain.prefill import counted_seconds, full_step_work
+from anarchy.serving.event_order import SETTLE, step_end
 
 STEP_END = step_end(0, 0)
 """Priority of the ends of the first worker's steps."""
@@ -84,199 +34,198 @@ STEP_END = step_end(0, 0)
 MUST_WAIT = -1
 
 
-@inlined
-def submit(ints: Ints, reals: Floats, w: int, request: int) -> None:
+@inner
+def submit(state: PagedState, w: int, number: int) -> None:
     """Queue a request."""
-    station = prefill_station(ints, w)
-    ints[link_of(ints, request) + COMPUTED] = 0
-    reals[times_of(ints, request) + PREFILL_START] = -1.0
-    ints[row_of(ints, request) + PREFILL_WORKER] = w
-    append(ints, station + QUEUED, request)
-    if not ints[worker_at(ints, w) + RUNNING]:
-        ready(ints, reals, station)
+    request = request_of(state.plain, number)
+    request.prefill_start = -1.0
+    request.prefill_worker = w
+    sequence_of(state, number).computed = 0
+    queue = state.prefill[w]
+    append(state, queue.waiting, number)
+    if not state.plain.prefill_workers[w].running:
+        set_ready(state, queue)
 
 
-@inlined
-def let_go(ints: Ints, reals: Floats, request: int) -> None:
+@inner
+def let_go(state: PagedState, number: int) -> None:
     """Release a finished prompt's blocks, between two steps."""
-    w = ints[row_of(ints, request) + PREFILL_WORKER]
-    blocks, station = ints[link_of(ints, request) + SOURCE], prefill_station(ints, w)
-    if ints[worker_at(ints, w) + RUNNING]:
-        ints[list_at(ints, blocks) + NEXT_LIST] = 0
-        if ints[station + FIRST_RELEASE]:
-            ints[list_at(ints, ints[station + FINAL_RELEASE]) + NEXT_LIST] = blocks
+    w = request_of(state.plain, number).prefill_worker
+    queue, source = state.prefill[w], sequence_of(state, number).source
+    if state.plain.prefill_workers[w].running:
+        state.lists[source].following = 0
+        if queue.first_release:
+            state.lists[queue.last_release].following = source
         else:
-            ints[station + FIRST_RELEASE] = blocks
-        ints[station + FINAL_RELEASE] = blocks
+            queue.first_release = source
+        queue.last_release = source
         return
-    release(ints, station, blocks)
-    drop_list(ints, blocks)
-    if ints[station + QUEUED + LENGTH] or ints[station + ADMITTED + LENGTH]:
-        ready(ints, reals, station)
+    release(state, w, source)
+    drop_list(state, source)
+    if queue.waiting.length or queue.running.length:
+        set_ready(state, queue)
 
 
-@inlined
-def _preempt(ints: Ints, station: int) -> int:
+@inner
+def _preempt(state: PagedState, w: int) -> int:
     """Let a running prompt start anew: which one."""
-    end = FINAL if ints[ints[PAGED] + PREEMPT] == LAST_ADMITTED else FIRST
-    victim = ints[station + ADMITTED + end]
-    remove(ints, station + ADMITTED, victim)
-    link = link_of(ints, victim)
-    release(ints, station, ints[link + SOURCE])
-    ints[link + COMPUTED] = 0
-    ints[station + STEP_PROMPTS] -= ints[link + SCHEDULED] > 0
-    ints[station + STEP_TOKENS] -= ints[link + SCHEDULED]
-    ints[link + SCHEDULED] = 0
-    prepend(ints, station + QUEUED, victim)
-    ints[station + PREEMPTIONS] += 1
+    queue = state.prefill[w]
+    victim = remove_victim(state, queue.running)
+    sequence = sequence_of(state, victim)
+    release(state, w, sequence.source)
+    sequence.computed = 0
+    queue.step_prompts -= sequence.scheduled > 0
+    queue.step_tokens -= sequence.scheduled
+    sequence.scheduled = 0
+    prepend(state, queue.waiting, victim)
+    queue.preemptions += 1
     return victim
 
 
 @small
-def _whole(ints: Ints, request: int) -> int:
+def _whole(state: PagedState, number: int) -> int:
     """Blocks of the prompt that can have names."""
-    return ints[row_of(ints, request) + INPUT] // ints[BLOCK_TOKENS]
+    return request_of(state.plain, number).input_tokens // state.plain.settings.block_tokens
 
 
 @inner
-def _schedule(ints: Ints, station: int, request: int, found: int, budget: int) -> int:
+def _schedule(state: PagedState, w: int, number: int, found: int, budget: int) -> int:
     """Take blocks for the request's next tokens: how many, 0 if it was preempted itself.
 
     `found` cached blocks are held instead of computed.
     """
-    paged, size, link = ints[PAGED], ints[BLOCK_TOKENS], link_of(ints, request)
-    blocks = ints[link + SOURCE]
-    before = ints[link + COMPUTED] + found * size
-    tokens = ints[row_of(ints, request) + INPUT] - before
+    queue, sequence, names = state.prefill[w], sequence_of(state, number), names_of(state, number)
+    size, held = state.plain.settings.block_tokens, sequence.source
+    before = sequence.computed + found * size
+    tokens = request_of(state.plain, number).input_tokens - before
     if tokens > budget:
-        if ints[paged + CHUNKED]:
+        if state.settings.chunked:
             tokens = budget
-        elif ints[station + STEP_PROMPTS]:
+        elif queue.step_prompts:
             return MUST_WAIT
     after = before + tokens
-    fresh = -(-after // size) - ints[list_at(ints, blocks) + COUNT] - found
-    while not take(ints, station, request, blocks, found, fresh):
-        if not ints[station + ADMITTED + LENGTH] or ints[paged + PREEMPT] == NEVER:
+    fresh = -(-after // size) - state.lists[held].count - found
+    while not take(state, w, names, held, found, fresh):
+        if not queue.running.length or state.settings.preempt == NEVER:
             return MUST_WAIT
-        if _preempt(ints, station) == request:
+        if _preempt(state, w) == number:
             return 0
-    if ints[CACHING] and ints[paged + EARLY]:
-        end = min(after // size, _whole(ints, request))
-        name_blocks(ints, station, request, blocks, before // size, end)
-    ints[link + BEFORE] = before
-    ints[link + COMPUTED] = after
-    ints[link + SCHEDULED] = tokens
-    ints[station + STEP_TOKENS] += tokens
-    ints[station + STEP_PROMPTS] += 1
+    if state.plain.settings.caching and state.settings.early:
+        end = min(after // size, _whole(state, number))
+        name_blocks(state, w, names, held, before // size, end)
+    sequence.before = before
+    sequence.computed = after
+    sequence.scheduled = tokens
+    queue.step_tokens += tokens
+    queue.step_prompts += 1
     return tokens
 
 
-@inlined
-def _missing(ints: Ints, station: int) -> int:
+@inner
+def _missing(state: PagedState, queue: PrefillQueue) -> int:
     """Blocks that the running prompts are yet to take."""
     missing = 0
-    request = ints[station + ADMITTED + FIRST]
-    while request != NOBODY:
-        missing -= -ints[row_of(ints, request) + INPUT] // ints[BLOCK_TOKENS]
-        missing -= ints[list_at(ints, ints[link_of(ints, request) + SOURCE]) + COUNT]
-        request = following(ints, request)
+    number = queue.running.first
+    while number != NOBODY:
+        sequence = sequence_of(state, number)
+        prompt = request_of(state.plain, number).input_tokens
+        missing -= -prompt // state.plain.settings.block_tokens
+        missing -= state.lists[sequence.source].count
+        number = sequence.following
     return missing
 
 
-@inlined
-def _admit(ints: Ints, reals: Floats, station: int, budget: int) -> None:
+@inner
+def _admit(state: PagedState, w: int, budget: int) -> None:
     """Start waiting prompts in order while there are tokens and room."""
-    size, queue, running = ints[BLOCK_TOKENS], station + QUEUED, station + ADMITTED
-    while ints[queue + LENGTH] and budget > 0 and ints[running + LENGTH] < ints[BATCH_REQUESTS]:
-        request = ints[queue + FIRST]
-        row = row_of(ints, request)
-        prompt = ints[row + INPUT]
+    settings, queue = state.plain.settings, state.prefill[w]
+    size = settings.block_tokens
+    while queue.waiting.length and budget > 0 and queue.running.length < settings.batch_requests:
+        number = queue.waiting.first
+        request = request_of(state.plain, number)
+        prompt = request.input_tokens
         found, held = 0, 0
-        if ints[CACHING]:
-            found, held = match(ints, station, request, prompt // size)
+        if settings.caching:
+            found, held = match(state, w, names_of(state, number), prompt // size)
             found = min(found, (prompt - 1) // size)
         needed = -(-prompt // size) - min(held, found)
-        if ints[ints[PAGED] + PREEMPT] == NEVER:
-            needed += _missing(ints, station)
-        if needed > available(ints, station):
+        if state.settings.preempt == NEVER:
+            needed += _missing(state, queue)
+        if needed > available(state, w):
             break
-        tokens = _schedule(ints, station, request, found, budget)
+        tokens = _schedule(state, w, number, found, budget)
         if tokens <= 0:
             break
-        remove(ints, queue, request)
-        append(ints, running, request)
-        times = times_of(ints, request)
-        if reals[times + PREFILL_START] < 0:
-            reals[times + PREFILL_START] = reals[NOW]
-            ints[row + CACHED] = found * size
+        remove(state, queue.waiting, number)
+        append(state, queue.running, number)
+        if request.prefill_start < 0:
+            request.prefill_start = state.plain.progress.now
+            request.cached_tokens = found * size
         budget -= tokens
 
 
 @inner
-def begin(ints: Ints, reals: Floats, w: int) -> bool:
+def begin(state: PagedState, w: int) -> bool:
     """Begin a step if there is work that has room; whether the instant is not over."""
-    worker, station = worker_at(ints, w), prefill_station(ints, w)
-    if ints[worker + RUNNING]:
+    worker, queue = state.plain.prefill_workers[w], state.prefill[w]
+    if worker.running:
         return False
-    preempted, limit = ints[station + PREEMPTIONS], ints[BATCH_TOKENS]
-    ints[station + STEP_TOKENS] = 0
-    ints[station + STEP_PROMPTS] = 0
-    running = station + ADMITTED
-    request = ints[running + FIRST]
-    while request != NOBODY and ints[station + STEP_TOKENS] < limit:
-        victims = ints[station + PREEMPTIONS]
-        budget = limit - ints[station + STEP_TOKENS]
-        tokens = _schedule(ints, station, request, integer(0), budget)
+    preempted, limit = queue.preemptions, state.plain.settings.batch_tokens
+    queue.step_tokens = 0
+    queue.step_prompts = 0
+    number = queue.running.first
+    while number != NOBODY and queue.step_tokens < limit:
+        victims = queue.preemptions
+        tokens = _schedule(state, w, number, integer(0), limit - queue.step_tokens)
         if tokens == MUST_WAIT:
             break
-        victims = ints[station + PREEMPTIONS] - victims
-        request = next_served(ints, running, request, victims, tokens == 0)
-    if ints[station + PREEMPTIONS] == preempted:
-        _admit(ints, reals, station, limit - ints[station + STEP_TOKENS])
-    total, prompts = ints[station + STEP_TOKENS], ints[station + STEP_PROMPTS]
+        victims = queue.preemptions - victims
+        number = next_served(state, queue.running, number, victims, tokens == 0)
+    if queue.preemptions == preempted:
+        _admit(state, w, limit - queue.step_tokens)
+    total, prompts = queue.step_tokens, queue.step_prompts
     if total:
-        clock, table = clock_at(ints, w), ints[worker + PREFILL_TABLE]
-        seconds = counted_seconds(ints, reals, table, total)
-        ints[worker + RUNNING] = 1
-        reals[clock + STARTED] = reals[NOW]
-        reals[clock + DURATION] = seconds
-        reals[clock + STEP_WORK] = full_step_work(ints, reals, table, total, prompts, seconds)
-        push(ints, reals, on_grid(reals[NOW] + seconds), STEP_END + w, STEP_ENDS + KINDS * w)
+        seconds = counted_seconds(state.plain, worker.speed, total)
+        worker.running = True
+        worker.started = state.plain.progress.now
+        worker.duration = seconds
+        worker.step_work = full_step_work(state.plain, worker.speed, total, prompts, seconds)
+        push(state.plain, on_grid(state.plain.progress.now + seconds), STEP_END + w, STEP_ENDS, w)
         return False
-    if ints[station + PREEMPTIONS] != preempted:
-        ready(ints, reals, station)
+    if queue.preemptions != preempted:
+        set_ready(state, queue)
         return True
     return False
 
 
-@inlined
-def end_step(ints: Ints, reals: Floats, w: int) -> None:
+@inner
+def end_step(state: PagedState, w: int) -> None:
     """A step has ended: its blocks are found, what was let go is released, prompts go on."""
-    worker, clock, station = worker_at(ints, w), clock_at(ints, w), prefill_station(ints, w)
-    now, size = reals[NOW], ints[BLOCK_TOKENS]
-    reals[clock + BUSY] += now - reals[clock + STARTED]
-    reals[clock + WORK] += reals[clock + STEP_WORK]
-    ints[worker + RUNNING] = 0
-    late = ints[CACHING] and not ints[ints[PAGED] + EARLY]
-    request = ints[station + ADMITTED + FIRST]
-    while request != NOBODY:
-        link = link_of(ints, request)
-        if late and ints[link + SCHEDULED]:
-            end = min(ints[link + COMPUTED] // size, _whole(ints, request))
-            first = ints[link + BEFORE] // size
-            name_blocks(ints, station, request, ints[link + SOURCE], first, end)
-        ints[link + SCHEDULED] = 0
-        done, request = request, following(ints, request)
-        if ints[link + COMPUTED] >= ints[row_of(ints, done) + INPUT]:
-            remove(ints, station + ADMITTED, done)
-            reals[times_of(ints, done) + PREFILL_END] = now
-            later(ints, reals, PREFILLED, done, SETTLE)
-    tell(ints, reals, station)
-    blocks = ints[station + FIRST_RELEASE]
+    worker, queue = state.plain.prefill_workers[w], state.prefill[w]
+    now, size = state.plain.progress.now, state.plain.settings.block_tokens
+    worker.busy += now - worker.started
+    worker.work += worker.step_work
+    worker.running = False
+    late = state.plain.settings.caching and not state.settings.early
+    number = queue.running.first
+    while number != NOBODY:
+        request, sequence = request_of(state.plain, number), sequence_of(state, number)
+        if late and sequence.scheduled:
+            end = min(sequence.computed // size, _whole(state, number))
+            names = names_of(state, number)
+            name_blocks(state, w, names, sequence.source, sequence.before // size, end)
+        sequence.scheduled = 0
+        done, number = number, following(state, number)
+        if sequence.computed >= request.input_tokens:
+            remove(state, queue.running, done)
+            request.prefill_end = now
+            defer(state, PREFILLED, done, SETTLE)
+    publish(state, w)
+    blocks = queue.first_release
     while blocks:
-        following_list = ints[list_at(ints, blocks) + NEXT_LIST]
-        release(ints, station, blocks)
-        drop_list(ints, blocks)
-        blocks = following_list
-    ints[station + FIRST_RELEASE] = 0
-    ready(ints, reals, station)
+        after = state.lists[blocks].following
+        release(state, w, blocks)
+        drop_list(state, blocks)
+        blocks = after
+    queue.first_release = 0
+    set_ready(state, queue)

@@ -1,116 +1,94 @@
-"""From prefill to a decode batch: how requests get room and enter; see `serving.paged_decode`.
+"""From prefill to a decode batch: how requests get room and enter; see `reference.paged`.
 
 Room is reserved for one request at a time, between two steps and in order of arrival.
 """
 
-from anarchy.serving.compiled.core.compile import inlined, inner, integer, small
-from anarchy.serving.compiled.core.records import (
-    BLOCK_TOKENS,
-    CACHING,
-    INPUT,
-    NOBODY,
-    OUTPUT,
-    PAGED,
-    SLOTS,
-    Floats,
-    Ints,
+from anarchy.serving.compiled.core.compile import inner, integer, small
+from anarchy.serving.compiled.core.records import NOBODY
+from anarchy.serving.compiled.core.request_ring import request_of
+from anarchy.serving.compiled.paged.block_pool import match, name_blocks, names_of, pool_of, take
+from anarchy.serving.compiled.paged.linked_lists import (
+    append,
+    following,
+    insert,
+    remove,
+    sequence_of,
 )
-from anarchy.serving.compiled.core.rows import row_of
-from anarchy.serving.compiled.paged.block_pool import match, name_blocks, take
-from anarchy.serving.compiled.paged.linked_lists import append, following, insert, link_of, remove
-from anarchy.serving.compiled.paged.records import (
-    ADMITTED,
-    ARRIVED_AS,
-    BLOCKS,
-    CHANGES,
-    COMPUTED,
-    FIRST,
-    HELD,
-    LENGTH,
-    MADE,
-    NAMED_PLACES,
-    NEVER,
-    PENDING,
-    PREEMPT,
-    PROMISED_BLOCKS,
-    QUEUED,
-    RELEASE,
-    TRANSFER,
-    TRIED,
-    TURNS_GIVEN,
-)
-from anarchy.serving.compiled.paged.same_instant import later, ready
-from anarchy.serving.reference.core.same_instant import SETTLE
+from anarchy.serving.compiled.paged.records import NEVER, RELEASE, TRANSFER, DecodeQueue, PagedState
+from anarchy.serving.compiled.paged.same_instant import defer, set_ready
+from anarchy.serving.event_order import SETTLE
 
 
 @small
-def whole_blocks(ints: Ints, request: int) -> int:
+def whole_blocks(state: PagedState, number: int) -> int:
     """Blocks of the prompt and all its output."""
-    row = row_of(ints, request)
-    return -(-(ints[row + INPUT] + ints[row + OUTPUT]) // ints[BLOCK_TOKENS])
-
-
-@inlined
-def enter_pending(ints: Ints, station: int, request: int) -> bool:
-    """Queue a request for room; whether the running steps should end for it."""
-    ints[station + TURNS_GIVEN] += 1
-    ints[link_of(ints, request) + ARRIVED_AS] = ints[station + TURNS_GIVEN]
-    waits = ints[station + PENDING + LENGTH] > 0
-    append(ints, station + PENDING, request)
-    return not (waits and ints[station + TRIED] == ints[station + CHANGES])
+    request = request_of(state.plain, number)
+    return -(-(request.input_tokens + request.output_tokens) // state.plain.settings.block_tokens)
 
 
 @inner
-def try_reservation(ints: Ints, reals: Floats, station: int) -> None:
+def enter_pending(state: PagedState, queue: DecodeQueue, number: int) -> bool:
+    """Queue a request for room; whether the running steps should end for it."""
+    queue.turns += 1
+    sequence_of(state, number).turn = queue.turns
+    waits = queue.pending.length > 0
+    append(state, queue.pending, number)
+    return not (waits and queue.tried)
+
+
+@inner
+def try_reservation(state: PagedState, w: int) -> None:
     """Give the first pending request its room, if it has not been tried in vain already."""
-    pending = station + PENDING
-    if not ints[pending + LENGTH] or ints[station + TRIED] == ints[station + CHANGES]:
+    queue = state.decode[w]
+    if not queue.pending.length or queue.tried:
         return
-    request = ints[pending + FIRST]
-    slots_left = ints[station + ADMITTED + LENGTH] < ints[SLOTS]
-    if not slots_left or not _reserve_room(ints, station, request):
-        ints[station + TRIED] = ints[station + CHANGES]
+    number = queue.pending.first
+    slots_left = queue.running.length < state.plain.settings.slots
+    if not slots_left or not _reserve_room(state, w, number):
+        queue.tried = True
         return
-    remove(ints, pending, request)
-    later(ints, reals, TRANSFER, request, SETTLE)
+    remove(state, queue.pending, number)
+    defer(state, TRANSFER, number, SETTLE)
 
 
-@inlined
-def _reserve_room(ints: Ints, station: int, request: int) -> bool:
-    size, whole = ints[BLOCK_TOKENS], whole_blocks(ints, request)
-    promised = ints[station + PROMISED_BLOCKS] + whole
-    if ints[ints[PAGED] + PREEMPT] == NEVER and promised > ints[ints[PAGED] + BLOCKS]:
+@inner
+def _reserve_room(state: PagedState, w: int, number: int) -> bool:
+    size, queue = state.plain.settings.block_tokens, state.decode[w]
+    promised = queue.promised_blocks + whole_blocks(state, number)
+    if state.settings.preempt == NEVER and promised > state.settings.memory_blocks:
         return False
-    prompt, found = ints[row_of(ints, request) + INPUT], 0
-    if ints[CACHING]:
-        found, _ = match(ints, station, request, prompt // size)
+    pool, names = pool_of(state, w), names_of(state, number)
+    prompt, found = request_of(state.plain, number).input_tokens, 0
+    if state.plain.settings.caching:
+        found, _ = match(state, pool, names, prompt // size)
     fresh = -(-prompt // size) - found
-    if not take(ints, station, request, ints[link_of(ints, request) + HELD], found, fresh):
+    held = sequence_of(state, number).target
+    if not take(state, pool, names, held, found, fresh):
         return False
-    ints[station + PROMISED_BLOCKS] = promised
+    queue.promised_blocks = promised
     return True
 
 
 @inner
-def accept(ints: Ints, reals: Floats, station: int, request: int) -> None:
+def accept(state: PagedState, w: int, number: int) -> None:
     """A request may join the batch from now on."""
-    link = link_of(ints, request)
-    prompt = ints[row_of(ints, request) + INPUT]
-    whole = prompt // ints[BLOCK_TOKENS]
-    ints[link + NAMED_PLACES] = whole
-    if ints[CACHING]:
-        name_blocks(ints, station, request, ints[link + HELD], integer(0), whole)
-    ints[link + MADE] = 0
-    ints[link + COMPUTED] = prompt
+    queue, sequence = state.decode[w], sequence_of(state, number)
+    prompt = request_of(state.plain, number).input_tokens
+    sequence.named = prompt // state.plain.settings.block_tokens
+    if state.plain.settings.caching:
+        pool, held = pool_of(state, w), sequence.target
+        name_blocks(state, pool, names_of(state, number), held, integer(0), sequence.named)
+    sequence.generated = 0
+    sequence.computed = prompt
     ahead = 0
-    other = ints[station + QUEUED + FIRST]
+    other = queue.waiting.first
     while other != NOBODY:
-        ahead += ints[link_of(ints, other) + ARRIVED_AS] < ints[link + ARRIVED_AS]
-        other = following(ints, other)
-    other = ints[station + QUEUED + FIRST]
+        ahead += sequence_of(state, other).turn < sequence.turn
+        other = following(state, other)
+    other = queue.waiting.first
     for _ in range(ahead):
-        other = following(ints, other)
-    insert(ints, station + QUEUED, other, request)
-    later(ints, reals, RELEASE, request, SETTLE)
-    try_reservation(ints, reals, station)
-    ready(ints, reals, station)
+        other = following(state, other)
+    insert(state, queue.waiting, other, number)
+    defer(state, RELEASE, number, SETTLE)
+    try_reservation(state, w)
+    set_ready(state, queue)

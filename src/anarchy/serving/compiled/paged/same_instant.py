@@ -1,24 +1,11 @@
-"""What is due at one instant, in its order: the mirror of `serving.instant`."""
+"""What is due at one instant, in its order: the mirror of `reference.core.same_instant`."""
 
 import numpy as np
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.event_queue import push
-from anarchy.serving.compiled.core.events import SETTLES
-from anarchy.serving.compiled.core.records import NOW, PAGED, PREFILL_COUNT, Floats, Ints
-from anarchy.serving.compiled.paged.records import (
-    ACTION,
-    ACTION_COUNT,
-    ACTIONS,
-    READY,
-    SETTLING,
-    STATION,
-    STATIONS,
-)
-from anarchy.serving.reference.core.same_instant import SETTLE
-
-GRID = 1e11
-"""Instants in a second; see `serving.instant.on_grid`."""
+from anarchy.serving.compiled.core.event_queue import SETTLES, push
+from anarchy.serving.compiled.paged.records import DecodeQueue, PagedState, PrefillQueue
+from anarchy.serving.event_order import GRID, SETTLE
 
 
 @small
@@ -27,38 +14,26 @@ def on_grid(time: float) -> float:
     return np.rint(time * GRID) / GRID
 
 
-@small
-def prefill_station(ints: Ints, w: int) -> int:
-    """The address of a prefill worker's memory and requests."""
-    return ints[ints[PAGED] + STATIONS] + w * STATION
-
-
-@small
-def decode_station(ints: Ints, w: int) -> int:
-    """The address of a decode worker's memory and requests."""
-    return ints[ints[PAGED] + STATIONS] + (ints[PREFILL_COUNT] + w) * STATION
-
-
 @inner
-def _call(ints: Ints, reals: Floats, priority: int) -> None:
+def _settle_at_the_end(state: PagedState, priority: int) -> None:
     """Have the instant settled after what else happens at it."""
-    if not ints[ints[PAGED] + SETTLING]:
-        ints[ints[PAGED] + SETTLING] = 1
-        push(ints, reals, reals[NOW], priority, integer(SETTLES))
+    if not state.progress.settling:
+        state.progress.settling = True
+        push(state.plain, state.plain.progress.now, priority, integer(SETTLES), integer(0))
 
 
 @small
-def later(ints: Ints, reals: Floats, action: int, request: int, priority: int) -> None:
+def defer(state: PagedState, kind: int, number: int, priority: int) -> None:
     """Do something for a request at this instant, after what was asked for before."""
-    paged = ints[PAGED]
-    ints[ints[paged + ACTIONS] + ints[paged + ACTION_COUNT]] = action + ACTION * request
-    ints[paged + ACTION_COUNT] += 1
-    _call(ints, reals, integer(priority))
+    action = state.actions[state.progress.actions_due]
+    action.kind = kind
+    action.number = number
+    state.progress.actions_due += 1
+    _settle_at_the_end(state, integer(priority))
 
 
 @small
-def ready(ints: Ints, reals: Floats, station: int) -> None:
+def set_ready(state: PagedState, queue: PrefillQueue | DecodeQueue) -> None:
     """A worker is between two steps and has something to look at."""
-    paged = ints[PAGED]
-    ints[ints[paged + READY] + (station - ints[paged + STATIONS]) // STATION] = 1
-    _call(ints, reals, integer(SETTLE))
+    queue.ready = True
+    _settle_at_the_end(state, integer(SETTLE))

@@ -1,181 +1,153 @@
-"""What a system with paged memory has at the beginning of a run beside the plain one's state."""
+"""The state of a system with paged memory at the beginning of a run, and room for more."""
+
+from typing import Any, get_type_hints
 
 import numpy as np
 
 from anarchy.config.scenario import Scenario
-from anarchy.serving.compiled.core.arena import Arena, put
-from anarchy.serving.compiled.core.records import (
-    INDEXED,
-    NOBODY,
-    PAGED,
-    ROW_MASK,
-    SEEN,
-    TO_DECODE,
-    TO_PREFILL,
-)
+from anarchy.serving.compiled.core.records import NOBODY, Ring, State
+from anarchy.serving.compiled.core.request_ring import in_longer
+from anarchy.serving.compiled.core.tables import Memory, Record, longer
 from anarchy.serving.compiled.paged.records import (
-    ACTIONS,
-    ADMITTED,
-    BLOCK,
-    BLOCKS,
-    BLOCKS_AT,
-    CHANGES_AT,
-    CHANGES_ROOM,
-    CHUNKED,
-    EARLY,
-    ENTERED,
-    ENTRIES,
-    FINAL,
-    FIRST,
-    FOUND_AT,
-    FREE,
-    HANDOFF_IS_FIRST_TOKEN,
-    INDEX,
-    LEAST_RECENT,
-    LINK,
-    LINKS,
-    LISTS_AT,
-    LISTS_END,
-    LISTS_LARGEST,
-    LISTS_ROOM,
-    LISTS_SPARE,
-    MOST_RECENT,
-    NUMBER,
-    NUMBERED,
-    ORDERS,
-    OWN_AT,
-    OWN_MASK,
-    PAGED_HEADER,
-    PARTS,
-    PENDING,
-    PHASES,
-    PLACES,
-    PREEMPT,
+    DECODE,
     PREEMPT_RULES,
-    QUEUED,
-    READY,
-    SHARED_NAMES,
-    STATION,
-    STATIONS,
-    TRIED,
-    TWINS_AT,
-    UNUSED,
+    PREFILL,
+    Action,
+    Block,
+    BlockList,
+    BlockPool,
+    DecodeQueue,
+    Found,
+    LateChange,
+    LinkedList,
+    PagedProgress,
+    PagedSettings,
+    PagedState,
+    PrefillQueue,
+    Sequence,
 )
 
 ACTIONS_OF_ONE = 5
 """Things to do for a request at one instant, at most: one of each kind."""
 
 CHANGES_OF_BLOCK = 4
-"""Changes that there is room for; those that are news are two for each block at most."""
+"""Changes that there is room for; those that are to be told are two for each block at most."""
 
-LISTS = 1 << 14
-"""Entries of lists of blocks that there is room for at first."""
+LISTS = 1 << 10
+"""Lists of blocks that there is room for at first."""
+
+HELD = 1 << 14
+"""Blocks in them."""
+
+ORDERS = 40
+"""More powers of two than lists have lengths."""
+
+LATE_CHANGES = 1 << 12
+"""Late changes that there is room for at first."""
 
 
-def paged_entries(scenario: Scenario, names: int, blocks: int) -> int:
-    """About how many integers a system with paged memory has; what is missing is laid out later."""
-    workers = scenario.topology.prefill + scenario.topology.decode
-    memory = blocks * (BLOCK + 1) + _table(blocks) + names
-    return workers * (memory + CHANGES_OF_BLOCK * blocks) + 4 * names
+def make_paged_state(
+    memory: Memory,
+    plain: State,
+    scenario: Scenario,
+    parts: int,
+    blocks: int,
+    largest: tuple[int, int],
+) -> PagedState:
+    """Empty memories of so many blocks.
 
-
-def lay_paged(
-    arena: Arena, scenario: Scenario, names: int, parts: int, blocks: int, largest: tuple[int, int]
-) -> None:
-    """Lay out empty memories of so many blocks.
-
-    `names` are shared between prompts, `parts` engine blocks are one of the workload; the largest
-    request has so many prompt and output tokens.
+    `parts` engine blocks are one of the workload; the largest request has so many prompt and output
+    tokens.
     """
-    memory, cache, prefill = scenario.engine.memory, scenario.engine.cache, scenario.engine.prefill
-    prompt, whole = (-(-tokens // cache.block_tokens) for tokens in (largest[0], sum(largest)))
-    workers = scenario.topology.prefill + scenario.topology.decode
-    table = _table(blocks)
-    paged = arena.integers(np.zeros(PAGED_HEADER))
-    arena.ints[PAGED] = paged
-    put(
-        arena.ints,
-        paged,
-        [
-            (BLOCKS, blocks),
-            (CHUNKED, prefill.chunked),
-            (EARLY, memory.visible == "scheduled"),
-            (PREEMPT, PREEMPT_RULES.index(memory.preempt)),
-            (HANDOFF_IS_FIRST_TOKEN, scenario.engine.first_token == "handoff"),
-            (SHARED_NAMES, names),
-            (PLACES, whole + 1),
-            (NUMBERED, scenario.router.policy == "two-choice-hashing"),
-            (PARTS, parts),
-            (OWN_MASK, table - 1),
-            (LISTS_END, 1),  # place 0 is no list
-            (LISTS_ROOM, LISTS),
-            (LISTS_LARGEST, _power(prompt + ENTRIES) + _power(whole + ENTRIES)),
-        ],
+    names = len(plain.names)
+    prefills, decodes = len(plain.prefill_workers), len(plain.decode_workers)
+    workers, dispatchers = prefills + decodes, (plain.to_prefill, plain.to_decode)
+    indexed = any(dispatcher.rule.indexed for dispatcher in dispatchers)
+    late = indexed and scenario.router.tracking.cache_lag > 0
+    pools = memory.table(BlockPool, workers)
+    pools["free"], pools["untouched"] = blocks, 1
+    pools["side"] = [PREFILL] * prefills + [DECODE] * decodes
+    pools["worker"] = [*range(prefills), *range(decodes)]
+    pools["indexed"] = [dispatchers[side].rule.indexed for side in pools["side"]]
+    return PagedState(
+        plain=plain,
+        settings=_settings(memory, scenario, names, parts, blocks, largest),
+        progress=memory.record(PagedProgress),
+        sequences=memory.table(Sequence, len(plain.requests)),
+        prefill=_queues(memory, PrefillQueue, prefills),
+        decode=_queues(memory, DecodeQueue, decodes),
+        phases=memory.zeros(np.int64, decodes, scenario.engine.cache.block_tokens),
+        actions=memory.table(Action, ACTIONS_OF_ONE * len(plain.requests)),
+        pools=pools,
+        blocks=memory.table(Block, workers, blocks + 1),
+        found=memory.table(Found, workers, names),
+        own=memory.zeros(np.int64, workers, 1 << (2 * blocks).bit_length()),
+        changed=memory.zeros(np.int64, workers, indexed * (CHANGES_OF_BLOCK * blocks + 2)),
+        lists=memory.table(BlockList, LISTS),
+        held=memory.zeros(np.int64, HELD),
+        spare_lists=memory.zeros(np.int64, ORDERS),
+        rings=memory.table(Ring, len(dispatchers)),
+        late_changes=memory.table(LateChange, len(dispatchers), late * LATE_CHANGES),
     )
-    arena.move(paged + LISTS_AT, np.zeros(LISTS))
-    arena.move(paged + LISTS_SPARE, np.zeros(ORDERS))
-    arena.move(paged + READY, np.zeros(workers))
-    lay_ring(arena, np.zeros((int(arena.ints[ROW_MASK]) + 1, LINK)))
-    arena.move(paged + STATIONS, np.zeros((workers, STATION)))
-    for number in range(workers):
-        _lay_station(arena, scenario, number, blocks)
-    for number in range(workers):
-        station = int(arena.ints[paged + STATIONS]) + number * STATION
-        for field, size in (
-            (BLOCKS_AT, blocks * BLOCK),
-            (TWINS_AT, blocks),
-            (OWN_AT, table),
-            (FOUND_AT, names),
-        ):
-            address = arena.blank(size)
-            arena.ints[station + field] = address
 
 
-def lay_ring(arena: Arena, links: np.ndarray) -> None:
-    """Lay out the further fields of the rows, and room for what is to be done for them."""
-    paged = int(arena.ints[PAGED])
-    arena.move(paged + LINKS, links)
-    actions = np.zeros(ACTIONS_OF_ONE * len(links), np.int64)
-    if arena.ints[paged + ACTIONS]:
-        before = arena.view(paged + ACTIONS, len(actions) // 2)
-        actions[: len(before)] = before
-    arena.move(paged + ACTIONS, actions)
+def _settings(
+    memory: Memory,
+    scenario: Scenario,
+    names: int,
+    parts: int,
+    blocks: int,
+    largest: tuple[int, int],
+) -> PagedSettings:
+    engine, size = scenario.engine, scenario.engine.cache.block_tokens
+    prompt, whole = (-(-tokens // size) for tokens in (largest[0], sum(largest)))
+    return memory.record(
+        PagedSettings,
+        chunked=engine.prefill.chunked,
+        early=engine.memory.visible == "scheduled",
+        handoff_is_first_token=engine.first_token == "handoff",
+        numbered=scenario.router.policy == "two-choice-hashing",
+        preempt=PREEMPT_RULES.index(engine.memory.preempt),
+        memory_blocks=blocks,
+        shared_names=names,
+        own_names=whole + 1,
+        parts=parts,
+        largest_lists=2 * (prompt + whole),  # their room is a power of two
+    )
 
 
-def more_lists(arena: Arena) -> None:
-    """Make room for more lists of blocks."""
-    paged = int(arena.ints[PAGED])
-    room, largest = (int(arena.ints[paged + field]) for field in (LISTS_ROOM, LISTS_LARGEST))
-    grown = np.zeros(2 * room + largest, np.int64)
-    grown[:room] = arena.view(paged + LISTS_AT, room)
-    arena.move(paged + LISTS_AT, grown)
-    arena.ints[paged + LISTS_ROOM] = len(grown)
+def _queues(memory: Memory, kind: type[Record], workers: int) -> Any:
+    """Idle workers without requests."""
+    queues = memory.table(kind, workers)
+    for name, annotation in get_type_hints(kind).items():
+        if annotation is LinkedList:
+            queues[name]["first"] = queues[name]["last"] = NOBODY
+    return queues
 
 
-def _lay_station(arena: Arena, scenario: Scenario, number: int, blocks: int) -> None:
-    """An idle worker, counted over both pools."""
-    ints, prefills = arena.ints, scenario.topology.prefill
-    prefill = number < prefills
-    leg = int(ints[TO_PREFILL if prefill else TO_DECODE])
-    station = int(ints[ints[PAGED] + STATIONS]) + number * STATION
-    fields = [(FREE, blocks), (NUMBER, number if prefill else number - prefills)]
-    fields += [(field, NOBODY) for field in (LEAST_RECENT, MOST_RECENT, UNUSED, TRIED)]
-    for chain in (QUEUED, ADMITTED, PENDING, ENTERED):
-        fields += [(chain + FIRST, NOBODY), (chain + FINAL, NOBODY)]
-    put(ints, station, fields)
-    if ints[leg + INDEXED]:
-        room = CHANGES_OF_BLOCK * blocks + 2
-        put(ints, station, [(INDEX, ints[leg + SEEN]), (CHANGES_ROOM, room)])
-        arena.ints[station + CHANGES_AT] = arena.blank(room)
-    if not prefill:
-        arena.move(station + PHASES, np.zeros(scenario.engine.cache.block_tokens))
+def with_longer_ring(state: PagedState, first: int, end: int, length: int) -> PagedState:
+    """Room for the sequences of more requests, `first` to `end` - 1 being there, and for what is
+    due for them."""
+    return state._replace(
+        sequences=in_longer(state.sequences, first, end, length),
+        actions=longer(state.actions, ACTIONS_OF_ONE * length),
+    )
 
 
-def _table(blocks: int) -> int:
-    """Entries of a hash table that is not more than half full."""
-    return 1 << (2 * blocks).bit_length()
+def with_more_lists(state: PagedState) -> PagedState:
+    """Room for more lists of blocks."""
+    room = 2 * len(state.held) + state.settings.largest_lists
+    return state._replace(lists=longer(state.lists), held=longer(state.held, room))
 
 
-def _power(entries: int) -> int:
-    """The least power of two that is not less than `entries`, and at least 8."""
-    return max(8, 1 << (entries - 1).bit_length())
+def with_more_changes(state: PagedState) -> PagedState:
+    """Room for more late changes."""
+    before: Any = state.late_changes
+    room, most = before.shape[1], 6 * len(state.pools) * state.settings.memory_blocks
+    changes = np.zeros((len(before), 2 * (room + most)), before.dtype).view(np.recarray)
+    for side in (PREFILL, DECODE):
+        ring = state.rings[side]
+        places = np.arange(ring.head, ring.tail) % room
+        changes[side, : len(places)] = before[side, places]
+        ring.head, ring.tail = 0, len(places)
+    return state._replace(late_changes=changes)

@@ -1,96 +1,43 @@
-"""The main loop of a system with paged memory: the mirror of `serving.paged`."""
+"""The main loop of a system with paged memory: the mirror of `reference.paged.engine`."""
 
-from anarchy.serving.compiled.core.compile import compiled, inlined, inner, integer
-from anarchy.serving.compiled.core.event_queue import drop_first, push
-from anarchy.serving.compiled.core.events import (
+from anarchy.serving.compiled.core.compile import compiled, inner, integer
+from anarchy.serving.compiled.core.event_queue import (
     ARRIVE,
     BATCH_CHANGES,
     HANDED_OVER,
-    KINDS,
     STEP_ENDS,
+    drop_first,
+    push,
 )
 from anarchy.serving.compiled.core.records import (
-    ARRIVED,
-    BATCH,
-    BLOCK_TOKENS,
-    COMPLETIONS,
-    DECODE_COUNT,
-    DECODE_WORKER,
-    DENSE,
     DRAINED,
-    DUE,
-    ENDS_ROOM,
-    EVENT_KEYS,
-    EVENT_TIMES,
-    EVENTS,
-    EVENTS_ROOM,
     FINISHED,
-    FIRST_ROW,
-    FIRST_TOKEN,
-    FRESH,
-    FRESH_NAME,
-    FUEL,
-    INDEXED,
-    INPUT,
-    MORE_CHANGES,
-    MORE_ENDS,
-    MORE_EVENTS,
-    MORE_LISTS,
-    MORE_NEWS,
-    MORE_ROWS,
+    GROW_COMPLETIONS,
+    GROW_EVENTS,
+    GROW_REQUESTS,
+    GROW_UPDATES,
     NOBODY,
-    NOW,
-    OUTPUT,
-    PAGED,
-    PREFILL_COUNT,
-    PREFILL_WORKER,
     REFILL,
-    ROW_MASK,
-    SEEN,
-    SLOTS,
-    START,
-    TO_DECODE,
-    TO_PREFILL,
-    VALUE,
-    Floats,
-    Ints,
 )
-from anarchy.serving.compiled.core.rows import row_of, times_of
+from anarchy.serving.compiled.core.request_ring import request_of
 from anarchy.serving.compiled.paged import decode, prefill
 from anarchy.serving.compiled.paged.block_pool import new_list
-from anarchy.serving.compiled.paged.linked_lists import append, link_of
-from anarchy.serving.compiled.paged.names import UNNUMBERED
-from anarchy.serving.compiled.paged.prefix_index import hear_late, late_changes_are_short
+from anarchy.serving.compiled.paged.linked_lists import append, sequence_of
+from anarchy.serving.compiled.paged.prefix_index import apply_due, late_changes_are_short
 from anarchy.serving.compiled.paged.records import (
-    ACTION,
-    ACTION_COUNT,
-    ACTION_READ,
-    ACTIONS,
     ACTIVATE,
-    ANEW,
-    CONTINUED,
-    ENTERED,
-    FOLLOWING,
-    HANDOFF_IS_FIRST_TOKEN,
-    HELD,
-    LISTS_END,
-    LISTS_LARGEST,
-    LISTS_ROOM,
-    NEXT_NUMBER,
-    NUMBERED,
-    PARTS,
+    DECODE,
+    GROW_CHANGES,
+    GROW_LISTS,
     PLACE,
+    PREFILL,
     PREFILLED,
-    READY,
-    SCHEDULED,
-    SETTLING,
-    SOURCE,
     TRANSFER,
+    UNNUMBERED,
+    PagedState,
 )
 from anarchy.serving.compiled.paged.reservation import accept, enter_pending, try_reservation
-from anarchy.serving.compiled.paged.same_instant import decode_station, later, on_grid, ready
-from anarchy.serving.compiled.plain.decode import clock_at as decode_clock
-from anarchy.serving.compiled.plain.decode import worker_at as decode_at
+from anarchy.serving.compiled.paged.same_instant import defer, on_grid, set_ready
 from anarchy.serving.compiled.plain.system import (
     choose_decode,
     choose_prefill,
@@ -98,218 +45,214 @@ from anarchy.serving.compiled.plain.system import (
     handoff_seconds,
     take_in,
 )
-from anarchy.serving.compiled.router.worker_loads import ended, news_are_short
-from anarchy.serving.reference.core.same_instant import SETTLE, SETTLE_ARRIVALS, TRANSFER_END
+from anarchy.serving.compiled.router.worker_loads import ended, updates_are_short
+from anarchy.serving.event_order import SETTLE, SETTLE_ARRIVALS, TRANSFER_END
 
 
-@inlined
-def _arrive(ints: Ints, reals: Floats, client: int) -> None:
-    request = take_in(ints, reals, client)
-    row, link, size = row_of(ints, request), link_of(ints, request), ints[BLOCK_TOKENS]
-    prompt, output = ints[row + INPUT], ints[row + OUTPUT]
-    ints[link + SCHEDULED] = 0
-    ints[link + ANEW] = 0
-    ints[link + CONTINUED] = 0
-    ints[link + SOURCE] = new_list(ints, -(-prompt // size))
-    ints[link + HELD] = new_list(ints, -(-(prompt + output) // size))
-    later(ints, reals, PLACE, request, SETTLE_ARRIVALS)
+@inner
+def _arrive(state: PagedState, client: int) -> None:
+    number = take_in(state.plain, client)
+    request, sequence = request_of(state.plain, number), sequence_of(state, number)
+    size, prompt = state.plain.settings.block_tokens, request.input_tokens
+    sequence.scheduled = 0
+    sequence.recomputing = False
+    sequence.continued = False
+    sequence.source = new_list(state, -(-prompt // size))
+    sequence.target = new_list(state, -(-(prompt + request.output_tokens) // size))
+    defer(state, PLACE, number, SETTLE_ARRIVALS)
 
 
-@inlined
-def _number_names(ints: Ints, row: int) -> None:
+@inner
+def _number_names(state: PagedState, number: int) -> None:
     """Call the names of a prompt what the reference calls them: in order of arrival."""
-    paged, parts = ints[PAGED], ints[ints[PAGED] + PARTS]
-    number, first = ints[paged + NEXT_NUMBER], ints[DENSE] + ints[row + START]
-    for chain in range(ints[row + FRESH_NAME]):
-        value = ints[VALUE] + ints[first + chain * parts]
-        if ints[value] == UNNUMBERED:
+    request, parts = request_of(state.plain, number), state.settings.parts
+    next_number = state.progress.next_number
+    for place in range(request.ids):
+        name = state.plain.blocks[request.first_shared + place * parts]
+        if state.plain.names[name] == UNNUMBERED:
             for part in range(parts):
-                ints[value + part] = number + part
-            number += parts
-    ints[row + FRESH_NAME] = number
-    ints[paged + NEXT_NUMBER] = number + ints[row + FRESH]
+                state.plain.names[name + part] = next_number + part
+            next_number += parts
+    request.first_own = next_number
+    state.progress.next_number = next_number + request.own_blocks
 
 
-@inlined
-def _hear(ints: Ints, reals: Floats, leg: int) -> None:
-    """Let a router know of the late changes of caches that it should have heard of."""
-    if ints[leg + INDEXED]:
-        hear_late(ints, reals, ints[leg + SEEN])
+@inner
+def _place(state: PagedState, number: int) -> None:
+    if state.settings.numbered:
+        _number_names(state, number)
+    apply_due(state, integer(PREFILL))
+    prefill.submit(state, choose_prefill(state.plain, number), number)
 
 
-@inlined
-def _place(ints: Ints, reals: Floats, request: int) -> None:
-    if ints[ints[PAGED] + NUMBERED]:
-        _number_names(ints, row_of(ints, request))
-    _hear(ints, reals, ints[TO_PREFILL])
-    prefill.submit(ints, reals, choose_prefill(ints, reals, request), request)
-
-
-@inlined
-def _prefilled(ints: Ints, reals: Floats, request: int) -> bool:
+@inner
+def _prefilled(state: PagedState, number: int) -> bool:
     """A prompt is computed: choose its decode worker; whether the run ends."""
-    if ints[PREFILL_COUNT] > 1:
-        row = row_of(ints, request)
-        ended(ints, reals, ints[TO_PREFILL], row, ints[row + PREFILL_WORKER], integer(0))
-    _hear(ints, reals, ints[TO_DECODE])
-    w = choose_decode(ints, reals, request)
-    worker, station = decode_at(ints, w), decode_station(ints, w)
-    interrupts = enter_pending(ints, station, request)
-    if ints[worker + BATCH] and interrupts and _meet_boundary(ints, reals, w):
+    request = request_of(state.plain, number)
+    if len(state.prefill) > 1:
+        ended(state.plain, state.plain.to_prefill, request, request.prefill_worker, integer(0))
+    apply_due(state, integer(DECODE))
+    if state.plain.to_decode.rule.generated:
+        decode.show_output(state, request.replica)
+    w = choose_decode(state.plain, number)
+    worker, queue = state.plain.decode_workers[w], state.decode[w]
+    interrupts = enter_pending(state, queue, number)
+    if worker.batch and interrupts and _meet_boundary(state, w):
         return True
-    if not ints[worker + BATCH]:
-        try_reservation(ints, reals, station)
-        ready(ints, reals, station)
+    if not worker.batch:
+        try_reservation(state, w)
+        set_ready(state, queue)
     return False
 
 
-@inlined
-def _transfer(ints: Ints, reals: Floats, request: int) -> bool:
+@inner
+def _transfer(state: PagedState, number: int) -> bool:
     """A request has room at decode: send its KV; whether the run ends."""
-    delay = handoff_seconds(ints, reals, row_of(ints, request))
+    delay = handoff_seconds(state.plain, request_of(state.plain, number))
     if delay > 0:
-        end = on_grid(reals[NOW] + delay)
-        push(ints, reals, end, integer(TRANSFER_END), HANDED_OVER + KINDS * request)
+        end = on_grid(state.plain.progress.now + delay)
+        push(state.plain, end, integer(TRANSFER_END), HANDED_OVER, number)
         return False
-    return _activate(ints, reals, request)
+    return _activate(state, number)
 
 
 @inner
-def _activate(ints: Ints, reals: Floats, request: int) -> bool:
+def _activate(state: PagedState, number: int) -> bool:
     """A prompt's KV is at decode: it joins at the next step; whether the run ends."""
-    w = ints[row_of(ints, request) + DECODE_WORKER]
-    worker, station = decode_at(ints, w), decode_station(ints, w)
-    if ints[worker + BATCH] and _meet_boundary(ints, reals, w):
+    w = request_of(state.plain, number).decode_worker
+    worker = state.plain.decode_workers[w]
+    if worker.batch and _meet_boundary(state, w):
         return True
-    if ints[worker + BATCH]:
-        append(ints, station + ENTERED, request)
+    if worker.batch:
+        append(state, state.decode[w].entered, number)
     else:
-        accept(ints, reals, station, request)
+        accept(state, w, number)
     return False
 
 
-@inlined
-def _release(ints: Ints, reals: Floats, request: int) -> None:
+@inner
+def _release(state: PagedState, number: int) -> None:
     """Decode has taken a request over."""
-    if ints[ints[PAGED] + HANDOFF_IS_FIRST_TOKEN]:
-        reals[times_of(ints, request) + FIRST_TOKEN] = reals[NOW]
-    prefill.let_go(ints, reals, request)
+    if state.settings.handoff_is_first_token:
+        request_of(state.plain, number).first_token = state.plain.progress.now
+    prefill.let_go(state, number)
 
 
 @inner
-def _meet_boundary(ints: Ints, reals: Floats, w: int) -> bool:
+def _meet_boundary(state: PagedState, w: int) -> bool:
     """Let a decode worker's steps end at the first boundary from now on; whether the run ends."""
-    return decode.meets_boundary(ints, reals, w) and _end_steps(ints, reals, w)
+    return decode.meets_boundary(state, w) and _end_steps(state, w)
 
 
 @inner
-def _end_steps(ints: Ints, reals: Floats, w: int) -> bool:
+def _end_steps(state: PagedState, w: int) -> bool:
     """The due steps of a decode worker end; whether the run ends."""
-    request = decode.make_due_steps(ints, reals, w)
-    while request != NOBODY:
-        row = row_of(ints, request)
-        request = ints[link_of(ints, request) + FOLLOWING]
-        if complete(ints, reals, row, w):
+    number = decode.make_due_steps(state, w)
+    while number != NOBODY:
+        request = request_of(state.plain, number)
+        number = sequence_of(state, number).following
+        if complete(state.plain, request, w):
             return True
-    decode.between_steps(ints, reals, w)
+    decode.between_steps(state, w)
     return False
 
 
-@inlined
-def _act(ints: Ints, reals: Floats, action: int, request: int) -> bool:
+@inner
+def _act(state: PagedState, kind: int, number: int) -> bool:
     """Do what is due for a request; whether the run ends."""
-    if action == PLACE:
-        _place(ints, reals, request)
-    elif action == PREFILLED:
-        return _prefilled(ints, reals, request)
-    elif action == TRANSFER:
-        return _transfer(ints, reals, request)
-    elif action == ACTIVATE:
-        return _activate(ints, reals, request)
+    if kind == PLACE:
+        _place(state, number)
+    elif kind == PREFILLED:
+        return _prefilled(state, number)
+    elif kind == TRANSFER:
+        return _transfer(state, number)
+    elif kind == ACTIVATE:
+        return _activate(state, number)
     else:
-        _release(ints, reals, request)
+        _release(state, number)
     return False
 
 
-@inlined
-def _settle(ints: Ints, reals: Floats) -> bool:
+@inner
+def _settle(state: PagedState) -> bool:
     """Do all that is due at this instant; whether the run ends."""
-    paged = ints[PAGED]
+    progress = state.progress
     more = True
     while more:
-        while ints[paged + ACTION_READ] < ints[paged + ACTION_COUNT]:
-            what = ints[ints[paged + ACTIONS] + ints[paged + ACTION_READ]]
-            ints[paged + ACTION_READ] += 1
-            if _act(ints, reals, what % ACTION, what // ACTION):
+        while progress.actions_read < progress.actions_due:
+            action = state.actions[progress.actions_read]
+            progress.actions_read += 1
+            if _act(state, action.kind, action.number):
                 return True
         more = False
-        flag = ints[paged + READY]
-        for w in range(ints[PREFILL_COUNT]):
-            if ints[flag + w]:
-                ints[flag + w] = 0
-                more = prefill.begin(ints, reals, w) or more
-        flag += ints[PREFILL_COUNT]
-        for w in range(ints[DECODE_COUNT]):
-            if ints[flag + w]:
-                ints[flag + w] = 0
-                more = decode.begin(ints, reals, w) or more
-        more = more or ints[paged + ACTION_READ] < ints[paged + ACTION_COUNT]
-    ints[paged + ACTION_READ] = ints[paged + ACTION_COUNT] = 0
-    ints[paged + SETTLING] = 0
+        for w in range(len(state.prefill)):
+            if state.prefill[w].ready:
+                state.prefill[w].ready = False
+                more = prefill.begin(state, w) or more
+        for w in range(len(state.decode)):
+            if state.decode[w].ready:
+                state.decode[w].ready = False
+                more = decode.begin(state, w) or more
+        more = more or progress.actions_read < progress.actions_due
+    progress.actions_read = progress.actions_due = 0
+    progress.settling = False
     return False
 
 
-@inlined
-def _short(ints: Ints) -> int:
+@inner
+def _short(state: PagedState) -> int:
     """What the driver has to supply before the next event, or FINISHED if nothing.
 
     At one event a request that is there makes two moves at most, and four events.
     """
-    paged = ints[PAGED]
-    there = ints[ARRIVED] - ints[COMPLETIONS]
-    workers = ints[PREFILL_COUNT] + ints[DECODE_COUNT]
-    if ints[FUEL] < 2 * there + 2:
+    plain, progress = state.plain, state.progress
+    there = plain.progress.arrived - plain.progress.completions
+    workers = len(state.pools)
+    if plain.progress.lookahead < 2 * there + 2:
         return REFILL
-    if ints[ARRIVED] - ints[FIRST_ROW] > ints[ROW_MASK]:
-        return MORE_ROWS
-    if ints[EVENTS] + 4 * (there + workers) + 4 > ints[EVENTS_ROOM]:
-        return MORE_EVENTS
-    if min(ints[SLOTS], there + 1) > ints[ENDS_ROOM]:
-        return MORE_ENDS
-    if ints[paged + LISTS_END] + ints[paged + LISTS_LARGEST] > ints[paged + LISTS_ROOM]:
-        return MORE_LISTS
-    for leg in (ints[TO_PREFILL], ints[TO_DECODE]):
-        if news_are_short(ints, leg, 2 * there + 2):
-            return MORE_NEWS
-    if late_changes_are_short(ints):
-        return MORE_CHANGES
+    if plain.progress.arrived - plain.progress.first_request >= len(plain.requests):
+        return GROW_REQUESTS
+    if plain.progress.events + 4 * (there + workers) + 4 > len(plain.events):
+        return GROW_EVENTS
+    if min(plain.settings.slots, there + 1) > len(plain.completions[0]):
+        return GROW_COMPLETIONS
+    if progress.lists_used + 2 >= len(state.lists):
+        return GROW_LISTS
+    if progress.held_used + state.settings.largest_lists > len(state.held):
+        return GROW_LISTS
+    for dispatcher in (plain.to_prefill, plain.to_decode):
+        if updates_are_short(dispatcher, 2 * there + 2):
+            return GROW_UPDATES
+    if late_changes_are_short(state):
+        return GROW_CHANGES
     return FINISHED
 
 
 @compiled
-def advance_paged(ints: Ints, reals: Floats) -> int:
-    """Run until the last request is done or until something runs short: see `layout`."""
+def advance_paged(state: PagedState) -> int:
+    """Run until the last request is done or until something runs short: see `core.records`."""
+    plain = state.plain
     while True:
-        if ints[EVENTS] == 0:
+        if plain.progress.events == 0:
             return DRAINED
-        time, what = reals[ints[EVENT_TIMES]], ints[ints[EVENT_KEYS] + 1]
-        kind, number = what % KINDS, what // KINDS
-        if kind == BATCH_CHANGES and time != reals[decode_clock(ints, number) + DUE]:
-            drop_first(ints, reals)  # superseded
+        event = plain.events[0]
+        time, kind, number = event.time, event.kind, event.number
+        if kind == BATCH_CHANGES and time != plain.decode_workers[number].due:
+            drop_first(plain)  # superseded
             continue
-        short = _short(ints)
+        short = _short(state)
         if short != FINISHED:
             return short
-        reals[NOW] = time
-        drop_first(ints, reals)
+        plain.progress.now = time
+        drop_first(plain)
         if kind == BATCH_CHANGES:
-            if _end_steps(ints, reals, number):
+            if _end_steps(state, number):
                 return FINISHED
         elif kind == HANDED_OVER:
-            later(ints, reals, ACTIVATE, number, SETTLE)
+            defer(state, ACTIVATE, number, SETTLE)
         elif kind == STEP_ENDS:
-            prefill.end_step(ints, reals, number)
+            prefill.end_step(state, number)
         elif kind == ARRIVE:
-            _arrive(ints, reals, number)
-        elif _settle(ints, reals):
+            _arrive(state, number)
+        elif _settle(state):
             return FINISHED

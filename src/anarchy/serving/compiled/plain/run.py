@@ -1,7 +1,7 @@
-"""A run on the compiled kernel: it lays out the state, supplies what runs short, takes rows out."""
+"""A run on the compiled kernel: makes its state, supplies what runs short, takes requests out."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import numpy as np
 
@@ -9,24 +9,25 @@ from anarchy.common.garbage_collection import no_collection
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop, Synthetic
 from anarchy.serving.compiled.core import records
-from anarchy.serving.compiled.core.arena import Arena
-from anarchy.serving.compiled.core.event_queue import ORDERS
-from anarchy.serving.compiled.core.records import CARD, COMPLETION, ROW, TIMES, Floats, Ints
-from anarchy.serving.compiled.core.requests import Supply, SyntheticSupply, TraceSupply, take
-from anarchy.serving.compiled.kv_cache.prefix_cache import more_runs
-from anarchy.serving.compiled.plain.state import lay_rows, lay_state
-from anarchy.serving.compiled.plain.system import advance, begin, read_meters
-from anarchy.serving.compiled.router.worker_loads import room_for_news
-from anarchy.serving.log.request_log import RequestLog, Run
-from anarchy.serving.log.sinks import Memory, Sink
-from anarchy.serving.reference.core.clients import Context, make_workload
-from anarchy.serving.reference.core.event_queue import Clock
-from anarchy.serving.reference.plain.system import unloaded_seconds
+from anarchy.serving.compiled.core.asks import AskSource, SyntheticAsks, TraceAsks, take
+from anarchy.serving.compiled.core.event_queue import SCHEDULED
+from anarchy.serving.compiled.core.records import Dispatcher, PrefixCaches, Request, State
+from anarchy.serving.compiled.core.request_ring import first_open, in_longer, parts
+from anarchy.serving.compiled.core.tables import Floats, Ints, Memory, Table, longer, raw
+from anarchy.serving.compiled.kv_cache.prefix_cache import make_caches, more_runs
+from anarchy.serving.compiled.plain.state import make_state
+from anarchy.serving.compiled.plain.system import advance, begin, read_totals
+from anarchy.serving.compiled.router.choices import STREAMS
+from anarchy.serving.compiled.router.worker_loads import with_room
+from anarchy.serving.log import sinks
+from anarchy.serving.log.request_log import LoggedRequest, RequestLog, Run
 from anarchy.serving.service_times.lookup import Latency
+from anarchy.serving.service_times.unloaded import unloaded_seconds
+from anarchy.workload.demand import make_demand
 from anarchy.workload.random_streams import streams
 from anarchy.workload.traces import TraceData
 
-CHUNK = 1 << 14
+CHUNK = 1 << 13
 """Requests, and half as many draws of each stream, that are supplied at a time; fewer if a run is
 short."""
 
@@ -35,16 +36,21 @@ LEAST_CHUNK = 1 << 9
 SPARE_EVENTS = 2**26
 """A run is refused when fewer events than this can still be counted."""
 
+COLUMNS = tuple(get_type_hints(LoggedRequest))
+"""Fields of requests that are columns of the log."""
+
+B = TypeVar("B")
+
 
 class CompiledSystem:
     """One run of a scenario that the kernel covers (see `coverage`)."""
 
-    _loop = staticmethod(advance)
     _first_tokens: ClassVar = {
-        "prefill": records.PREFILL_END,
-        "handoff": records.ROUTED,
-        "decode-step": records.FIRST_TOKEN,
+        "prefill": "prefill_end",
+        "handoff": "routed",
+        "decode-step": "first_token",
     }
+    """The field of a request that is its first token, by the scenario's definition of TTFT."""
 
     def __init__(
         self,
@@ -57,229 +63,234 @@ class CompiledSystem:
         trace: TraceData | None,
         costs: bool = True,
     ) -> None:
-        """Arguments as those of `serving.system.System`; without `costs` the log has no columns of
-        what the routers saw."""
+        """Arguments as those of `simulate`; without `costs` the log has no columns of what the
+        routers saw."""
         self._scenario = scenario
         self._table = latency.table
         self._costs = costs
         self._generators = streams(seed, replication)
-        # The reference's own workload knows how much is measured, and when requests come.
-        self._workload: Any = make_workload(
-            Context(
-                Clock(),
-                _nothing,
-                scenario,
-                streams(seed, replication),
-                requests,
-                warmup_cycles,
-                trace,
-                lambda prompt, output: unloaded_seconds(scenario, latency, prompt, output),
-            )
+        self._demand = make_demand(
+            scenario,
+            self._generators,
+            requests,
+            warmup_cycles,
+            trace,
+            lambda prompt, output: unloaded_seconds(scenario, latency, prompt, output),
         )
-        self._supply = self._make_supply(trace)
+        self._asks = self._make_asks(trace)
         workload = scenario.workload
-        self._closed = isinstance(workload, ClosedLoop)
         self._think_time = workload.think_time if isinstance(workload, ClosedLoop) else 0.0
-        extent = self._workload.extent
-        total = extent.warmup + extent.measured
-        self._chunk = min(max(LEAST_CHUNK, 1 << total.bit_length()), CHUNK)
-        self._room: dict[int, int] = {}  # of the buffers that are filled up, by their field
-        self._arena = self._lay_state()
+        self._wanted = self._demand.extent.warmup + self._demand.extent.measured
+        self._chunk = min(max(LEAST_CHUNK, 1 << self._wanted.bit_length()), CHUNK)
+        self._memory = Memory()
+        self._state = self._make_state()
         self._finished = False
 
-    def _lay_state(self, more: int = 0) -> Arena:
-        extent = self._workload.extent
-        return lay_state(self._scenario, self._table, self._supply, extent, self._costs, more)
+    def _make_asks(self, trace: TraceData | None) -> AskSource:
+        workload, tokens = self._scenario.workload, self._demand.block_tokens
+        if isinstance(workload, Synthetic):
+            return SyntheticAsks(workload, tokens, self._generators)
+        assert trace is not None  # the demand has refused it otherwise
+        return TraceAsks(trace, self._demand.extent.measured, tokens)
+
+    def _make_state(self) -> State:
+        return make_state(
+            self._memory,
+            self._scenario,
+            self._table,
+            self._asks,
+            self._demand.extent,
+            self._costs,
+            self._caches(prefill=True),
+            self._caches(prefill=False),
+        )
+
+    def _caches(self, prefill: bool) -> tuple[PrefixCaches, PrefixCaches, bool]:
+        """The caches of a pool, what the router sees of them, and whether it looks."""
+        scenario, cache, tokens = (
+            self._scenario,
+            self._scenario.engine.cache,
+            self._asks.block_tokens,
+        )
+        workers = scenario.topology.prefill if prefill else scenario.topology.decode
+        used = cache.enabled and (prefill or scenario.router.decode_overlap)
+        blocks = len(self._asks.names) if used else 0
+        hbm, host = cache.capacity_tokens // tokens, cache.host.capacity_tokens // tokens
+
+        def make() -> PrefixCaches:
+            return make_caches(self._memory, workers, blocks, hbm, host if prefill else 0)
+
+        real = make()
+        late = used and scenario.router.tracking.cache_lag > 0
+        return real, make() if late else real, used
 
     @property
     def progress(self) -> tuple[int, int]:
         """Requests done, and how many have to be."""
-        extent = self._workload.extent
-        wanted = extent.warmup + extent.measured
-        return wanted if self._finished else int(self._arena.ints[records.COMPLETIONS]), wanted
+        return self._wanted if self._finished else int(
+            self._state.progress.completions
+        ), self._wanted
 
     def run(self) -> Run:
         """All of it, the log in memory."""
-        memory = Memory()
+        memory = sinks.Memory()
         measures = self.stream(memory)
         return Run(log=memory.log(), measured=memory.measured(), **measures)
 
-    def stream(self, sink: Sink) -> dict[str, Any]:
+    def stream(self, sink: sinks.Sink) -> dict[str, Any]:
         """Run and give the rows to `sink` as they come out; the other fields of `log.Run`."""
-        arena = self._arena
-        self._refill()
-        starts = self._workload.starts if self._closed else np.empty(0)
         with no_collection():
-            begin(arena.ints, arena.reals, starts)
-            while (short := self._loop(arena.ints, arena.reals)) != records.FINISHED:
+            self._begin()
+            while (short := self._advance()) != records.FINISHED:
                 self._supply_more(short, sink)
         return self._finish(sink)
 
+    def _begin(self) -> None:
+        """Every client of a closed loop asks at once."""
+        self._refill_asks(len(self._demand.starts))
+        self._refill()
+        begin(self._state, self._demand.starts)
+        self._refill()
+
+    def _advance(self) -> int:
+        return advance(self._state)
+
     # What runs short.
 
-    def _supply_more(self, short: int, sink: Sink) -> None:
-        arena, ints = self._arena, self._arena.ints
+    def _supply_more(self, short: int, sink: sinks.Sink) -> None:
+        state = self._state
         if short == records.REFILL:
             self._refill()
-        elif short == records.MORE_ROWS:
-            self._make_room(sink)
-        elif short == records.MORE_EVENTS:
-            _double_events(arena)
-        elif short == records.MORE_ENDS:
-            _double_ends(arena)
-        elif short == records.MORE_NEWS:
-            for leg in (int(ints[records.TO_PREFILL]), int(ints[records.TO_DECODE])):
-                room_for_news(arena, leg, self._chunk)
-        elif short == records.MORE_RUNS:
-            for cache in _caches(ints):
-                more_runs(arena, cache)
+        elif short == records.GROW_REQUESTS:
+            self._grow_requests(sink)
+        elif short == records.GROW_EVENTS:
+            self._state = state._replace(events=longer(state.events))
+        elif short == records.GROW_COMPLETIONS:
+            workers, room = state.completions.shape
+            completions = self._memory.table(records.Completion, workers, 2 * room)
+            raw(completions)[:, :room] = raw(state.completions)
+            self._state = state._replace(completions=completions)
+        elif short == records.GROW_UPDATES:
+            self._state = state._replace(
+                to_prefill=with_room(self._memory, state.to_prefill, self._chunk),
+                to_decode=with_room(self._memory, state.to_decode, self._chunk),
+            )
+        elif short == records.GROW_RUNS:
+            prefill, to_prefill = _with_runs(state.prefill_caches, state.to_prefill)
+            decode, to_decode = _with_runs(state.decode_caches, state.to_decode)
+            self._state = state._replace(
+                prefill_caches=prefill,
+                to_prefill=to_prefill,
+                decode_caches=decode,
+                to_decode=to_decode,
+            )
         else:
             raise RuntimeError("the run stops although requests are to come")
 
     def _refill(self) -> None:
         """Supply requests, times and draws for `chunk` further moves of a request."""
-        ints = self._arena.ints
-        if ints[records.EVENTS_EVER] > ORDERS - SPARE_EVENTS:
+        progress = self._state.progress
+        if progress.events_ever > SCHEDULED - SPARE_EVENTS:
             raise RuntimeError("the run has more events than the kernel can count")
-        if ints[records.FUEL] > self._chunk // 2:  # one event needs more than that
+        if progress.lookahead > self._chunk // 2:  # one event needs more than that
             self._chunk *= 4
-        self._refill_cards()
-        if self._closed:
-            self._refill_reals(records.THINKS, records.THINK_READ, self._chunk, self._next_thinks)
+        self._refill_asks(self._chunk)
+        if len(self._demand.starts):
+            self._refill_thinks()
         else:
-            # One more than cards, as the end of all arrivals is read too.
-            self._refill_reals(records.DUES, records.DUE_READ, self._chunk + 1, self._next_dues)
-        for stream, name in enumerate(records.STREAMS):
-            record = int(self._arena.ints[records.DRAWS]) + stream * records.DRAW
-            at, read = record + records.DRAW_AT, record + records.DRAW_READ
-            self._refill_reals(at, read, 2 * self._chunk, self._generators[name].random)
-        self._arena.ints[records.FUEL] = self._chunk
+            self._refill_arrivals()
+        self._refill_draws()
+        progress.lookahead = self._chunk
 
-    def _next_thinks(self, count: int) -> Floats:
-        return self._generators["think"].exponential(self._think_time, count)
+    def _refill_asks(self, least: int) -> None:
+        state = self._state
+        asks, state.progress.asks_read = _filled(
+            state.asks, state.progress.asks_read, least, self._asks.next
+        )
+        self._state = state._replace(asks=asks)
 
-    def _next_dues(self, count: int) -> Floats:
-        return take(self._workload.arrivals, count)
+    def _refill_thinks(self) -> None:
+        state, generator = self._state, self._generators["think"]
+        times, state.progress.thinks_read = _filled(
+            state.think_times,
+            state.progress.thinks_read,
+            self._chunk,
+            lambda count: generator.exponential(self._think_time, count),
+        )
+        self._state = state._replace(think_times=times)
 
-    def _refill_cards(self) -> None:
-        """Fill the buffer of cards up, if fewer than a chunk are left."""
-        arena, room = self._arena, self._room.get(records.CARDS, 0)
-        read = int(arena.ints[records.CARD_READ])
-        if room - read >= self._chunk:
-            return
-        left = arena.view(records.CARDS, room, CARD)[read:].copy()
-        if room < 2 * self._chunk:
-            room = self._room[records.CARDS] = 2 * self._chunk
-            arena.move(records.CARDS, np.zeros((room, CARD), np.int64))
-        cards = arena.view(records.CARDS, room, CARD)
-        cards[: len(left)] = left
-        new = self._supply.cards(room - len(left))  # fewer where a trace ends
-        cards[len(left) : len(left) + len(new)] = new
-        arena.ints[records.CARD_READ] = 0
+    def _refill_arrivals(self) -> None:
+        state = self._state
+        times, state.progress.arrivals_read = _filled(
+            state.arrival_times,
+            state.progress.arrivals_read,
+            self._chunk + 1,  # more than asks, as the end of all arrivals is read too
+            lambda count: take(self._demand.arrivals, count),
+        )
+        self._state = state._replace(arrival_times=times)
 
-    def _refill_reals(
-        self, at: int, read_at: int, least: int, draw: Callable[[int], Floats]
-    ) -> None:
-        """Fill a buffer of reals up, if fewer than `least` are left."""
-        arena, room = self._arena, self._room.get(at, 0)
-        read = int(arena.ints[read_at])
-        if room - read >= least:
-            return
-        left = arena.real_view(at, room)[read:].copy()
-        if room < 2 * least:
-            room = self._room[at] = 2 * least
-            arena.move_reals(at, np.zeros(room))
-        buffer = arena.real_view(at, room)
-        buffer[: len(left)] = left
-        buffer[len(left) :] = draw(room - len(left))
-        arena.ints[read_at] = 0
+    def _refill_draws(self) -> None:
+        state, least = self._state, 2 * self._chunk
+        draws, old = state.draws, state.draws
+        if draws.shape[1] < 2 * least:
+            draws = np.empty((len(STREAMS), 2 * least))
+        for row, name in enumerate(STREAMS):
+            rest = old[row, state.draws_read[row] :]
+            if draws is not old or len(rest) < least:
+                rest = rest.copy()
+                draws[row, : len(rest)] = rest
+                draws[row, len(rest) :] = self._generators[name].random(draws.shape[1] - len(rest))
+                state.draws_read[row] = 0
+        self._state = state._replace(draws=draws)
 
     # What comes out.
 
-    def _make_room(self, sink: Sink) -> None:
-        """Let finished rows go; if few are, make the ring larger."""
-        arena = self._arena
-        first = int(arena.ints[records.FIRST_ROW])
-        self._emit(sink, self._first_open())
-        size = int(arena.ints[records.ROW_MASK]) + 1
-        if arena.ints[records.FIRST_ROW] - first >= size // 2:
-            return
-        numbers = np.arange(arena.ints[records.FIRST_ROW], arena.ints[records.ARRIVED])
-        lay_rows(arena, *(in_ring(part, numbers, 2 * size) for part in self._rows()))
+    def _grow_requests(self, sink: sinks.Sink) -> None:
+        """Let requests go that are done; if few are, make the ring longer."""
+        state, first = self._state, self._state.progress.first_request
+        self._emit(sink, first_open(state))
+        length, progress = len(state.requests), state.progress
+        if progress.first_request - first < length // 2:
+            place = (int(progress.first_request), int(progress.arrived), 2 * length)
+            self._state = state._replace(
+                requests=in_longer(state.requests, *place), costs=in_longer(state.costs, *place)
+            )
 
-    def _rows(self) -> tuple[Ints, Floats, Floats]:
-        """The ring of rows: integers, times, and what the routers saw."""
-        arena, topology = self._arena, self._scenario.topology
-        size = int(arena.ints[records.ROW_MASK]) + 1
-        width = topology.prefill + 2 * topology.decode if self._costs else 0
-        return (
-            arena.view(records.ROWS, size, ROW),
-            arena.real_view(records.ROW_TIMES, size, TIMES),
-            arena.real_view(records.ROW_COSTS, size, width),
-        )
-
-    def _first_open(self) -> int:
-        """The number of the first request that is not done."""
-        ints = self._rows()[0]
-        first, arrived = self._arena.ints[records.FIRST_ROW], self._arena.ints[records.ARRIVED]
-        done = np.concatenate([ints[part, COMPLETION] for part in self._parts(arrived)]) > 0
-        return int(arrived if done.all() else first + np.argmin(done))
-
-    def _parts(self, upto: int) -> list[slice]:
-        """Where the rows before number `upto` lie in the ring."""
-        first, mask = self._arena.ints[records.FIRST_ROW], self._arena.ints[records.ROW_MASK]
-        start, count = int(first & mask), int(upto - first)
-        end = min(start + count, int(mask) + 1)
-        return [slice(start, end), slice(0, count - (end - start))]
-
-    def _emit(self, sink: Sink, upto: int) -> None:
-        """Hand over the rows before number `upto` that are done."""
-        parts = self._parts(upto)
-        self._arena.ints[records.FIRST_ROW] = upto
-        for part in parts:
-            rows = self._rows()
-            ints, times, costs = rows[0][part], rows[1][part], rows[2][part]
-            done = ints[:, COMPLETION] > 0
+    def _emit(self, sink: sinks.Sink, end: int) -> None:
+        """Hand over the requests before number `end` that are done."""
+        state = self._state
+        first, state.progress.first_request = int(state.progress.first_request), end
+        for part in parts(len(state.requests), first, end):
+            requests, costs = state.requests[part], state.costs[part]
+            done = requests["completion"] > 0
             if not done.all():
-                ints, times, costs = ints[done], times[done], costs[done]
-            if len(ints):
-                measured = ints[:, COMPLETION] > self._workload.extent.warmup
-                sink.take(self._log(ints, times, costs), measured)
+                requests, costs = requests[done], costs[done]
+            if len(requests):
+                measured = requests["completion"] > state.settings.warmup
+                sink.take(self._log(requests, costs), measured)
 
-    def _log(self, ints: Ints, times: Floats, costs: Floats) -> RequestLog:
+    def _log(self, requests: Table[Request], costs: Floats) -> RequestLog:
+        fields = np.asarray(requests)
+        columns = {name: fields[name].copy() for name in COLUMNS}
+        first_token = self._first_tokens[self._scenario.engine.first_token]
+        columns["first_token"] = fields[first_token].copy()
         topology = self._scenario.topology
         prefill, decode = (topology.prefill, topology.decode) if self._costs else (0, 0)
-        first_token = self._first_tokens[self._scenario.engine.first_token]
-        ints, times = ints.T.copy(), times.T.copy()
         return RequestLog(
-            arrival=times[records.ARRIVAL],
-            prefill_start=times[records.PREFILL_START],
-            prefill_end=times[records.PREFILL_END],
-            routed=times[records.ROUTED],
-            first_token=times[first_token],
-            decode_start=times[records.DECODE_START],
-            done=times[records.DONE],
-            prefill_worker=ints[records.PREFILL_WORKER],
-            decode_worker=ints[records.DECODE_WORKER],
-            prompt=ints[records.PROMPT],
-            tenant=ints[records.TENANT],
-            input_tokens=ints[records.INPUT],
-            output_tokens=ints[records.OUTPUT],
-            cached_tokens=ints[records.CACHED],
+            **columns,
             prefill_cost=costs[:, :prefill].copy(),
             decode_cost=costs[:, prefill : prefill + decode].copy(),
             decode_active=costs[:, prefill + decode :].copy(),
-            cached_by_tier=_by_tier(ints) if self._arena.ints[records.TIERED] else None,
+            cached_by_tier=_by_tier(requests) if self._state.settings.tiered else None,
         )
 
-    def _finish(self, sink: Sink) -> dict[str, Any]:
-        arena = self._arena
-        before = self._meters()
-        read_meters(arena.ints, arena.reals)
-        after = self._meters()
-        self._emit(sink, int(arena.ints[records.ARRIVED]))
+    def _finish(self, sink: sinks.Sink) -> dict[str, Any]:
+        before = self._totals()
+        read_totals(self._state)
+        after = self._totals()
+        self._emit(sink, int(self._state.progress.arrived))
         self._finished = True
-        arena.release()
+        self._memory.release()
         totals = {name: after[name] - before[name] for name in before if name != "time"}
         return {
             "start": before["time"],
@@ -288,63 +299,42 @@ class CompiledSystem:
             "table_context": self._table.itl.context[-1],
         }
 
-    def _meters(self) -> dict[str, Any]:
-        """The last reading of the running totals."""
-        arena, topology = self._arena, self._scenario.topology
-        meters = arena.real_view(records.METERS, 2 * topology.prefill + topology.decode).copy()
-        busy, work, decode = np.split(meters, [topology.prefill, 2 * topology.prefill])
+    def _totals(self) -> dict[str, Any]:
+        """The last reading of what the workers have done."""
+        state = self._state
         return {
-            "time": float(arena.reals[records.METERS_TIME]),
-            "prefill_busy": busy,
-            "prefill_work": work,
-            "decode_busy": decode,
-            "extrapolated": int(arena.ints[records.METERS_BEYOND]),
+            "time": float(state.progress.read_at),
+            "prefill_busy": state.prefill_workers["busy_read"].copy(),
+            "prefill_work": state.prefill_workers["work_read"].copy(),
+            "decode_busy": state.decode_workers["busy_read"].copy(),
+            "extrapolated": int(state.progress.beyond_read),
         }
 
-    def _make_supply(self, trace: TraceData | None) -> Supply:
-        workload, tokens = self._scenario.workload, self._workload.block_tokens
-        if isinstance(workload, Synthetic):
-            return SyntheticSupply(workload, tokens, self._generators)
-        assert trace is not None  # the workload has refused it otherwise
-        return TraceSupply(trace, self._workload.extent.measured, tokens)
+
+def _filled(buffer: B, read: int, least: int, supply: Callable[[int], B]) -> tuple[B, int]:
+    """A buffer filled up if fewer than `least` entries are left to read, and what is read next."""
+    values: Any = buffer
+    left = len(values) - read
+    if left >= least:
+        return buffer, read
+    rest = raw(values)[read:].copy()
+    if len(values) < 2 * least:
+        values = longer(values, 2 * least)
+    new: Any = supply(len(values) - left)
+    raw(values)[:left] = rest
+    raw(values)[left : left + len(new)] = raw(new)  # fewer where a trace ends
+    return values, 0
 
 
-def _nothing(_: Any) -> None:
-    """The compiled system has no use for single requests."""
+def _with_runs(caches: PrefixCaches, dispatcher: Dispatcher) -> tuple[PrefixCaches, Dispatcher]:
+    """A pool's caches, and what its dispatcher sees of them, with room for more runs."""
+    larger = more_runs(caches)
+    seen = larger if dispatcher.seen is caches else more_runs(dispatcher.seen)
+    return larger, dispatcher._replace(seen=seen)
 
 
-def _caches(ints: Ints) -> set[int]:
-    """The addresses of all caches."""
-    real = {int(ints[field]) for field in (records.PREFILL_CACHE, records.DECODE_CACHE)}
-    legs = (records.TO_PREFILL, records.TO_DECODE)
-    return real | {int(ints[ints[leg] + records.SEEN]) for leg in legs}
-
-
-def _by_tier(rows: Ints) -> Ints:
+def _by_tier(requests: Table[Request]) -> Ints:
     """Cached tokens in G1 to G4, of which the kernel has the first two; n x 4."""
-    fetched = rows[records.FETCHED]
+    fetched = requests["fetched_tokens"]
     nothing = np.zeros_like(fetched)
-    return np.stack([rows[records.CACHED] - fetched, fetched, nothing, nothing], axis=1)
-
-
-def in_ring(values: Any, numbers: Ints, size: int) -> Any:
-    """The rows of some requests in a larger ring."""
-    grown = np.zeros((size, values.shape[1]), values.dtype)
-    grown[numbers & (size - 1)] = values[numbers & (len(values) - 1)]
-    return grown
-
-
-def _double_events(arena: Arena) -> None:
-    room = int(arena.ints[records.EVENTS_ROOM])
-    keys = arena.view(records.EVENT_KEYS, 2 * room)
-    times = arena.real_view(records.EVENT_TIMES, room)
-    arena.move(records.EVENT_KEYS, np.append(keys, np.zeros(2 * room, np.int64)))
-    arena.move_reals(records.EVENT_TIMES, np.append(times, np.zeros(room)))
-    arena.ints[records.EVENTS_ROOM] = 2 * room
-
-
-def _double_ends(arena: Arena) -> None:
-    workers, room = int(arena.ints[records.DECODE_COUNT]), int(arena.ints[records.ENDS_ROOM])
-    ends = arena.view(records.ENDS, workers, room, records.END)
-    arena.move(records.ENDS, np.concatenate([ends, np.zeros_like(ends)], axis=1))
-    arena.ints[records.ENDS_ROOM] = 2 * room
+    return np.stack([requests["cached_tokens"] - fetched, fetched, nothing, nothing], axis=1)

@@ -5,70 +5,52 @@ have it, so that the k-th of the tied ones is found on one way down. It serves t
 costs are one integer of the worker plus a constant, and is kept where nobody asks for all costs.
 """
 
-import numpy as np
-
-from anarchy.serving.compiled.core.arena import Arena
 from anarchy.serving.compiled.core.compile import inner
-from anarchy.serving.compiled.core.records import LEAVES, TREE, WORKERS, Ints
-
-LEAST, TIED = 0, 1
-NODE = 2
+from anarchy.serving.compiled.core.records import TreeNode
+from anarchy.serving.compiled.core.tables import Memory, Table
 
 NO_KEY = 2**62
 """The key of leaves without a worker."""
 
 
-def lay_tree(arena: Arena, leg: int) -> None:
-    """Lay out the tree of a leg whose workers all have key 0; node 1 is the root."""
-    workers = int(arena.ints[leg + WORKERS])
+def make_tree(memory: Memory, workers: int) -> Table[TreeNode]:
+    """The tree of workers who all have key 0: node 1 is the root, the second half are leaves."""
     leaves = 1 << (workers - 1).bit_length()
-    nodes = np.zeros((2 * leaves, NODE), np.int64)
-    nodes[leaves:, LEAST] = NO_KEY
-    nodes[leaves : leaves + workers] = (0, 1)
+    tree: Table[TreeNode] = memory.table(TreeNode, 2 * leaves)
+    tree["least"][leaves + workers :] = NO_KEY
+    tree["tied"][leaves : leaves + workers] = 1
     for node in range(leaves - 1, 0, -1):
-        below = nodes[2 * node : 2 * node + 2]
-        least = below[:, LEAST].min()
-        nodes[node] = least, below[below[:, LEAST] == least, TIED].sum()
-    arena.move(leg + TREE, nodes)
-    arena.ints[leg + LEAVES] = leaves
+        tree[node].least = tree[2 * node].least
+        tree[node].tied = tree[2 * node].tied + tree[2 * node + 1].tied
+    return tree
 
 
 @inner
-def set_key(ints: Ints, leg: int, w: int, key: int) -> None:
+def set_key(tree: Table[TreeNode], w: int, key: int) -> None:
     """Give a worker a new key."""
-    tree = ints[leg + TREE]
-    node = ints[leg + LEAVES] + w
-    ints[tree + NODE * node + LEAST] = key
-    while node > 1:
-        node >>= 1
-        left = tree + NODE * 2 * node
-        right = left + NODE
-        least, tied = ints[left + LEAST], ints[left + TIED]
-        if ints[right + LEAST] < least:
-            least, tied = ints[right + LEAST], ints[right + TIED]
-        elif ints[right + LEAST] == least:
-            tied += ints[right + TIED]
-        ints[tree + NODE * node + LEAST] = least
-        ints[tree + NODE * node + TIED] = tied
+    number = len(tree) // 2 + w
+    tree[number].least = key
+    while number > 1:
+        number >>= 1
+        node, left, right = tree[number], tree[2 * number], tree[2 * number + 1]
+        node.least = min(left.least, right.least)
+        node.tied = 0
+        if left.least == node.least:
+            node.tied += left.tied
+        if right.least == node.least:
+            node.tied += right.tied
 
 
 @inner
-def tied_for_least(ints: Ints, leg: int) -> int:
-    """How many workers have the least key."""
-    return ints[ints[leg + TREE] + NODE + TIED]
-
-
-@inner
-def least_at(ints: Ints, leg: int, place: int) -> int:
+def least_at(tree: Table[TreeNode], place: int) -> int:
     """The worker at a place, from 0, among those with the least key, in order of number."""
-    tree, leaves = ints[leg + TREE], ints[leg + LEAVES]
-    least = ints[tree + NODE + LEAST]
-    node = 1
-    while node < leaves:
-        node *= 2
-        left = tree + NODE * node
-        here = ints[left + TIED] if ints[left + LEAST] == least else 0
+    leaves, least = len(tree) // 2, tree[1].least
+    number = 1
+    while number < leaves:
+        number *= 2
+        left = tree[number]
+        here = left.tied if left.least == least else 0
         if place >= here:
             place -= here
-            node += 1
-    return node - leaves
+            number += 1
+    return number - leaves

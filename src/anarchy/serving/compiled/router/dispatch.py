@@ -1,169 +1,186 @@
-"""A router's decision: what it sees, and whom it sends a request to; see `serving.leg`."""
+"""A dispatcher's decision: what it sees of one pool, and whom it sends a request to."""
 
-from anarchy.serving.compiled.core.compile import inlined, inner
+import numpy as np
+
+from anarchy.config.router import Router
+from anarchy.serving.compiled.core.compile import inner
 from anarchy.serving.compiled.core.records import (
-    ACCOUNT,
-    ACTIVE_BLOCKS,
-    ADDED,
-    BATCH,
-    BLOCK_TOKENS,
-    CACHE_LAG,
-    CACHED_NEWS,
-    CAPACITY_HOST,
-    CARD,
-    DENSE,
-    END,
-    FOOTPRINT,
-    GENERATED,
-    HOST,
-    INDEXED,
-    INPUT,
-    KNOWN_BLOCKS,
-    LAST,
-    LOOK_AT_LEAST,
-    LOOK_AT_TWO,
-    NAMES,
-    NOW,
-    ON_HOST,
-    OUTPUT,
-    OVERLAPS,
-    PAGED,
-    PENALTY,
-    QUICK,
-    REGISTERED,
-    REPLICA,
-    RULE,
-    SEEN,
-    SHARED,
-    SIMPLE,
-    START,
-    STEPS,
-    TIER,
-    WHO,
-    WORKERS,
-    Floats,
-    Ints,
+    NOBODY,
+    Dispatcher,
+    Load,
+    PrefixCaches,
+    Request,
+    Ring,
+    State,
+    TreeNode,
+    Update,
+    View,
 )
-from anarchy.serving.compiled.core.rows import row_of
+from anarchy.serving.compiled.core.tables import Memory, Table
 from anarchy.serving.compiled.kv_cache.prefix_cache import (
+    HOST,
     find_overlap,
     find_overlaps,
     insert,
     node_of,
 )
-from anarchy.serving.compiled.paged.decode import output_blocks
-from anarchy.serving.compiled.plain.decode import ends_at, steps_done
-from anarchy.serving.compiled.plain.decode import worker_at as decode_at
-from anarchy.serving.compiled.router.policies import choose, choose_least, choose_of_two, price
-from anarchy.serving.compiled.router.worker_loads import account_of, hear, holds_of, next_news, tell
+from anarchy.serving.compiled.router.argmin_tree import make_tree
+from anarchy.serving.compiled.router.choices import STREAMS, choose, choose_least, choose_of_two
+from anarchy.serving.compiled.router.policies import (
+    LOOK_AT_LEAST,
+    LOOK_AT_TWO,
+    PRICE_ALL,
+    make_rule,
+    price,
+    shortcut,
+)
+from anarchy.serving.compiled.router.worker_loads import (
+    CACHED,
+    RINGS,
+    apply_due,
+    next_due,
+    publish,
+)
+
+FEW = 16
+"""Workers that are compared faster one by one than in a tree."""
+
+UPDATES = 1 << 12
+"""Updates that there is room for at first, if there are any."""
 
 
-@inlined
-def cache_prompt(ints: Ints, reals: Floats, leg: int, cache: int, row: int, w: int) -> None:
+def make_dispatcher(
+    memory: Memory,
+    router: Router,
+    prefill: bool,
+    workers: int,
+    names: int,
+    seen: PrefixCaches,
+    indexed: bool,
+    log_costs: bool,
+) -> Dispatcher:
+    """One pool's dispatcher; `names` is how many blocks prompts share."""
+    rule, replicas = make_rule(memory, router, prefill), router.tracking.replicas
+    pool = "prefill" if prefill else "decode"
+    rule.tie_stream = STREAMS.index(f"{pool}-ties")
+    rule.softmax_stream = STREAMS.index(f"{pool}-softmax")
+    rule.indexed = indexed
+    tree: Table[TreeNode] = memory.table(TreeNode, 0)
+    if not log_costs:
+        way, rule.by_blocks = shortcut(router, prefill, indexed)
+        if way == LOOK_AT_LEAST:
+            if rule.immediate and workers >= FEW:
+                tree = make_tree(memory, workers)
+            else:
+                way = PRICE_ALL
+        rule.shortcut = way
+    late = not rule.immediate or rule.cache_lag > 0
+    return Dispatcher(
+        rule=rule,
+        views=memory.table(View, workers),
+        costs=memory.zeros(np.float64, workers),
+        pair=memory.zeros(np.float64, 2),
+        turns=memory.zeros(np.int64, replicas),
+        loads=memory.table(Load, replicas, workers),
+        holds=memory.zeros(np.int64, replicas * workers, names if rule.distinct else 0),
+        placement=memory.record(Update),
+        rings=memory.table(Ring, RINGS),
+        updates=memory.table(Update, RINGS, UPDATES if late else 64),
+        tree=tree,
+        seen=seen,
+    )
+
+
+@inner
+def cache_prompt(
+    state: State, to: Dispatcher, caches: PrefixCaches, request: Request, w: int
+) -> None:
     """A worker has the blocks of a prompt; the router hears of it `cache_lag` later."""
-    insert(ints, cache, row, w)
-    lag = reals[ints[leg + RULE] + CACHE_LAG]
-    if lag > 0:
-        news = tell(ints, reals, leg, CACHED_NEWS, reals[NOW] + lag)
-        ints[news] = w
-        for field in range(CARD):
-            ints[news + 1 + field] = ints[row + field]
+    first, end = request.first_shared, request.first_shared + request.shared_blocks
+    insert(caches, w, state.blocks, first, end, request.own_blocks)
+    if to.rule.cache_lag > 0:
+        update = publish(to, CACHED, state.progress.now + to.rule.cache_lag)
+        update.worker = w
+        update.first_shared = first
+        update.shared_blocks = request.shared_blocks
+        update.own_blocks = request.own_blocks
 
 
 @inner
-def _hear_of_caches(ints: Ints, reals: Floats, leg: int) -> None:
-    """Take in the prompts that the router hears by now are cached."""
-    if reals[ints[leg + RULE] + CACHE_LAG] > 0:
-        while True:
-            news = next_news(ints, reals, leg, CACHED_NEWS)
-            if not news:
-                break
-            insert(ints, ints[leg + SEEN], news + 1, ints[news])
+def _apply_cached(state: State, to: Dispatcher) -> None:
+    """Let the router know of the prompts that it hears by now are cached."""
+    while True:
+        place = next_due(to, CACHED, state.progress.now)
+        if place == NOBODY:
+            break
+        update = to.updates[CACHED, place]
+        first, end = update.first_shared, update.first_shared + update.shared_blocks
+        insert(to.seen, update.worker, state.blocks, first, end, update.own_blocks)
 
 
 @inner
-def _look_at_caches(ints: Ints, leg: int, row: int) -> None:
+def _look_at_caches(state: State, to: Dispatcher, request: Request) -> None:
     """See what each worker has of the prompt, as far as the router has heard."""
-    cache, workers = ints[leg + SEEN], ints[leg + WORKERS]
-    blocks, depths = ints[DENSE] + ints[row + START], ints[leg + OVERLAPS]
-    find_overlaps(ints, cache, blocks, ints[row + SHARED], depths)
-    if not ints[cache + CAPACITY_HOST]:
-        return
-    for w in range(workers):
-        on_host = 0
-        for place in range(blocks, blocks + ints[depths + w]):
-            if ints[node_of(ints, cache, w, ints[place]) + TIER] == HOST:
-                on_host += 1
-        ints[ints[leg + ON_HOST] + w] = on_host
-
-
-@inlined
-def _generated(ints: Ints, reals: Floats, w: int, replica: int) -> int:
-    """Blocks of output on a decode worker, of the requests that a replica has placed there."""
-    if ints[PAGED]:
-        return output_blocks(ints, reals, w, replica)
-    worker, end = decode_at(ints, w), ends_at(ints, w)
-    made = ints[worker + STEPS] + steps_done(ints, reals, w, reals[NOW])
-    total = 0
-    for _ in range(ints[worker + BATCH]):
-        row = row_of(ints, ints[end + WHO])
-        if ints[row + REPLICA] == replica:
-            tokens = ints[row + INPUT] + made - ints[end + LAST] + ints[row + OUTPUT]
-            total += -(-tokens // ints[BLOCK_TOKENS]) - ints[row + FOOTPRINT]
-        end += END
-    return total
+    first = request.first_shared
+    find_overlaps(to.seen, state.blocks, first, first + request.shared_blocks, to.views)
+    if to.seen.totals.host_blocks:
+        for w in range(len(to.views)):
+            on_host = 0
+            for place in range(first, first + to.views[w].overlap):
+                on_host += node_of(to.seen, w, state.blocks[place]).tier == HOST
+            to.views[w].on_host = on_host
 
 
 @inner
-def _miscount(ints: Ints, reals: Floats, leg: int, row: int) -> None:
-    """Show active blocks as the router's rules of accounting have them."""
-    replica, footprint = ints[row + REPLICA], ints[row + FOOTPRINT]
-    first = ints[DENSE] + ints[row + START]
-    for w in range(ints[leg + WORKERS]):
-        if ints[leg + NAMES]:
-            held = holds_of(ints, leg, replica, w)
-            for place in range(first, first + ints[row + SHARED]):
-                if ints[held + ints[place]]:
-                    ints[ints[leg + ADDED] + w] -= 1
-        if ints[leg + GENERATED]:
-            ints[ints[leg + ACTIVE_BLOCKS] + w] += _generated(ints, reals, w, replica)
-        if ints[leg + PENALTY] and not ints[account_of(ints, leg, replica, w) + REGISTERED]:
-            ints[ints[leg + ACTIVE_BLOCKS] + w] += footprint
+def _miscount(state: State, to: Dispatcher, request: Request) -> None:
+    """Show active blocks as the router's rules of counting have them."""
+    rule, first = to.rule, request.first_shared
+    for w in range(len(to.views)):
+        view = to.views[w]
+        if rule.distinct:
+            holds = to.holds[request.replica * len(to.views) + w]
+            for place in range(first, first + request.shared_blocks):
+                if holds[state.blocks[place]]:
+                    view.added_blocks -= 1
+        if rule.generated:
+            view.active_blocks += view.output_blocks
+        if rule.penalty and not to.loads[request.replica, w].registered:
+            view.active_blocks += request.prompt_blocks
 
 
 @inner
-def _decide_quickly(ints: Ints, reals: Floats, leg: int, row: int) -> int:
+def _take_shortcut(state: State, to: Dispatcher, request: Request) -> int:
     """The choice of a policy that need not price every worker."""
-    if ints[leg + QUICK] == LOOK_AT_LEAST:
-        w = choose_least(ints, reals, leg)
-    elif ints[leg + QUICK] == LOOK_AT_TWO:
-        w = choose_of_two(ints, reals, leg, row)
+    if to.rule.shortcut == LOOK_AT_LEAST:
+        w = choose_least(state, to)
+    elif to.rule.shortcut == LOOK_AT_TWO:
+        w = choose_of_two(state, to, request)
     else:
-        w = choose(ints, reals, leg, row)
-    if ints[leg + INDEXED]:
-        blocks = ints[DENSE] + ints[row + START]
-        held = find_overlap(ints, ints[leg + SEEN], blocks, ints[row + SHARED], w)
-        ints[ints[leg + OVERLAPS] + w] = held
+        w = choose(state, to, request)
+    if to.rule.indexed:
+        first = request.first_shared
+        end = first + request.shared_blocks
+        to.views[w].overlap = find_overlap(to.seen, state.blocks, first, end, w)
     return w
 
 
 @inner
-def decide(ints: Ints, reals: Floats, leg: int, row: int) -> int:
-    """The worker that a request is sent to; the leg's scratch space tells why."""
-    if ints[leg + INDEXED]:
-        _hear_of_caches(ints, reals, leg)
-    if not ints[leg + SIMPLE]:
-        hear(ints, reals, leg)
-    if ints[leg + QUICK]:
-        return _decide_quickly(ints, reals, leg, row)
-    if ints[leg + INDEXED]:
-        _look_at_caches(ints, leg, row)
-    account = account_of(ints, leg, ints[row + REPLICA], 0)
-    blocks, added = ints[leg + ACTIVE_BLOCKS], ints[leg + ADDED]
-    for w in range(ints[leg + WORKERS]):
-        ints[blocks + w] = ints[account + w * ACCOUNT + KNOWN_BLOCKS]
-        ints[added + w] = ints[row + FOOTPRINT]
-    if not ints[leg + SIMPLE]:
-        _miscount(ints, reals, leg, row)
-    price(ints, reals, leg, row)
-    return choose(ints, reals, leg, row)
+def decide(state: State, to: Dispatcher, request: Request) -> int:
+    """The worker that a request is sent to; views and costs tell why."""
+    rule = to.rule
+    if rule.indexed and rule.cache_lag > 0:
+        _apply_cached(state, to)
+    if not rule.immediate:
+        apply_due(state, to)
+    if rule.shortcut != PRICE_ALL:
+        return _take_shortcut(state, to, request)
+    if rule.indexed:
+        _look_at_caches(state, to, request)
+    for w in range(len(to.views)):
+        view = to.views[w]
+        view.active_blocks = to.loads[request.replica, w].blocks
+        view.added_blocks = request.prompt_blocks
+    if not rule.immediate:
+        _miscount(state, to, request)
+    price(state, to, request)
+    return choose(state, to, request)
