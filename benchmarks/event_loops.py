@@ -18,7 +18,7 @@ from anarchy.common.files import Row
 from anarchy.serving.compiled.core.event_queue import ARRIVE, drop_first, push
 from anarchy.serving.compiled.core.records import Event, State
 from anarchy.serving.compiled.core.tables import Floats, Memory
-from anarchy.serving.event_order import NORMAL
+from anarchy.serving.rules.event_order import NORMAL
 from benchmarks.measuring import Effort, Say, in_turns, ratio, row, spend
 from benchmarks.subjects import closed_loop
 

@@ -168,6 +168,11 @@ def test_every_arrow_of_the_picture_is_an_import() -> None:
     assert picture() - uses() == set()
 
 
+def test_every_import_follows_the_arrows_of_the_picture() -> None:
+    arrows = picture()
+    assert {(a, b) for a, b in uses() if b not in reaches(arrows, a)} == set()
+
+
 def test_no_arrow_of_the_picture_says_what_others_say() -> None:
     arrows = picture()
     assert {(a, b) for a, b in arrows if b in reaches(arrows - {(a, b)}, a)} == set()

@@ -22,9 +22,9 @@ from anarchy.config.yaml_files import list_files, read_yaml
 from anarchy.measure.experiment_point import PointJob
 from anarchy.measure.knee_map import LOAD
 from anarchy.measure.measures import get_measure
-from anarchy.serving.feasibility import check_requests
 from anarchy.serving.reference.core.clients import WORKLOADS
 from anarchy.serving.reference.router.policy import get_policy, plugins
+from anarchy.serving.rules.feasibility import check_requests
 from anarchy.serving.service_times.table import LatencyTable, load_table
 from anarchy.workload.synthetic_trace_parameters import load_trace_parameters
 from anarchy.workload.trace_files import TraceUnavailable, check_trace, find_trace

@@ -13,9 +13,9 @@ from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import load_scenario
-from anarchy.serving import feasibility
 from anarchy.serving.log.request_log import RequestLog, Run, read_log, write_log
 from anarchy.serving.reference.router.policy import plugins
+from anarchy.serving.rules import feasibility
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.simulate import simulate
 from anarchy.workload.traces import TraceData

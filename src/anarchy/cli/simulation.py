@@ -21,9 +21,9 @@ from anarchy.config.settings import TraceSources, load_scenario
 from anarchy.config.validation import validate
 from anarchy.config.workload import SyntheticTrace, Trace, Workload
 from anarchy.config.yaml_files import parse_yaml, read_yaml
-from anarchy.serving.feasibility import check_requests
 from anarchy.serving.log.request_log import LogWriter, RequestLog, log_writer
 from anarchy.serving.log.summary import Summary
+from anarchy.serving.rules.feasibility import check_requests
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import Runnable, Simulator, prepare
 from anarchy.workload.synthetic_trace import generate

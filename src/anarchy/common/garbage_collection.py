@@ -18,6 +18,3 @@ def gc_paused() -> Iterator[None]:
     finally:
         if collecting:
             gc.enable()
-
-
-no_collection = gc_paused

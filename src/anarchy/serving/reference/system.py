@@ -15,7 +15,6 @@ import numpy as np
 
 from anarchy.common.garbage_collection import gc_paused
 from anarchy.config.scenario import Scenario
-from anarchy.serving.feasibility import all_wait, check_backlog, ends_early
 from anarchy.serving.log.request_log import ROWS, Floats, Run
 from anarchy.serving.log.sinks import Sink
 from anarchy.serving.reference.core.clients import Context, make_workload
@@ -30,6 +29,7 @@ from anarchy.serving.reference.plain.engine import Engine, PlainEngine
 from anarchy.serving.reference.router.dispatch import Dispatcher, Place
 from anarchy.serving.reference.router.policy import get_policy
 from anarchy.serving.reference.router.worker_loads import WorkerLoads
+from anarchy.serving.rules.feasibility import all_wait, check_backlog, ends_early
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.unloaded import unloaded_seconds
 from anarchy.serving.service_times.worker_speeds import Services

@@ -11,7 +11,7 @@ import numpy as np
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
-from anarchy.common.garbage_collection import no_collection
+from anarchy.common.garbage_collection import gc_paused
 from anarchy.serving.compiled.core.cache import CACHE, keep
 from anarchy.serving.compiled.core.numba_types import type_of
 
@@ -122,7 +122,7 @@ def compile_all(say: Callable[[str], None]) -> None:
     found = 0 if CACHE is None else sum(1 for _ in CACHE.rglob("*.nbi"))
     if found < len(functions):
         say("compiling the simulator (once, about a minute)")
-    with no_collection():
+    with gc_paused():
         for function in functions:
             annotations = inspect.get_annotations(function.py_func)
             function.compile(

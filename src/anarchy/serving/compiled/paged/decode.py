@@ -32,7 +32,7 @@ from anarchy.serving.compiled.plain.decode import (
     steps_done,
     steps_to,
 )
-from anarchy.serving.event_order import step_end
+from anarchy.serving.rules.event_order import step_end
 
 STEP_END = step_end(1, 0)
 """Priority of the ends of the first worker's steps."""

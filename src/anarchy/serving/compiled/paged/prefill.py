@@ -26,7 +26,7 @@ from anarchy.serving.compiled.paged.prefix_index import publish
 from anarchy.serving.compiled.paged.records import NEVER, PREFILLED, PagedState, PrefillQueue
 from anarchy.serving.compiled.paged.same_instant import defer, on_grid, set_ready
 from anarchy.serving.compiled.plain.prefill import counted_seconds, full_step_work
-from anarchy.serving.event_order import SETTLE, step_end
+from anarchy.serving.rules.event_order import SETTLE, step_end
 
 STEP_END = step_end(0, 0)
 """Priority of the ends of the first worker's steps."""

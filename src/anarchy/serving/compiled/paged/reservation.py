@@ -16,7 +16,7 @@ from anarchy.serving.compiled.paged.linked_lists import (
 )
 from anarchy.serving.compiled.paged.records import NEVER, RELEASE, TRANSFER, DecodeQueue, PagedState
 from anarchy.serving.compiled.paged.same_instant import defer, set_ready
-from anarchy.serving.event_order import SETTLE
+from anarchy.serving.rules.event_order import SETTLE
 
 
 @small

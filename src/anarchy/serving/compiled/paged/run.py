@@ -23,8 +23,8 @@ from anarchy.serving.compiled.paged.state import (
 )
 from anarchy.serving.compiled.paged.system import advance_paged
 from anarchy.serving.compiled.plain.run import CompiledSystem
-from anarchy.serving.feasibility import all_wait, blocks_of_memory
 from anarchy.serving.log.sinks import Sink
+from anarchy.serving.rules.feasibility import all_wait, blocks_of_memory
 from anarchy.workload.random_streams import Generators
 from anarchy.workload.traces import TraceData
 

@@ -5,7 +5,7 @@ import numpy as np
 from anarchy.serving.compiled.core.compile import inner, integer, small
 from anarchy.serving.compiled.core.event_queue import SETTLES, push
 from anarchy.serving.compiled.paged.records import DecodeQueue, PagedState, PrefillQueue
-from anarchy.serving.event_order import GRID, SETTLE
+from anarchy.serving.rules.event_order import GRID, SETTLE
 
 
 @small

@@ -46,7 +46,7 @@ from anarchy.serving.compiled.plain.system import (
     take_in,
 )
 from anarchy.serving.compiled.router.worker_loads import ended, updates_are_short
-from anarchy.serving.event_order import SETTLE, SETTLE_ARRIVALS, TRANSFER_END
+from anarchy.serving.rules.event_order import SETTLE, SETTLE_ARRIVALS, TRANSFER_END
 
 
 @inner

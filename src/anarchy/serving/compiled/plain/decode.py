@@ -8,7 +8,7 @@ from anarchy.serving.compiled.core.records import NOBODY, Completion, DecodeWork
 from anarchy.serving.compiled.core.request_ring import request_of
 from anarchy.serving.compiled.core.service_times import itl_line
 from anarchy.serving.compiled.core.tables import Table
-from anarchy.serving.event_order import BOUNDARY
+from anarchy.serving.rules.event_order import BOUNDARY
 
 
 @inner

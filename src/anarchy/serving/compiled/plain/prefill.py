@@ -6,7 +6,7 @@ from anarchy.serving.compiled.core.records import NOBODY, PrefillWorker, Request
 from anarchy.serving.compiled.core.request_ring import request_of
 from anarchy.serving.compiled.core.service_times import prefill_seconds
 from anarchy.serving.compiled.kv_cache.prefix_cache import HBM, HOST, find_overlap, node_of
-from anarchy.serving.event_order import NORMAL
+from anarchy.serving.rules.event_order import NORMAL
 
 
 @inner

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import numpy as np
 
-from anarchy.common.garbage_collection import no_collection
+from anarchy.common.garbage_collection import gc_paused
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop, Synthetic
 from anarchy.serving.compiled.core import records
@@ -139,7 +139,7 @@ class CompiledSystem:
 
     def stream(self, sink: sinks.Sink) -> dict[str, Any]:
         """Run and give the rows to `sink` as they come out; the other fields of `log.Run`."""
-        with no_collection():
+        with gc_paused():
             self._begin()
             while (short := self._advance()) != records.FINISHED:
                 self._supply_more(short, sink)

@@ -31,7 +31,7 @@ from anarchy.serving.compiled.plain.decode import change_batch, count_output_blo
 from anarchy.serving.compiled.plain.prefill import enqueue, start_step
 from anarchy.serving.compiled.router.dispatch import cache_prompt, decide
 from anarchy.serving.compiled.router.worker_loads import ended, placed, updates_are_short
-from anarchy.serving.event_order import NORMAL
+from anarchy.serving.rules.event_order import NORMAL
 
 
 @small

@@ -17,8 +17,8 @@ from typing import Any
 import simpy
 from simpy.core import StopSimulation
 
-from anarchy.serving import event_order
-from anarchy.serving.event_order import NORMAL
+from anarchy.serving.rules import event_order
+from anarchy.serving.rules.event_order import NORMAL
 
 BOUNDARY = event_order.BOUNDARY
 

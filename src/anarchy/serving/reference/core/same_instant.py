@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from anarchy.serving import event_order
 from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
+from anarchy.serving.rules import event_order
 
 # Imported from here by the compiled simulator until it takes them from `event_order`.
 TRANSFER_END, SETTLE_ARRIVALS = event_order.TRANSFER_END, event_order.SETTLE_ARRIVALS

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
 from anarchy.config.engine import Engine
-from anarchy.serving.event_order import on_grid
 from anarchy.serving.reference.core.block_pool import BlockNames, BlockPool
 from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
@@ -22,6 +21,7 @@ from anarchy.serving.reference.paged.block_growth import BlockGrowth
 from anarchy.serving.reference.paged.release import Releases
 from anarchy.serving.reference.paged.reservation import Reservations
 from anarchy.serving.reference.plain.decode import DecodeWorker
+from anarchy.serving.rules.event_order import on_grid
 from anarchy.serving.service_times.lookup import Latency
 
 

@@ -18,8 +18,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 from anarchy.config.scenario import Scenario
-from anarchy.serving.event_order import SETTLE_ARRIVALS, TRANSFER_END, on_grid, step_end
-from anarchy.serving.feasibility import blocks_of_memory
 from anarchy.serving.reference.core.block_pool import BlockNames, BlockPool
 from anarchy.serving.reference.core.event_queue import EventQueue, Timer
 from anarchy.serving.reference.core.request import NOWHERE, PoolName, Request
@@ -29,6 +27,8 @@ from anarchy.serving.reference.kv_cache.stale_view import StaleView
 from anarchy.serving.reference.paged.decode import PagedDecodeWorker
 from anarchy.serving.reference.paged.prefill import PagedPrefillWorker
 from anarchy.serving.reference.plain.engine import Engine, Lifecycle
+from anarchy.serving.rules.event_order import SETTLE_ARRIVALS, TRANSFER_END, on_grid, step_end
+from anarchy.serving.rules.feasibility import blocks_of_memory
 from anarchy.serving.service_times.unloaded import handoff_seconds
 from anarchy.serving.service_times.worker_speeds import Services
 from anarchy.workload.demand import Demand

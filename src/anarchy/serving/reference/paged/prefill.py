@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable
 
 from anarchy.config.engine import Memory, Prefill
-from anarchy.serving.event_order import on_grid
 from anarchy.serving.reference.core.block_pool import Block, BlockPool
 from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.plain.prefill import full_step_work
+from anarchy.serving.rules.event_order import on_grid
 from anarchy.serving.service_times.lookup import Latency
 
 

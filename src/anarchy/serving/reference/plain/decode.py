@@ -12,9 +12,9 @@ from collections.abc import Callable
 from heapq import heappop, heappush
 from operator import itemgetter
 
-from anarchy.serving.event_order import BOUNDARY
 from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
+from anarchy.serving.rules.event_order import BOUNDARY
 from anarchy.serving.service_times.lookup import Latency, Line
 
 

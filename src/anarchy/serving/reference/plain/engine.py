@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, ClassVar, Protocol
 
 from anarchy.config.scenario import Scenario
-from anarchy.serving.event_order import NORMAL
 from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import PoolName, Request
 from anarchy.serving.reference.kv_cache.stale_view import CacheView, PoolCaches
@@ -20,6 +19,7 @@ from anarchy.serving.reference.plain.decode import DecodeWorker
 from anarchy.serving.reference.plain.kv_transfer import Links
 from anarchy.serving.reference.plain.local_prefill import LOCAL, PrefillingDecodeWorker
 from anarchy.serving.reference.plain.prefill import PrefillWorker
+from anarchy.serving.rules.event_order import NORMAL
 from anarchy.serving.service_times.worker_speeds import Services
 from anarchy.workload.demand import Demand
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from anarchy.common.errors import InputError
-from anarchy.serving.event_order import on_grid
 from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.router.policy import BatchPolicy, Policy
 from anarchy.serving.reference.router.worker_loads import WorkerLoads
+from anarchy.serving.rules.event_order import on_grid
 
 Place = Callable[[Request, int, int, list[float]], None]
 """What sends a request to a worker: request, worker, overlap seen there, costs of all workers."""

@@ -6,7 +6,7 @@ import pytest
 from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.settings import load_scenario
-from anarchy.serving import feasibility
+from anarchy.serving.rules import feasibility
 from anarchy.workload.demand import Demand, Extent
 from tests.serving.conftest import changed
 

@@ -6,7 +6,7 @@ import simpy.events
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anarchy.serving.event_order import (
+from anarchy.serving.rules.event_order import (
     BOUNDARY,
     NORMAL,
     SETTLE,
