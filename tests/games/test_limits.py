@@ -282,7 +282,7 @@ CROWD = {"strategies": [{"resources": ["a"]}]}
                 "latency": [{"polynomial": ["1"] * 101}],
                 "players": 60,
             },
-            "363600 players times players times coefficients are too many",
+            "players: too many for a degree above 5; allowed: 12",
         ),
     ],
 )

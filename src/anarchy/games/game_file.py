@@ -31,6 +31,7 @@ from anarchy.games.game_limits import (
     MAX_CLIENTS,
     MAX_DEGREE,
     MAX_EVALUATIONS,
+    MAX_HIGH_DEGREE_PLAYERS,
     MAX_LINE,
     MAX_NODES,
     MAX_PLAYERS,
@@ -277,7 +278,12 @@ class SmoothnessBoundFile(Model):
 
     @model_validator(mode="after")
     def _can_be_evaluated(self) -> Self:
-        work = self.players**2 * sum(latency.terms for latency in self.latency)
+        terms = [latency.terms for latency in self.latency]
+        if self.players > MAX_HIGH_DEGREE_PLAYERS and max(terms, default=0) > 6:
+            raise ValueError(
+                f"players: too many for a degree above 5; allowed: {MAX_HIGH_DEGREE_PLAYERS}"
+            )
+        work = self.players**2 * sum(terms)
         if work > MAX_BOUND_WORK:
             raise ValueError(
                 f"{brief(Fraction(work))} players times players times coefficients are too many; "

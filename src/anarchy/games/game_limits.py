@@ -21,11 +21,14 @@ MAX_PLAYERS = 10_000
 MAX_TERMS = MAX_DEGREE + 1
 """Most coefficients of a polynomial."""
 
-MAX_EVALUATIONS = 500_000
+MAX_EVALUATIONS = 100_000
 """Most terms of latencies times players: each latency is wanted at every load."""
 
 MAX_BOUND_WORK = 30_000
 """Most players times players times coefficients of a tight bound: 60 players of degree 5."""
+
+MAX_HIGH_DEGREE_PLAYERS = 12
+"""Most players of a tight bound for latencies of a degree above 5."""
 
 MAX_SERVERS = 100_000
 """Most parallel queues."""
