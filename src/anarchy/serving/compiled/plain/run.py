@@ -21,6 +21,7 @@ from anarchy.serving.compiled.router.choices import STREAMS
 from anarchy.serving.compiled.router.worker_loads import with_room
 from anarchy.serving.log import sinks
 from anarchy.serving.log.request_log import LoggedRequest, RequestLog, Run
+from anarchy.serving.rules.feasibility import check_backlog, ends_early
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.unloaded import unloaded_seconds
 from anarchy.workload.demand import make_demand
@@ -185,11 +186,13 @@ class CompiledSystem:
                 to_decode=to_decode,
             )
         else:
-            raise RuntimeError("the run stops although requests are to come")
+            raise ends_early(*self.progress)
 
     def _refill(self) -> None:
         """Supply requests, times and draws for `chunk` further moves of a request."""
         progress = self._state.progress
+        if self._demand.endless:
+            check_backlog(int(progress.arrived), int(progress.completions), self._wanted)
         if progress.events_ever > SCHEDULED - SPARE_EVENTS:
             raise RuntimeError("the run has more events than the kernel can count")
         if progress.lookahead > self._chunk // 2:  # one event needs more than that

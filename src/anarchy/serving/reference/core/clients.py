@@ -9,7 +9,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,6 @@ from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop, Custom, LengthLaw, Prompts, Synthetic
 from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
-from anarchy.workload import demand
 from anarchy.workload.demand import Demand, lengths_of, make_demand
 from anarchy.workload.lengths import Lengths
 from anarchy.workload.random_streams import (
@@ -30,8 +28,6 @@ from anarchy.workload.random_streams import (
     uniforms,
 )
 from anarchy.workload.traces import TraceData
-
-Extent = demand.Extent
 
 
 @dataclass(frozen=True)
@@ -74,28 +70,6 @@ class Workload(ABC):
 
     def completed(self, request: Request) -> None:  # noqa: B027  (open workloads ignore it)
         """A request is done."""
-
-    # Read by the compiled simulator until it makes its own demand.
-
-    @property
-    def extent(self) -> Extent:
-        return self.demand.extent
-
-    @property
-    def block_tokens(self) -> int:
-        return self.demand.block_tokens
-
-    @property
-    def largest(self) -> tuple[int, int]:
-        return self.demand.largest
-
-    @property
-    def starts(self) -> Any:
-        return self.demand.starts
-
-    @property
-    def arrivals(self) -> Iterator[float]:
-        return self.demand.arrivals
 
     def _arrive(self, request: Request) -> None:
         request.arrival = self.events.now

@@ -17,10 +17,7 @@ from typing import Any
 import simpy
 from simpy.core import StopSimulation
 
-from anarchy.serving.rules import event_order
 from anarchy.serving.rules.event_order import NORMAL
-
-BOUNDARY = event_order.BOUNDARY
 
 Callbacks = Sequence[Callable[[Any], None]]
 
@@ -69,6 +66,3 @@ class Timer(Event):
 
     def _ring(self, _: Event) -> None:
         self._action()
-
-
-Clock = EventQueue  # as the compiled simulator calls it until it makes its own demand

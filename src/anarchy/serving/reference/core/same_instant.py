@@ -13,12 +13,7 @@ from typing import Protocol
 
 from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
-from anarchy.serving.rules import event_order
-
-# Imported from here by the compiled simulator until it takes them from `event_order`.
-TRANSFER_END, SETTLE_ARRIVALS = event_order.TRANSFER_END, event_order.SETTLE_ARRIVALS
-SETTLE = event_order.SETTLE
-step_end = event_order.step_end
+from anarchy.serving.rules.event_order import SETTLE
 
 
 class Stepper(Protocol):
