@@ -67,7 +67,6 @@ rule typeset_paper:
     benchmark:
         f"{MACHINE}/benchmarks/typeset_paper.tsv"
     params:
-        main=str(paths.PAPER / "main.tex"),
         inputs=get_tex_inputs,
         build=get_tex_folder,
     script:

@@ -4,10 +4,11 @@ import shutil
 from pathlib import Path
 
 from anarchy.artefact.pdf import typeset
+from anarchy.common import paths
 from anarchy.common.jobs import job_log
 
 with job_log(snakemake.log[0]):
-    main, build = Path(snakemake.params.main), Path(snakemake.params.build)
+    main, build = paths.PAPER / "main.tex", Path(snakemake.params.build)
     shutil.rmtree(build, ignore_errors=True)
     build.mkdir(parents=True)
     typeset(main, snakemake.params.inputs, build)
