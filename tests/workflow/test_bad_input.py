@@ -61,7 +61,7 @@ CASES = [
         id="misspelt-key",
     ),
     pytest.param(
-        negative_rate, ["70b-1p2d.yaml", "workload.rate", "greater than 0", "-2.5"],
+        negative_rate, ["70b-1p2d.yaml", "workload.rate", "greater than or equal to", "-2.5"],
         id="negative-rate",
     ),
     pytest.param(
