@@ -270,3 +270,8 @@ def test_log_survives_parquet(tmp_path: object) -> None:
     again = read_log(path)
     for field in fields(RequestLog):
         assert np.array_equal(getattr(log, field.name), getattr(again, field.name)), field.name
+
+
+def test_an_unknown_simulator_is_refused(published: Scenario, latency: Latency) -> None:
+    with pytest.raises(InputError, match=r"^unknown simulator 'simpy'; .*reference"):
+        simulate(published, latency, seed=1, requests=10, simulator="simpy")  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ examples
       a trace that comes through a pipe; a file may as well end in .gz itself
 
   anarchy simulate 70b-1p2d --rows 10000000 --out log.parquet
-      a long run: on the compiled kernel it takes seconds per million requests and little memory
+      a long run: the compiled simulator takes seconds per million requests and little memory
 
 A trace is JSON lines with timestamp (ms), input_length, output_length (tokens) and hash_ids (one
 64-bit number per 512 prompt tokens; blocks are equal if their ids and all before them are), or CSV

@@ -124,7 +124,7 @@ def run_simulation(
 ) -> dict[str, float | int | None]:
     """Simulate; the figures of the run (see `serving.summary`).
 
-    With `out` the log is written there, whole or not at all. On the compiled kernel rows go as
+    With `out` the log is written there, whole or not at all. In the compiled simulator rows go as
     they are done, so that memory grows with the requests in flight and by three numbers a request.
     """
     if out is not None:

@@ -4,9 +4,9 @@ Two simulators return the same log: the reference, which has every mechanism and
 read (`reference.system`), and the compiled one, which is fast and is taken for what it covers.
 """
 
-from typing import Any, Literal, Protocol, TypedDict, Unpack
+from typing import Any, Literal, Protocol, TypedDict, Unpack, get_args
 
-from anarchy.common.errors import InputError
+from anarchy.common.errors import InputError, suggest
 from anarchy.config.scenario import Scenario, get_field
 from anarchy.serving.compiled.core.coverage import MOST_PLACES, lacking, shared_places
 from anarchy.serving.log.request_log import Run
@@ -87,6 +87,10 @@ def takes_compiled(
     scenario: Scenario, simulator: Simulator, trace: TraceData | None = None
 ) -> bool:
     """Whether the compiled simulator runs a scenario; one that it must and cannot is refused."""
+    if simulator not in get_args(Simulator):
+        raise InputError(
+            f"unknown simulator '{simulator}'; {suggest(simulator, get_args(Simulator))}"
+        )
     mechanism = lacking_mechanism(scenario, trace)
     if simulator == "compiled" and mechanism is not None:
         raise InputError(f"the compiled simulator lacks {mechanism}; the reference has it")

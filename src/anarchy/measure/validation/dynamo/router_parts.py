@@ -128,12 +128,12 @@ async def _cheapest(states: int) -> int:
 def _costs(
     policy: KvRouter16, size: int, queued: list[int], blocks: list[int], active: list[int]
 ) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Prompt and active blocks on each worker: it serves both legs, so their costs are added."""
+    """Prompt and active blocks on each worker: it serves both pools, so their costs are added."""
     none = [0] * WORKERS
     costs = np.zeros(WORKERS)
-    for leg in ("prefill", "decode"):
+    for pool in ("prefill", "decode"):
         seen = (none, queued, blocks, active, None, None)
-        view = View(leg, BLOCK, size, *seen, (), size * BLOCK, 0, 1, None, list)  # type: ignore[arg-type]
+        view = View(pool, BLOCK, size, *seen, (), size * BLOCK, 0, 1, None, list)  # type: ignore[arg-type]
         costs += policy.costs(view)
     return costs
 
