@@ -275,6 +275,15 @@ def test_scenarios_extend_one_another() -> None:
     assert scenario.model == load_scenario(SCENARIOS, "70b-1p2d").model
 
 
+def test_a_scenario_extends_several_the_later_over_the_earlier(tmp_path: Path) -> None:
+    (tmp_path / "fast.yaml").write_text("router: {temperature: 0.5, overlap_weight: 0.2}\n")
+    (tmp_path / "last.yaml").write_text("router: {temperature: 0.7}\n")
+    (tmp_path / "child.yaml").write_text("extends: [70b-1p5d, fast, last]\ndescription: mine\n")
+    scenario = load_scenario(tmp_path, "child", SCENARIOS)
+    assert scenario.topology.decode == 5
+    assert (scenario.router.temperature, scenario.router.overlap_weight) == (0.7, 0.2)
+
+
 def test_a_circle_of_scenarios_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("extends: b")
     (tmp_path / "b.yaml").write_text("extends: a")

@@ -125,7 +125,7 @@ def load_scenario(folder: Path, name: str, library: Path | None = None) -> Scena
 def _scenario_files(
     folder: Path, name: str, library: Path | None = None, seen: tuple[str, ...] = ()
 ) -> list[tuple[Path, dict[str, Any]]]:
-    """The files that make up a scenario, the most general first, without their `extends`."""
+    """The files that make up a scenario, each above what it `extends`, without that key."""
     path = folder / f"{name}.yaml"
     if library is not None and seen and not path.is_file():
         folder, path = library, library / f"{name}.yaml"
@@ -137,8 +137,8 @@ def _scenario_files(
     if name in seen:
         raise InputError(f"{path}: extends itself through {' -> '.join([*seen, name])}")
     data = read_yaml(path)
-    parent = data.pop("extends", None)
-    if parent is None:
-        return [(path, data)]
-    general = _scenario_files(folder, str(parent), library, (*seen, name))
-    return [*general, (path, data)]
+    files: list[tuple[Path, dict[str, Any]]] = []
+    parents = data.pop("extends", [])
+    for parent in parents if isinstance(parents, list) else [parents]:
+        files += _scenario_files(folder, str(parent), library, (*seen, name))
+    return [*files, (path, data)]
