@@ -55,6 +55,25 @@ def test_points_are_all_combinations_with_their_fields_set(root: Path) -> None:
     assert points[1].name == "70b-1p2d__clients-1__temperature-0.5"
 
 
+def test_variants_are_an_axis_whose_fields_are_laid_over_those_of_set(root: Path) -> None:
+    ablation = EXPERIMENT | {
+        "set": {"router.ties": "random"},
+        "sweep": {"workload.clients": [1, 4]},
+        "variants": {"plain": {}, "soft": {"router.temperature": 0.7, "router.ties": "first"}},
+    }
+    (root / paths.EXPERIMENTS / "small.yaml").write_text(yaml.safe_dump(ablation, sort_keys=False))
+    points = load_plan(root=root).points["small"]
+    assert [(point.values["variant"], point.values["workload.clients"]) for point in points] == [
+        ("plain", 1),
+        ("plain", 4),
+        ("soft", 1),
+        ("soft", 4),
+    ]
+    routers = [(p.scenario.router.temperature, p.scenario.router.ties) for p in points]
+    assert routers == [(0.0, "random")] * 2 + [(0.7, "first")] * 2
+    assert points[3].name == "70b-1p2d__variant-soft__clients-4"
+
+
 def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
     plan = load_plan(root=root)
     job = point_job(plan, plan.points["small"][2])
@@ -191,6 +210,11 @@ def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
             },
             "small.yaml: 23324 combinations of scenarios and values; allowed: 10000",
             id="too-many-points",
+        ),
+        pytest.param(
+            {"variants": {"soft": {"router.temperature": 0.7}}},
+            "small.yaml: 'router.temperature' is both in the variant 'soft' and in 'sweep'",
+            id="varied-and-swept",
         ),
         pytest.param({"title": "x" * 100_000}, "small.yaml: title: string should", id="long-title"),
         pytest.param({"title": "\x1b[2J"}, "small.yaml: title: control", id="title-with-escapes"),

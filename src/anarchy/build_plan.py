@@ -13,7 +13,14 @@ from typing import Any
 from anarchy.common import paths
 from anarchy.common.errors import InputError, faults_in, suggest
 from anarchy.config.base import Scalar
-from anarchy.config.experiment import Estimator, Experiment, KneeMap, Study, combinations
+from anarchy.config.experiment import (
+    VARIANT,
+    Estimator,
+    Experiment,
+    KneeMap,
+    Study,
+    combinations,
+)
 from anarchy.config.scenario import Scenario, get_field, with_fields
 from anarchy.config.settings import Settings, TraceSources, load_scenario, load_settings
 from anarchy.config.validation import validate, validate_layers
@@ -281,9 +288,12 @@ def _points(
     names = set()
     for scenario_name in experiment.scenarios:
         base = _scenario(scenarios, scenario_name, source)
-        for given in combinations(experiment.sweep):
-            scenario = with_fields(base, {**experiment.set, **given}, source)
-            values = {field: get_field(scenario, field) for field in given}
+        for given in combinations(experiment.axes):
+            scenario = with_fields(base, experiment.fields(given), source)
+            values = {
+                path: value if path == VARIANT else get_field(scenario, path)
+                for path, value in given.items()
+            }
             point = SweepPoint(name, _slug(scenario_name, values), scenario_name, values, scenario)
             if len(point.name) > MOST_CHARACTERS:
                 raise InputError(
@@ -314,7 +324,7 @@ def _check_experiment(experiment: Experiment, points: Sequence[SweepPoint], sour
         if name not in known:
             raise InputError(f"{source}: measure '{name}' is not measured; {suggest(name, known)}")
     _check_knee(experiment, points, source)
-    fields = {"scenario", *experiment.sweep}
+    fields = {"scenario", *experiment.axes}
     shown = [experiment.figure.x, experiment.figure.series, experiment.figure.rows]
     shown += [experiment.figure.panels]
     shown += [experiment.knee.field if experiment.knee else None]

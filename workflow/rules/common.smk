@@ -252,11 +252,8 @@ def get_scenario(wildcards):
 
 
 def get_experiment_scenarios(wildcards):
-    """An experiment's scenarios as plain data; the swept fields are whatever they were last."""
-    points = PLAN.points[wildcards.experiment]
-    return {
-        point.scenario_name: point.scenario.model_dump(mode="json") for point in points
-    }
+    names = PLAN.experiments[wildcards.experiment].scenarios
+    return {name: PLAN.scenarios[name].model_dump(mode="json") for name in names}
 
 
 # Figures of experiments and studies share a folder: their names tell the rules apart.

@@ -23,7 +23,7 @@ from anarchy.serving.service_times.lookup import load_latency
 
 def measure_experiment() -> None:
     experiment = Experiment.model_validate(snakemake.params.experiment)
-    keys = ["scenario", *experiment.sweep]
+    keys = ["scenario", *experiment.axes]
     rows = [row for path in snakemake.input.points for row in read_rows(path)]
     measures = aggregate(rows, keys)
     write_rows(snakemake.output.measures, measures)

@@ -25,9 +25,7 @@ def write_appendix(experiments: Mapping[str, Experiment], out: Path) -> None:
 def _page(name: str, experiment: Experiment) -> str:
     title = latex_escape(experiment.title)
     scenarios = ", ".join(map(scenario_name, experiment.scenarios))
-    sweep = "; ".join(
-        f"{field_label(f).name}: {len(v)} values" for f, v in experiment.sweep.items()
-    )
+    sweep = "; ".join(f"{field_label(f).name}: {len(v)} values" for f, v in experiment.axes.items())
     lines = [
         rf"\subsection{{{title}}}\label{{app:{name}}}",
         rf"\textit{{{latex_escape(experiment.question)}}}\par\smallskip",

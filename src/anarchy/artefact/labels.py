@@ -20,6 +20,7 @@ class FieldLabel:
 
 FIELDS: Mapping[str, FieldLabel] = {
     "scenario": FieldLabel("scenario"),
+    "variant": FieldLabel("variant"),
     "workload.clients": FieldLabel("clients C", "C"),
     "workload.think_time": FieldLabel("mean think time", "think time", "s"),
     "workload.rate": FieldLabel("arrival rate", "rate", "requests/s"),
@@ -86,14 +87,15 @@ def setting_text(path: str, value: Any, values: Sequence[Any] = ()) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         unit = scale_for(label.unit, _numbers([*values, value])).unit
         text = f"{text} {unit}" if unit else text
-    elif path in ("router.policy", "model.latency"):
+    elif path in ("variant", "router.policy", "model.latency"):
         return text
     return f"{label.symbol or label.name} = {text}"
 
 
 def scenario_name(name: str) -> str:
-    """A scenario's file name as the paper writes it: "70b-1p2d" is 70B 1P/2D."""
+    """A scenario's file name as the paper writes it: "70b-1p2d-v09" is 70B 1P/2D v0.9."""
     words = re.sub(r"\b(\d+)p(\d+)d\b", r"\1P/\2D", name.replace("-", " "))
+    words = re.sub(r"\bv0(\d+)\b", r"v0.\1", words)
     return re.sub(r"\b(\d+)b\b", r"\1B", words)
 
 

@@ -9,13 +9,13 @@ from anarchy.config.experiment import Experiment
 
 def point_fields(experiment: Experiment) -> list[str]:
     """The columns that tell points apart: the scenario when there are several, then the sweep."""
-    several = len(experiment.scenarios) > 1 or not experiment.sweep
-    return (["scenario"] if several else []) + list(experiment.sweep)
+    several = len(experiment.scenarios) > 1 or not experiment.axes
+    return (["scenario"] if several else []) + list(experiment.axes)
 
 
 def swept_values(experiment: Experiment, field: str) -> Sequence[Any]:
     """The values of a field in the order of the experiment's file; none when it is not swept."""
-    return experiment.scenarios if field == "scenario" else experiment.sweep.get(field, [])
+    return experiment.scenarios if field == "scenario" else experiment.axes.get(field, [])
 
 
 def point_order(experiment: Experiment, fields: Sequence[str], point: Sequence[Any]) -> list[int]:

@@ -24,6 +24,9 @@ from anarchy.config.base import (
 MOST_POINTS = 10_000
 """Most points of an experiment or a study."""
 
+VARIANT = "variant"
+"""The axis of an experiment's variants, beside its swept fields."""
+
 Value = Title | int | float | bool | None
 
 Values = Annotated[list[Value], Field(min_length=1), Distinct]
@@ -114,6 +117,11 @@ class Experiment(Model):
     scenarios: Annotated[list[Name], Field(min_length=1), Distinct]
     set: dict[FieldPath, Value] = Field(default={}, description="fields fixed in all scenarios")
     sweep: dict[FieldPath, Values] = {}
+    variants: dict[Name, dict[FieldPath, Value]] = Field(
+        default={},
+        description="named sets of fields, such as those of an ablation: an axis beside the swept "
+        "fields, called `variant`",
+    )
     replications: Replications | None = Field(None, description="null takes the settings' number")
     requests: Count | None = Field(None, description="null takes the settings' number")
     measures: Names
@@ -133,12 +141,26 @@ class Experiment(Model):
     def _nothing_is_given_twice(self) -> Self:
         if both := sorted(set(self.set) & set(self.sweep)):
             raise ValueError(f"'{both[0]}' is both in 'set' and in 'sweep'")
+        for name, fields in self.variants.items():
+            if both := sorted(set(fields) & set(self.sweep)):
+                raise ValueError(f"'{both[0]}' is both in the variant '{name}' and in 'sweep'")
         return self
 
     @model_validator(mode="after")
     def _is_finite(self) -> Self:
-        _limit(self.scenarios, self.sweep)
+        _limit(self.scenarios, self.axes)
         return self
+
+    @property
+    def axes(self) -> dict[str, list[Value]]:
+        """What tells the points of one scenario apart: the variants, then the swept fields."""
+        variants: dict[str, list[Value]] = {VARIANT: [*self.variants]} if self.variants else {}
+        return variants | self.sweep
+
+    def fields(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a scenario that a point of `axes` sets; a variant is laid over `set`."""
+        varied = {path: value for path, value in point.items() if path != VARIANT}
+        return self.set | self.variants.get(point.get(VARIANT, ""), {}) | varied
 
 
 class Fact(Model):

@@ -335,7 +335,7 @@ def knee_rows(
     does not reach is null. `load_latency` gives the service times of a table's name.
     """
     assert experiment.knee is not None  # the rule is asked for experiments with a knee only
-    others = [field for field in experiment.sweep if field != experiment.knee.field]
+    others = [field for field in experiment.axes if field != experiment.knee.field]
     sweeps: dict[tuple[Any, ...], list[tuple[float, float]]] = {}
     for row in rows:
         if row["id"] == LOAD:
@@ -345,7 +345,7 @@ def knee_rows(
     for (name, *settings), points in sweeps.items():
         values = dict(zip(others, settings, strict=True))
         lo, hi = knee_interval(points, experiment.knee.busy)
-        scenario = with_fields(scenarios[name], values, name)
+        scenario = with_fields(scenarios[name], experiment.fields(values), name)
         bound = operational_bound(scenario, load_latency(scenario.model.latency))
         for kind, value in (("knee-lo", lo), ("knee-hi", hi), ("operational-bound", bound)):
             row = {"scenario": name, **values, "id": kind, "value": value, "unit": "clients"}

@@ -45,7 +45,7 @@ def plot_experiment(
     figure becomes a line of its own, so every experiment can be drawn. Raises InputError when the
     figure names a measure or a field that the experiment does not have.
     """
-    fields = ["scenario", *experiment.sweep]
+    fields = ["scenario", *experiment.axes]
     for key in ("x", "series", "rows", "panels"):
         field = getattr(experiment.figure, key)
         if field is not None and field not in fields:
@@ -185,6 +185,8 @@ def _grid_ticks(
     axes.set_xticks(range(len(x_values)), [value_text(x, v, x_values) for v in x_values])
     axes.set_xlabel(axis_label(x, x_values))
     axes.set_yticks(range(len(y_values)), [value_text(y, v, y_values) for v in y_values])
+    if not all(isinstance(value, int | float) for value in y_values):
+        axes.invert_yaxis()  # names are read from the top, as the file lists them
     if name_rows:
         axes.set_ylabel(axis_label(y, y_values))
 
