@@ -48,8 +48,20 @@ def knee_of(scenario: Scenario, latency: Latency) -> int | None:
         changed(engine__handoff__overhead=0.3),
         changed(topology__decode=5),
         changed(engine__cache__enabled=False),
+        changed(frontend__overhead=0.3),
+        changed(frontend__overhead=0.02, frontend__serial=True),
+        changed(frontend__overhead=0.005, frontend__serial=True),
     ],
-    ids=["published", "short-output", "long-hand-off", "five-decode-workers", "no-cache"],
+    ids=[
+        "published",
+        "short-output",
+        "long-hand-off",
+        "five-decode-workers",
+        "no-cache",
+        "slow-host",
+        "frontend-is-the-bottleneck",
+        "frontend-is-not",
+    ],
 )
 def test_simulated_knee_agrees_with_the_operational_bound(
     scenario: Scenario, latency: Latency
@@ -69,6 +81,23 @@ def test_batched_prefill_moves_the_bound_up(latency: Latency) -> None:
     assert serial is not None
     assert batched is not None
     assert batched > 1.5 * serial
+
+
+def test_a_host_moves_the_bound_by_its_share_of_the_bottleneck(latency: Latency) -> None:
+    """A delay of h adds h/D; a serial process of h adds that too, or divides by h instead of D."""
+
+    def bound(**frontend: Any) -> float:
+        values = {f"frontend__{name}": value for name, value in frontend.items()}
+        found = operational_bound(changed(engine__cache__enabled=False, **values), latency)
+        assert found is not None
+        return found
+
+    demand = latency.prefill(128)
+    plain = bound()
+    assert bound(overhead=0.1) == pytest.approx(plain + 0.1 / demand, rel=1e-3)
+    assert bound(overhead=demand / 2, serial=True) == pytest.approx(plain + 0.5, rel=1e-3)
+    # Half the rate leaves smaller decode batches, which are a little faster.
+    assert bound(overhead=2 * demand, serial=True) == pytest.approx(1 + plain / 2, rel=0.1)
 
 
 def test_no_bound_for_several_prefill_workers(latency: Latency) -> None:

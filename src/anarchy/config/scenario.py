@@ -76,6 +76,20 @@ class Topology(Model):
         return self
 
 
+class Frontend(Model):
+    """What the host does with a request before the prefill router sees it: HTTP, tokens, events.
+
+    It takes its time whatever the model. TTFT and end-to-end latency count from before it.
+    """
+
+    overhead: Seconds = Field(0.0, description="seconds per request")
+    serial: bool = Field(
+        False,
+        description="whether requests pass one after the other, in order of arrival, as through "
+        "one process; if not, none waits for another",
+    )
+
+
 class Planner(Model):
     """What moves workers between the pools: see `serving.planner`.
 
@@ -154,6 +168,7 @@ class Scenario(Model):
     model: ServedModel
     hardware: Hardware
     topology: Topology
+    frontend: Frontend = Frontend()
     engine: Engine = Engine()
     router: Router = Router()
     planner: Planner = Planner()

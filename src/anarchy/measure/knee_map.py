@@ -34,8 +34,9 @@ def operational_bound(scenario: Scenario, latency: Latency) -> float | None:
     """N* of a closed loop with one prefill worker, clients; None for other scenarios.
 
     With batched prefill the demand of a request is its share of a full step, while an unloaded
-    request still takes a step of its own. Decode time is taken at the mean context of a request;
-    think time counts as a delay. Infinite when decode saturates first.
+    request still takes a step of its own. A serial frontend is a station too, and the larger of
+    the two demands is the bottleneck; any other is a delay, as is think time. Decode time is taken
+    at the mean context of a request. Infinite when decode saturates first.
     """
     workload = scenario.workload
     if not isinstance(workload, ClosedLoop) or scenario.topology.prefill != 1:
@@ -59,14 +60,16 @@ def operational_bound(scenario: Scenario, latency: Latency) -> float | None:
         at_low = latency.itl(low, context)
         return at_low if share == 0 else at_low + share * (latency.itl(low + 1, context) - at_low)
 
+    frontend = scenario.frontend.overhead
+    bottleneck = max(demand, frontend) if scenario.frontend.serial else demand
     knee = operational_knee(
-        demand,
+        bottleneck,
         engine.handoff.overhead + transfer + workload.think_time,
         workload.output_tokens,
         itl,
         scenario.topology.decode,
     )
-    return knee.clients - 1 + latency.prefill(uncached) / demand
+    return knee.clients - 1 + (frontend + latency.prefill(uncached)) / bottleneck
 
 
 def simulated_knee(
@@ -81,7 +84,7 @@ def simulated_knee(
     replication: int = 0,
     guess: int | None = None,
 ) -> int | None:
-    """The fewest clients that load a prefill worker to a share `busy` of its capacity.
+    """The fewest clients that load prefill or a serial frontend to a share `busy` of its capacity.
 
     Load is work over time (`Run.prefill_work`), which without batching is the time it is busy.
     Decode workers do not count: a batch of one keeps one busy, so being busy is not being full.
@@ -97,7 +100,7 @@ def simulated_knee(
             requests=requests,
             warmup_cycles=warmup_cycles,
         )
-        return float(np.max(run.prefill_work) / (run.end - run.start))
+        return float(max(np.max(run.prefill_work), run.frontend_busy) / (run.end - run.start))
 
     if guess is None:
         bound = operational_bound(scenario, latency)

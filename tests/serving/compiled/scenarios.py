@@ -24,6 +24,7 @@ TIMES = [
     "done",
     "start",
     "end",
+    "frontend_busy",
     "prefill_busy",
     "prefill_work",
     "decode_busy",
@@ -196,6 +197,12 @@ def routers(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+def frontends() -> st.SearchStrategy[dict[str, Any]]:
+    """None, and requests that pass side by side or one after the other."""
+    overheads = st.sampled_from([0.0, 0.004, 0.03])
+    return st.fixed_dictionaries({"overhead": overheads, "serial": st.booleans()})
+
+
 @st.composite
 def engines(draw: st.DrawFn) -> dict[str, Any]:
     """Workers of a plain system: batching, slots, caches of one or two tiers, hand-off."""
@@ -243,6 +250,7 @@ def scenarios(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenar
                 "prefill_speed": [1.0 + k / 2 for k in range(prefill)] if speeds else [],
                 "decode_speed": [1.0, 0.5, *[2.0] * decode][:decode] if speeds else [],
             },
+            "frontend": draw(frontends()),
             "engine": draw(engines()),
             "router": draw(routers()),
             "workload": draw(workloads()) if workload is None else workload,

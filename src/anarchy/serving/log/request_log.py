@@ -146,7 +146,8 @@ class Run:
 
     `start` and `end` (seconds) bound the window after warm-up; `prefill_busy` and `decode_busy`
     are the seconds within it that each worker computed, `prefill_work` those that the same
-    prompts would have taken in full steps (equal to busy without batching). `log` holds all
+    prompts would have taken in full steps (equal to busy without batching), and `frontend_busy`
+    those that a serial frontend was at work (0 without one). `log` holds all
     requests that arrived and were done; `measured` marks those done within the window.
     `extrapolated` counts look-ups beyond the latency table, whose last context is
     `table_context` tokens. `restarts` counts how often a request was lost to a failed worker and
@@ -163,6 +164,7 @@ class Run:
     decode_busy: Floats
     extrapolated: int
     table_context: int
+    frontend_busy: float = 0.0
     restarts: int = 0
     pools: PoolHistory | None = None
 

@@ -1,9 +1,9 @@
 """The serving system, and the way of a request through it: here reading begins.
 
-Arrival -> prefill router -> prefill worker -> KV hand-off -> decode router -> decode worker ->
-done. A system is put together of parts: an engine, which has the workers of both pools, plain or
-with paged memory; a dispatcher for each pool, with the routing policy, what it knows of the
-workers' loads and random streams of its own; and a capacity, which says what workers are in
+Arrival -> frontend -> prefill router -> prefill worker -> KV hand-off -> decode router -> decode
+worker -> done. A system is put together of parts: an engine, which has the workers of both pools,
+plain or with paged memory; a dispatcher for each pool, with the routing policy, what it knows of
+the workers' loads and random streams of its own; and a capacity, which says what workers are in
 service: all of them, those that have not failed, or those that a planner wants.
 """
 
@@ -19,6 +19,7 @@ from anarchy.serving.log.request_log import ROWS, Floats, Run
 from anarchy.serving.log.sinks import Sink
 from anarchy.serving.reference.core.clients import Context, make_workload
 from anarchy.serving.reference.core.event_queue import EventQueue
+from anarchy.serving.reference.core.frontend import FrontendProcess
 from anarchy.serving.reference.core.request import PoolName, Request, request_log
 from anarchy.serving.reference.elastic.autoscaled import Autoscaler
 from anarchy.serving.reference.elastic.capacity import Capacity
@@ -45,6 +46,7 @@ class _Meters:
     """Readings of the running totals at one moment."""
 
     time: float
+    frontend_busy: float
     prefill_busy: Floats
     prefill_work: Floats
     decode_busy: Floats
@@ -81,6 +83,7 @@ class System:
                 lambda prompt, output: unloaded_seconds(scenario, latency, prompt, output),
             )
         )
+        self._frontend = FrontendProcess(self.events, scenario.frontend, self._received)
         self._arrived: list[Request] = []  # in order of arrival, the order of the log
         self._completions = 0
         self._replicas = scenario.router.tracking.replicas
@@ -153,11 +156,17 @@ class System:
     def _arrive(self, request: Request) -> None:
         if self._workload.demand.endless:
             check_backlog(len(self._arrived), *self.progress)
+        self._choose_replica(request)
+        self._arrived.append(request)
+        self._frontend.receive(request)
+
+    def _received(self, request: Request) -> None:
         self.capacity.arrived()
         self.engine.arrive(request)
 
     def route_prefill(self, request: Request) -> None:
-        self._enter(request)
+        if request.restarts:
+            self._choose_replica(request)
         if self._one_prefill:  # nothing to decide, so the router has no part in it
             request.prefill_cost = NO_CHOICE
             self.engine.submit_prefill(request, 0)
@@ -165,14 +174,13 @@ class System:
             self.dispatchers["prefill"].route(request)
 
     def skip_prefill(self, request: Request) -> None:
-        self._enter(request)
+        if request.restarts:
+            self._choose_replica(request)
         request.prefill_cost = [math.nan] * len(self.engine.workers["prefill"])
         self.route_decode(request)
 
-    def _enter(self, request: Request) -> None:
+    def _choose_replica(self, request: Request) -> None:
         request.replica = len(self._arrived) % self._replicas
-        if not request.restarts:  # the log has it where it arrived first
-            self._arrived.append(request)
 
     def _place_prefill(
         self, request: Request, worker: int, overlap: int, costs: list[float]
@@ -225,6 +233,7 @@ class System:
         prefill, decode = self.engine.workers["prefill"], self.engine.workers["decode"]
         return _Meters(
             time=now,
+            frontend_busy=self._frontend.busy_until(now),
             prefill_busy=np.array([worker.busy_until(now) for worker in prefill]),
             prefill_work=np.array([worker.work_until(now) for worker in prefill]),
             decode_busy=np.array([worker.busy_until(now) for worker in decode]),
@@ -241,6 +250,7 @@ class System:
             measured=np.array([request.completion > warmup for request in done], dtype=bool),
             start=begin.time,
             end=end.time,
+            frontend_busy=end.frontend_busy - begin.frontend_busy,
             prefill_busy=end.prefill_busy - begin.prefill_busy,
             prefill_work=end.prefill_work - begin.prefill_work,
             decode_busy=end.decode_busy - begin.decode_busy,

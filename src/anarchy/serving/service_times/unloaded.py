@@ -16,4 +16,4 @@ def handoff_seconds(scenario: Scenario, tokens: float) -> float:
 def unloaded_seconds(scenario: Scenario, latency: Latency, prompt: int, output: int) -> float:
     """Seconds from the arrival to the last of `output` tokens, `prompt` tokens being computed."""
     prefill = latency.prefill(prompt) + handoff_seconds(scenario, prompt)
-    return prefill + output * latency.itl_line(1)[1]
+    return scenario.frontend.overhead + prefill + output * latency.itl_line(1)[1]

@@ -7,8 +7,8 @@ from anarchy.serving.compiled.core.compile import inner, integer, small
 from anarchy.serving.compiled.core.records import Event, State
 from anarchy.serving.compiled.core.tables import Table
 
-ARRIVE, STEP_ENDS, HANDED_OVER, BATCH_CHANGES, SETTLES = map(integer, range(5))
-"""Kinds of events; they are numbered by client, prefill worker, request and decode worker."""
+ARRIVE, RECEIVED, STEP_ENDS, HANDED_OVER, BATCH_CHANGES, SETTLES = map(integer, range(6))
+"""Kinds of events; they are numbered by client, request, prefill worker, request, decode worker."""
 
 LOWEST = -2_000_000_000
 """No event has a lower priority."""

@@ -46,6 +46,8 @@ class Settings(Record):
     serial: bool  # whether a prefill step fetches first and computes then
     recompute: bool
     step_is_first_token: bool
+    frontend_overhead: float
+    frontend_serial: bool
     handoff_overhead: float
     handoff_bandwidth: float
     fetch_latency: float
@@ -66,8 +68,11 @@ class Progress(Record):
     asks_read: int
     arrivals_read: int
     thinks_read: int
+    frontend_free: float  # when a serial frontend has done all that it has
+    frontend_work: float  # seconds of all requests that it ever had
     # As read when the warm-up ended.
     read_at: float
+    frontend_read: float
     beyond_read: int
 
 

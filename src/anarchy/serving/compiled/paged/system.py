@@ -5,6 +5,7 @@ from anarchy.serving.compiled.core.event_queue import (
     ARRIVE,
     BATCH_CHANGES,
     HANDED_OVER,
+    RECEIVED,
     STEP_ENDS,
     drop_first,
     push,
@@ -43,6 +44,7 @@ from anarchy.serving.compiled.plain.system import (
     choose_prefill,
     complete,
     handoff_seconds,
+    is_through,
     take_in,
 )
 from anarchy.serving.compiled.router.worker_loads import ended, updates_are_short
@@ -50,8 +52,8 @@ from anarchy.serving.rules.event_order import SETTLE, SETTLE_ARRIVALS, TRANSFER_
 
 
 @inner
-def _arrive(state: PagedState, client: int) -> None:
-    number = take_in(state.plain, client)
+def _receive(state: PagedState, number: int) -> None:
+    """A request is through the frontend: it goes to a prefill worker at the end of the instant."""
     request, sequence = request_of(state.plain, number), sequence_of(state, number)
     size, prompt = state.plain.settings.block_tokens, request.input_tokens
     sequence.scheduled = 0
@@ -253,6 +255,11 @@ def advance_paged(state: PagedState) -> int:
         elif kind == STEP_ENDS:
             prefill.end_step(state, number)
         elif kind == ARRIVE:
-            _arrive(state, number)
+            arrived = take_in(plain, number)
+            if is_through(plain, arrived):
+                _receive(state, arrived)
+        elif kind == RECEIVED:
+            plain.progress.lookahead -= 1
+            _receive(state, number)
         elif _settle(state):
             return FINISHED

@@ -307,6 +307,7 @@ class CompiledSystem:
         state = self._state
         return {
             "time": float(state.progress.read_at),
+            "frontend_busy": float(state.progress.frontend_read),
             "prefill_busy": state.prefill_workers["busy_read"].copy(),
             "prefill_work": state.prefill_workers["work_read"].copy(),
             "decode_busy": state.decode_workers["busy_read"].copy(),

@@ -119,6 +119,8 @@ def _settings(
         serial=cache.onboarding == "serial",
         recompute=cache.recompute,
         step_is_first_token=engine.first_token == "decode-step",
+        frontend_overhead=scenario.frontend.overhead,
+        frontend_serial=scenario.frontend.serial,
         handoff_overhead=engine.handoff.overhead,
         handoff_bandwidth=engine.handoff.bandwidth or math.inf,
         fetch_latency=host.latency,

@@ -7,6 +7,7 @@ from anarchy.serving.compiled.core.event_queue import (
     ARRIVE,
     BATCH_CHANGES,
     HANDED_OVER,
+    RECEIVED,
     STEP_ENDS,
     drop_first,
     push,
@@ -93,6 +94,21 @@ def take_in(state: State, client: int) -> int:
 
 
 @inner
+def is_through(state: State, number: int) -> bool:
+    """Whether the frontend lets a request pass at once; if not, it is scheduled to be received."""
+    settings, progress = state.settings, state.progress
+    if settings.frontend_overhead == 0:
+        return True
+    start = progress.now
+    if settings.frontend_serial:
+        start = max(start, progress.frontend_free)
+        progress.frontend_free = start + settings.frontend_overhead
+        progress.frontend_work += settings.frontend_overhead
+    push(state, start + settings.frontend_overhead, integer(NORMAL), RECEIVED, number)
+    return False
+
+
+@inner
 def choose_prefill(state: State, number: int) -> int:
     """Route a request to a prefill worker."""
     to, workers, request = state.to_prefill, len(state.prefill_workers), request_of(state, number)
@@ -136,8 +152,8 @@ def handoff_seconds(state: State, request: Request) -> float:
 
 
 @inner
-def _arrive(state: State, client: int) -> None:
-    number = take_in(state, client)
+def _receive(state: State, number: int) -> None:
+    """A request is through the frontend: it goes to a prefill worker."""
     w = choose_prefill(state, number)
     worker = state.prefill_workers[w]
     enqueue(state, worker, number)
@@ -217,6 +233,7 @@ def read_totals(state: State) -> None:
     progress = state.progress
     now = progress.now
     progress.read_at = now
+    progress.frontend_read = progress.frontend_work - max(0.0, progress.frontend_free - now)
     progress.beyond_read = progress.prefills_beyond
     for w in range(len(state.prefill_workers)):
         prefill = state.prefill_workers[w]
@@ -289,5 +306,10 @@ def advance(state: State) -> int:
             _hand_over(state, number)
         elif kind == STEP_ENDS:
             _end_step(state, number)
+        elif kind == RECEIVED:
+            state.progress.lookahead -= 1
+            _receive(state, number)
         else:
-            _arrive(state, number)
+            arrived = take_in(state, number)
+            if is_through(state, arrived):
+                _receive(state, arrived)
