@@ -18,6 +18,7 @@ LAYERS = {
     "games": {"common", "config"},
     "control": {"common", "config"},
     "serving": {"common", "config", "workload", "control"},
+    "live": {"common", "config", "workload", "serving"},
     "measure": {"common", "config", "workload", "games", "control", "serving"},
     "artefact": {"common", "config", "workload", "games", "control", "serving", "measure"},
 }

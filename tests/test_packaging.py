@@ -12,10 +12,12 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCK = "".join(
+LOCK, ORACLE, LIVE = (
     (ROOT / name).read_text(encoding="utf-8")
-    for name in ("requirements.lock", "requirements-oracle.lock")
+    for name in ("requirements.lock", "requirements-oracle.lock", "requirements-live.lock")
 )
+ENVIRONMENTS = {".venv": LOCK + ORACLE, ".venv-live": LIVE}
+"""What is installed together."""
 
 # Declared, but called as a program or read by mypy instead of being imported.
 NOT_IMPORTED = {"snakemake"}
@@ -27,38 +29,50 @@ def declared() -> list[str]:
     listed = [*PROJECT["project"]["dependencies"]]
     for group in PROJECT["dependency-groups"].values():
         listed += group
-    return sorted(re.split(r"[\s<>=!~;\[]", text, maxsplit=1)[0].lower() for text in listed)
+    return sorted({re.split(r"[\s<>=!~;\[]", text, maxsplit=1)[0].lower() for text in listed})
 
 
-def locked() -> dict[str, list[str]]:
-    """The blocks of the lock by package name; more than one block means more than one version."""
+def locked(lock: str) -> dict[str, list[str]]:
+    """The blocks of a lock by package name; more than one block means more than one version."""
     blocks: dict[str, list[str]] = {}
-    for block in re.split(r"\n(?=\S)", LOCK.strip()):
+    for block in re.split(r"\n(?=\S)", lock.strip()):
         blocks.setdefault(block.split("==", maxsplit=1)[0], []).append(block)
     return blocks
 
 
 @pytest.mark.parametrize("name", declared())
 def test_every_dependency_is_locked_with_hashes(name: str) -> None:
-    assert name in locked()
+    assert any(name in locked(lock) for lock in ENVIRONMENTS.values())
 
 
-def test_every_locked_package_has_one_version_and_hashes() -> None:
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_every_locked_package_has_one_version_and_hashes(name: str) -> None:
     """One version for all Pythons and platforms, else results could differ between them."""
     line = re.compile(r"[a-z0-9-]+==[^\s;]+( ; [^\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+")
-    for name, blocks in locked().items():
-        assert len(blocks) == 1, f"{name} is locked to more than one version"
-        assert line.fullmatch(blocks[0]), f"{name}: a version and nothing but hashes expected"
+    for package, blocks in locked(ENVIRONMENTS[name]).items():
+        assert len(blocks) == 1, f"{package} is locked to more than one version"
+        assert line.fullmatch(blocks[0]), f"{package}: a version and nothing but hashes expected"
 
 
-def test_no_version_in_the_lock_depends_on_the_python() -> None:
-    assert "python_full_version" not in LOCK
-    assert "python_version" not in LOCK
+def test_the_live_environment_has_the_versions_of_the_artefact() -> None:
+    """Or the two would measure with different libraries."""
+    ours, live = locked(LOCK), locked(LIVE)
+    shared = ours.keys() & live.keys()
+    assert {"numpy", "pydantic", "pyyaml"} <= shared
+    version = re.compile(r"==[^\s;]+")
+    for name in shared:
+        assert version.findall(ours[name][0]) == version.findall(live[name][0]), name
+
+
+@pytest.mark.parametrize("lock", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_no_version_in_a_lock_depends_on_the_python(lock: str) -> None:
+    assert "python_full_version" not in lock
+    assert "python_version" not in lock
 
 
 @pytest.mark.parametrize("address", ["://", "file:", "--index", "--extra-index", "--find-links"])
-def test_the_lock_names_no_address(address: str) -> None:
-    assert address not in LOCK
+def test_the_locks_name_no_address(address: str) -> None:
+    assert not any(address in lock for lock in ENVIRONMENTS.values())
 
 
 @pytest.mark.parametrize("name", declared())

@@ -134,8 +134,8 @@ def test_profile_keeps_errors_visible_and_restarts_what_was_cut_off() -> None:
 def test_help_lists_every_target_with_its_time(option: str, project: Path) -> None:
     shown = run(project, option)
     assert (shown.returncode, shown.stderr) == (0, "")
-    for target in ("all", "quick", "test", "setup", "clean"):
-        assert any(target in line.split("  ")[1] for line in shown.stdout.splitlines()[2:7])
+    for target in ("all", "quick", "test", "live", "setup", "clean"):
+        assert any(target in line.split("  ")[1] for line in shown.stdout.splitlines()[2:8])
     assert shown.stdout.count(" min\n") == 4
     assert "MB" in shown.stdout
     assert not (project / "calls").exists()
@@ -146,7 +146,7 @@ def test_unknown_target_is_refused_in_one_line(project: Path) -> None:
     assert refused.returncode == 2
     assert refused.stdout == ""
     assert refused.stderr == (
-        "reproduce: unknown target 'qiuck'; allowed: all, quick, test, setup, clean\n"
+        "reproduce: unknown target 'qiuck'; allowed: all, quick, test, live, setup, clean\n"
     )
     assert not (project / "calls").exists()
 
