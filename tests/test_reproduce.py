@@ -136,7 +136,7 @@ def test_help_lists_every_target_with_its_time(option: str, project: Path) -> No
     assert (shown.returncode, shown.stderr) == (0, "")
     for target in ("all", "quick", "test", "live", "setup", "clean"):
         assert any(target in line.split("  ")[1] for line in shown.stdout.splitlines()[2:8])
-    assert shown.stdout.count(" min\n") == 4
+    assert shown.stdout.count(" min\n") == 5
     assert "MB" in shown.stdout
     assert not (project / "calls").exists()
 
