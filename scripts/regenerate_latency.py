@@ -12,16 +12,16 @@ half a minute.
 
 import argparse
 import importlib.metadata
-import json
 import logging
-import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from anarchy.common.files import write_text
 from anarchy.common.paths import LATENCY, ROOT
-from anarchy.serving.service_times.table import LatencyTable, Roofline, Shape, load_table
+from anarchy.serving.service_times.roofline import Roofline, Shape
+from anarchy.serving.service_times.table import LatencyTable
+from anarchy.serving.service_times.table_files import load_table, table_text
 
 VERSION = "0.12.0"
 CHECKPOINT = "nvidia/Llama-3.1-70B-Instruct-FP8"
@@ -92,6 +92,7 @@ def assemble(
         "backend_version": version,
         "tensor_parallel": 4,
         "provenance": {
+            "kind": "estimated",
             "source": "aiconfigurator, https://github.com/ai-dynamo/aiconfigurator",
             "version": VERSION,
             "licence": "Apache-2.0",
@@ -107,15 +108,6 @@ def assemble(
         },
     }
     return LatencyTable.model_validate(data)
-
-
-def text(latency: LatencyTable) -> str:
-    """JSON with one line per list of numbers."""
-    indented = json.dumps(latency.model_dump(), indent=2)
-    return (
-        re.sub(r"\[[\s\d.,e-]+\]", lambda m: "[" + " ".join(m[0][1:-1].split()) + "]", indented)
-        + "\n"
-    )
 
 
 def check_scaling() -> None:
@@ -179,7 +171,7 @@ def main() -> int:
     differ = False
     for name in options.names or TABLES:
         path = ROOT / LATENCY / f"{name}.json"
-        written = text(table(name))
+        written = table_text(table(name))
         if not options.check:
             write_text(path, written)
             print(f"{name}: written")

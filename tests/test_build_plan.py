@@ -119,6 +119,13 @@ def test_a_job_carries_its_keys_and_the_settings(root: Path) -> None:
             id="unknown-latency-table",
         ),
         pytest.param(
+            {"set": {"model.all_reduce": 1e-5}},
+            "small.yaml: model.all_reduce is 1e-05, but the times of "
+            "'nvidia/Llama-3.1-70B-Instruct-FP8' on b200_sxm by trtllm include all-reduce; "
+            "allowed: 0",
+            id="all-reduce-that-the-table-includes",
+        ),
+        pytest.param(
             {"measures": ["ttft-men"]},
             "unknown measure 'ttft-men'; did you mean 'ttft-mean'?",
             id="unknown-measure",

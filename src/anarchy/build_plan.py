@@ -32,7 +32,8 @@ from anarchy.measure.measures import get_measure
 from anarchy.serving.reference.core.clients import WORKLOADS
 from anarchy.serving.reference.router.policy import get_policy, plugins
 from anarchy.serving.rules.feasibility import check_requests
-from anarchy.serving.service_times.table import LatencyTable, load_table
+from anarchy.serving.service_times.table import LatencyTable, with_all_reduce
+from anarchy.serving.service_times.table_files import load_table
 from anarchy.workload.synthetic_trace_parameters import load_trace_parameters
 from anarchy.workload.trace_files import TraceUnavailable, check_trace, find_trace
 from anarchy.workload.traces import TraceData, load_trace, read_trace
@@ -181,6 +182,8 @@ class ScenarioChecks:
             with faults_in(f"{source}: model.latency"):
                 self._tables[name] = load_table(self._root / paths.LATENCY, name)
         table, hardware = self._tables[name], scenario.hardware
+        with faults_in(source):
+            with_all_reduce(table, scenario.model.all_reduce)
         if table.tensor_parallel != hardware.gpus_per_worker:
             raise InputError(
                 f"{source}: hardware.gpus_per_worker is {hardware.gpus_per_worker}, but the "

@@ -18,7 +18,7 @@ from anarchy.cli.main import main
 from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.serving.service_times.lookup import Latency
-from anarchy.serving.service_times.table import load_table
+from anarchy.serving.service_times.table_files import load_table
 from anarchy.workload.traces import load_trace
 
 ROWS = [

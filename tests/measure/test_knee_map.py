@@ -19,7 +19,7 @@ from anarchy.measure.knee_map import (
     simulated_knee,
     summary_rows,
 )
-from anarchy.serving.service_times.lookup import Latency, load_latency
+from anarchy.serving.service_times.lookup import Latency, load_latency, load_service_times
 
 SCENARIO = load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d")
 AGREEMENT = 0.05  # how far a simulated knee may lie from the bound
@@ -126,7 +126,7 @@ def test_map_marks_combinations_inside_the_published_interval(latency: Latency) 
         study(),
         "a",
         SCENARIO,
-        lambda name: latency,
+        lambda model: latency,
         [{"workload.output_tokens": 40}, {"workload.output_tokens": 144}],
         requests=400,
         warmup_cycles=2,
@@ -142,7 +142,7 @@ def test_an_axis_over_the_service_times_is_looked_up() -> None:
         study(axes={"model.latency": ["x"]}, facts=[], replications=2),
         "a",
         SCENARIO,
-        lambda name: load_latency(paths.ROOT / paths.LATENCY, name),
+        lambda model: load_service_times(paths.ROOT / paths.LATENCY, model),
         [{"model.latency": f"llama31-70b-fp8-tp4-b200-{engine}"} for engine in ("trtllm", "vllm")],
         requests=300,
         warmup_cycles=2,
@@ -242,7 +242,7 @@ def test_knee_of_each_sweep_is_an_interval_beside_its_bound(latency: Latency) ->
     ]
     found = {
         (r["workload.output_tokens"], r["id"]): r["value"]
-        for r in knee_rows(experiment, rows, {"70b-1p2d": SCENARIO}, lambda name: latency)
+        for r in knee_rows(experiment, rows, {"70b-1p2d": SCENARIO}, lambda model: latency)
     }
     assert (found[144, "knee-lo"], found[144, "knee-hi"]) == (96, 128)
     assert (found[72, "knee-lo"], found[72, "knee-hi"]) == (None, 64)

@@ -16,7 +16,7 @@ from anarchy.common.errors import InputError
 from anarchy.workload.trace_files import find_trace
 from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
 from anarchy.build_plan import CURVES, point_job, load_plan, split_into_jobs
-from anarchy.serving.service_times.table import latency_sources
+from anarchy.serving.service_times.table_files import latency_sources
 
 try:
     PLAN = load_plan(Path(config["overlay"]) if "overlay" in config else None)

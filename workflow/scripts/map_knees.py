@@ -8,7 +8,7 @@ from anarchy.common.jobs import job_log
 from anarchy.config.experiment import KneeMap, combinations
 from anarchy.config.scenario import Scenario
 from anarchy.measure.knee_map import map_knees
-from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.service_times.lookup import load_service_times
 
 with job_log(snakemake.log[0]):
     study = KneeMap.model_validate(snakemake.params.study)
@@ -16,7 +16,7 @@ with job_log(snakemake.log[0]):
         study,
         snakemake.wildcards.scenario,
         Scenario.model_validate(snakemake.params.scenario),
-        partial(load_latency, paths.LATENCY),
+        partial(load_service_times, paths.LATENCY),
         combinations(study.axes),
         requests=study.requests or snakemake.params.requests,
         warmup_cycles=snakemake.params.warmup_cycles,

@@ -18,7 +18,7 @@ from anarchy.measure.aggregate import aggregate, compare, spread
 from anarchy.measure.experiment_point import compare_logs
 from anarchy.measure.knee_map import knee_rows
 from anarchy.serving.log.request_log import read_log
-from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.service_times.lookup import load_service_times
 
 
 def measure_experiment() -> None:
@@ -46,7 +46,7 @@ def knees(experiment, measures):
     scenarios = {
         name: Scenario.model_validate(data) for name, data in snakemake.params.scenarios.items()
     }
-    return knee_rows(experiment, measures, scenarios, partial(load_latency, paths.LATENCY))
+    return knee_rows(experiment, measures, scenarios, partial(load_service_times, paths.LATENCY))
 
 
 def comparisons(experiment, keys, rows):

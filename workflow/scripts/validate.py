@@ -5,14 +5,14 @@ from anarchy.common.files import write_rows
 from anarchy.common.jobs import job_log
 from anarchy.config.scenario import Scenario
 from anarchy.measure.validation.suite import check_group
-from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.service_times.lookup import load_service_times
 
 with job_log(snakemake.log[0]):
     scenarios = {
         name: Scenario.model_validate(given) for name, given in snakemake.params.scenarios.items()
     }
     tables = {
-        name: load_latency(paths.LATENCY, scenario.model.latency)
+        name: load_service_times(paths.LATENCY, scenario.model)
         for name, scenario in scenarios.items()
     }
     write_rows(

@@ -24,7 +24,7 @@ from anarchy.config.yaml_files import parse_yaml, read_yaml
 from anarchy.serving.log.request_log import LogWriter, RequestLog, log_writer
 from anarchy.serving.log.summary import Summary
 from anarchy.serving.rules.feasibility import check_requests
-from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.service_times.lookup import load_service_times
 from anarchy.serving.simulate import Runnable, Simulator, prepare
 from anarchy.workload.synthetic_trace import generate
 from anarchy.workload.synthetic_trace_parameters import load_trace_parameters
@@ -129,7 +129,7 @@ def run_simulation(
     """
     if out is not None:
         check_writable(out, simulation.inputs)
-    latency = load_latency(root / paths.LATENCY, simulation.scenario.model.latency)
+    latency = load_service_times(root / paths.LATENCY, simulation.scenario.model)
     system = prepare(
         simulation.scenario,
         latency,

@@ -33,6 +33,11 @@ class ServedModel(Model):
 
     name: Title
     latency: Name = Field(description="service times: a file of config/latency")
+    all_reduce: Seconds = Field(
+        0.0,
+        description="seconds of each all-reduce between the GPUs of a worker, for service times "
+        "without them",
+    )
     kv_bytes_per_token: Count = Field(description="bytes of KV cache that one token takes")
 
 

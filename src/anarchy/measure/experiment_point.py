@@ -22,7 +22,7 @@ from anarchy.measure.intervals import Interval
 from anarchy.measure.measures import Deployment, get_measure
 from anarchy.serving.log.request_log import RequestLog, Run
 from anarchy.serving.replications import simulate_many
-from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.service_times.lookup import load_service_times
 from anarchy.workload.synthetic_trace import generate
 from anarchy.workload.synthetic_trace_parameters import TraceParameters, load_trace_parameters
 from anarchy.workload.traces import TraceData
@@ -60,7 +60,7 @@ def measure_point(
     measures = [get_measure(name, job.estimators, tenants) for name in job.measures]
     recorded = isinstance(job.scenario.workload, Trace)
     replications = 1 if recorded else job.replications
-    latency = load_latency(latency_folder, job.scenario.model.latency)
+    latency = load_service_times(latency_folder, job.scenario.model)
     workload = job.scenario.workload
     source: TraceData | Callable[[int], TraceData] | None = trace
     if isinstance(workload, SyntheticTrace):

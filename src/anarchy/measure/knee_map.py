@@ -14,7 +14,7 @@ import numpy as np
 
 from anarchy.common.errors import InputError
 from anarchy.config.experiment import Experiment, Fact, KneeMap
-from anarchy.config.scenario import Scenario, get_field, with_fields
+from anarchy.config.scenario import Scenario, ServedModel, get_field, with_fields
 from anarchy.config.workload import ClosedLoop
 from anarchy.games.queueing.saturation_point import operational_knee
 from anarchy.measure.knee import find_knee, knee_interval
@@ -51,7 +51,7 @@ def operational_bound(scenario: Scenario, latency: Latency) -> float | None:
         cached = min(whole, workload.input_tokens - 1)
     uncached = workload.input_tokens - cached
     full = max(1, min(engine.prefill.batch_requests, engine.prefill.batch_tokens // uncached))
-    demand = latency.prefill(full * uncached) / full
+    demand = latency.prefill(full * uncached, full, full * cached) / full
     context = workload.input_tokens + (workload.output_tokens - 1) / 2
 
     def itl(batch: float) -> float:
@@ -69,7 +69,7 @@ def operational_bound(scenario: Scenario, latency: Latency) -> float | None:
         itl,
         scenario.topology.decode,
     )
-    return knee.clients - 1 + (frontend + latency.prefill(uncached)) / bottleneck
+    return knee.clients - 1 + (frontend + latency.prefill(uncached, cached=cached)) / bottleneck
 
 
 def simulated_knee(
@@ -112,7 +112,7 @@ def map_knees(
     study: KneeMap,
     name: str,
     scenario: Scenario,
-    load_latency: Callable[[str], Latency],
+    service_times: Callable[[ServedModel], Latency],
     combinations: Sequence[Mapping[str, Any]],
     *,
     requests: int,
@@ -123,12 +123,12 @@ def map_knees(
 
     The search is repeated with other seeds: `value` is the median knee, `lo` and `hi` the least
     and the largest of `n`, all null if one search finds none. A combination is inside when all
-    its knees are. `load_latency` gives the service times of a table's name.
+    its knees are. `service_times` gives those of a model.
     """
     rows = []
     for values in combinations:
         changed = with_fields(scenario, values, name)
-        latency = load_latency(changed.model.latency)
+        latency = service_times(changed.model)
         knees = _knees(study, changed, latency, requests, warmup_cycles, seed)
         found = sorted(knee for knee in knees if knee is not None)
         complete = len(found) == study.replications
@@ -329,13 +329,13 @@ def knee_rows(
     experiment: Experiment,
     rows: Sequence[Row],
     scenarios: Mapping[str, Scenario],
-    load_latency: Callable[[str], Latency],
+    service_times: Callable[[ServedModel], Latency],
 ) -> list[Row]:
     """The knee interval of each sweep of the load, and N* beside it.
 
     There is one sweep per scenario and combination of the other swept fields. Rows {scenario,
     those fields, id: knee-lo | knee-hi | operational-bound, value, unit}; an end that the sweep
-    does not reach is null. `load_latency` gives the service times of a table's name.
+    does not reach is null. `service_times` gives those of a model.
     """
     assert experiment.knee is not None  # the rule is asked for experiments with a knee only
     others = [field for field in experiment.axes if field != experiment.knee.field]
@@ -349,7 +349,7 @@ def knee_rows(
         values = dict(zip(others, settings, strict=True))
         lo, hi = knee_interval(points, experiment.knee.busy)
         scenario = with_fields(scenarios[name], experiment.fields(values), name)
-        bound = operational_bound(scenario, load_latency(scenario.model.latency))
+        bound = operational_bound(scenario, service_times(scenario.model))
         for kind, value in (("knee-lo", lo), ("knee-hi", hi), ("operational-bound", bound)):
             row = {"scenario": name, **values, "id": kind, "value": value, "unit": "clients"}
             result.append(row)

@@ -77,11 +77,21 @@ def both_runs(
 
 
 def tables() -> st.SearchStrategy[LatencyTable]:
-    """Service times: constant, with a batch axis, and with a context axis."""
-    return st.sampled_from([_table(context) for context in ([100], [64, 256], [200, 5000])])
+    """Service times: flat in the context or not, and with what prefill costs by prompts or not."""
+    by_prompts = {
+        "batched": {"prompt_tokens": 48, "tokens": [48, 96, 300], "seconds": [0.012, 0.014, 0.03]},
+        "cached": {"tokens": [16, 256], "seconds_per_token": [1e-5, 7e-5]},
+    }
+    return st.sampled_from(
+        [
+            _table(context, prefill)
+            for context in ([100], [64, 256], [200, 5000])
+            for prefill in ({}, by_prompts)
+        ]
+    )
 
 
-def _table(context: list[int]) -> LatencyTable:
+def _table(context: list[int], by_prompts: dict[str, Any]) -> LatencyTable:
     rows = [[0.004 + 0.002 * i, 0.005 + 0.003 * i, 0.009 + 0.004 * i] for i in range(len(context))]
     return LatencyTable.model_validate(
         {
@@ -91,13 +101,14 @@ def _table(context: list[int]) -> LatencyTable:
             "backend_version": "1",
             "tensor_parallel": 1,
             "provenance": {
+                "kind": "assumed",
                 "source": "test",
                 "version": "1",
                 "licence": "none",
                 "call": "none",
                 "note": "test",
             },
-            "prefill": {"tokens": [32, 128, 512], "seconds": [0.01, 0.02, 0.07]},
+            "prefill": {"tokens": [32, 128, 512], "seconds": [0.01, 0.02, 0.07], **by_prompts},
             "itl": {"batch": [1, 4, 16], "context": context, "seconds": rows},
         }
     )

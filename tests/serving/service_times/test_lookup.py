@@ -11,17 +11,21 @@ from hypothesis import strategies as st
 
 from anarchy.common.errors import InputError
 from anarchy.common.paths import LATENCY, ROOT
+from anarchy.config.scenario import ServedModel
 from anarchy.serving.service_times.lookup import (
     Latency,
     LatencyTable,
-    latency_sources,
     load_latency,
+    load_service_times,
 )
-from anarchy.serving.service_times.table import load_table
+from anarchy.serving.service_times.table import with_all_reduce
+from anarchy.serving.service_times.table_files import latency_sources, load_table
 
 FOLDER = ROOT / LATENCY
 FIXED = "fixed-100ms-8ms"
 NAMES = sorted({path.stem for path in FOLDER.glob("*.json")} - {FIXED})
+MEASURED = [name for name in NAMES if name.endswith("-measured")]
+ESTIMATED = [name for name in NAMES if name not in MEASURED]
 B200 = "llama31-70b-fp8-tp4-b200-trtllm"
 SCALED = "nemotron4-340b-fp8-tp8-b200-trtllm"
 
@@ -32,6 +36,7 @@ TABLE = {
     "backend_version": "1",
     "tensor_parallel": 1,
     "provenance": {
+        "kind": "estimated",
         "source": "made up",
         "version": "1",
         "licence": "Apache-2.0",
@@ -163,6 +168,101 @@ def test_fixed_times_do_not_depend_on_the_work():
     assert latency.extrapolated == 0
 
 
+# ---------------------------------------------------------- prefill by prompts, all-reduce
+
+BY_PROMPTS = {
+    # 10 prompts of 20 tokens in 5 s, where one of 200 takes 8 s.
+    "batched": {"prompt_tokens": 20, "tokens": [20, 100, 200], "seconds": [2.875, 3.5, 5.0]},
+    "cached": {"tokens": [50, 150], "seconds_per_token": [0.01, 0.03]},
+}
+
+
+@pytest.fixture
+def by_prompts():
+    return Latency(LatencyTable.model_validate(changed("prefill", **BY_PROMPTS)))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prompts", "seconds"),
+    [
+        (200, 1, 8.0),
+        (200, 10, 5.0),
+        (200, 2, 5 + 3 * 80 / 180),  # prompts of 100 tokens, between 20 and 200
+        (200, 3, 5 + 3 * (200 / 3 - 20) / 180),
+        (200, 40, 5.0),  # shorter ones cost as much
+        (150, 2, 4.25 + 1.75 * 55 / 130),
+        (20, 2, 2.875),  # no more than one prompt of the shortest
+        (12, 4, 2.975),
+        (300, 15, 6.5),  # the line goes on
+        (400, 20, 8.0),
+        (500, 1, 32.0),
+        (500, 5, 9.5 + 22.5 * 80 / 480),
+    ],
+)
+def test_several_prompts_cost_less_than_one_of_all_their_tokens(
+    by_prompts, tokens, prompts, seconds
+):
+    assert by_prompts.prefill(tokens, prompts) == pytest.approx(seconds, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "prompts", "cached", "seconds"),
+    [
+        (10, 1, 100, 3.0 + 0.01 * 100),
+        (50, 1, 100, 2.5 + 0.01 * 100),
+        (100, 1, 100, 4.0 + 0.02 * 100),
+        (200, 1, 100, 8.0 + 0.04 * 100),  # the line goes on
+        (200, 10, 100, 5.0 + 0.04 * 10),  # by the mean of the prompts
+        (200, 10, 0, 5.0),
+    ],
+)
+def test_cached_tokens_are_attended_to(by_prompts, tokens, prompts, cached, seconds):
+    assert by_prompts.prefill(tokens, prompts, cached) == pytest.approx(seconds, rel=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 100), st.integers(0, 10**6))
+def test_without_the_axes_prompts_and_cached_tokens_change_no_bit(tokens, prompts, cached):
+    latency = Latency(LatencyTable.model_validate(TABLE))
+    assert latency.prefill(tokens, prompts, cached) == latency.prefill(tokens)
+
+
+@given(
+    st.sampled_from(MEASURED),
+    st.integers(1, 30_000),
+    st.integers(1, 500),
+    st.integers(0, 10**5),
+)
+def test_prompts_lie_between_the_longest_and_the_shortest(name, tokens, prompts, cached):
+    latency = LATENCIES[name]
+    ends = sorted((latency.prefill(tokens), latency.prefill(tokens, 10**6)))
+    slack = 1e-12 * ends[1]
+    assert ends[0] - slack <= latency.prefill(tokens, prompts) <= ends[1] + slack
+    assert latency.prefill(tokens, prompts, cached) >= latency.prefill(tokens, prompts) > 0
+
+
+def test_every_all_reduce_takes_its_time(tmp_path):
+    data = changed("prefill", **BY_PROMPTS) | {"all_reduces": 160}
+    (tmp_path / "toy.json").write_text(json.dumps(data))
+    model = ServedModel(name="m", latency="toy", kv_bytes_per_token=1, all_reduce=1e-5)
+    slow = load_service_times(tmp_path, model)
+    fast = load_service_times(tmp_path, model.model_copy(update={"all_reduce": 0.0}))
+    for tokens, prompts, cached in ((5, 1, 0), (128, 1, 50), (200, 10, 50), (390, 2, 0)):
+        more = slow.prefill(tokens, prompts, cached) - fast.prefill(tokens, prompts, cached)
+        assert more == pytest.approx(160e-5)
+    for batch, context in ((1, 10), (5, 2000), (40, 9000)):
+        assert slow.itl(batch, context) - fast.itl(batch, context) == pytest.approx(160e-5)
+    assert fast.table == load_table(tmp_path, "toy")
+
+
+def test_all_reduce_is_not_counted_twice():
+    table = load_table(FOLDER, B200)
+    assert with_all_reduce(table, 0.0) is table
+    with pytest.raises(
+        InputError, match=r"model\.all_reduce is 1e-05, but .* include all-reduce; allowed: 0$"
+    ):
+        with_all_reduce(table, 1e-5)
+
+
 # ----------------------------------------------------------- properties of every table
 
 
@@ -182,8 +282,11 @@ def test_the_look_up_meets_the_table_exactly(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_prefill_is_continuous_and_rises_where_the_table_does(name):
+    """Measured steps of fewer than 128 tokens go up and down with the kernels that are chosen."""
     latency = load_latency(FOLDER, name)
-    axis = latency.table.prefill.tokens
+    table = latency.table.prefill
+    first = table.tokens.index(128)
+    axis, seconds = table.tokens[first:], table.seconds[first:]
     for edge in axis:
         before, at, after = (latency.prefill(edge + d) for d in (-1, 0, 1))
         # Attention is quadratic, nothing is more: one token more changes at most 2 in `edge`.
@@ -191,8 +294,9 @@ def test_prefill_is_continuous_and_rises_where_the_table_does(name):
         assert at <= after <= at * ((edge + 1) / edge) ** 2
     points = [*range(axis[0], axis[-1], 61), *range(axis[-1], 300_000, 997)]
     times = [latency.prefill(tokens) for tokens in points]
-    assert latency.table.prefill.seconds == sorted(latency.table.prefill.seconds)
+    assert seconds == sorted(seconds)
     assert all(a < b for a, b in pairwise(times))
+    assert max(table.seconds[:first], default=0) < seconds[0]
 
 
 @given(st.sampled_from(NAMES), st.integers(1, 600), st.floats(0, 200_000))
@@ -226,10 +330,13 @@ def test_beyond_the_table_the_itl_is_linear_in_the_batch(batch, context):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_table_claims_to_be_measured(name):
-    note = load_table(FOLDER, name).provenance.note
-    assert "estimates" in note
-    assert "not measurements" in note
+def test_only_measured_tables_say_so(name):
+    provenance = load_table(FOLDER, name).provenance
+    assert (provenance.kind == "measured") == (name in MEASURED)
+    if name in ESTIMATED:
+        assert "estimates" in provenance.note
+        assert "not measurements" in provenance.note
+    assert (provenance.kind == "scaled") == name.startswith("nemotron4") * (name in ESTIMATED)
 
 
 def test_the_published_fit_of_the_default_table():
@@ -302,6 +409,42 @@ def test_an_unknown_name_is_refused_with_the_nearest_one():
         ),
         ("prefill", {"seconds": [3.0, 2.5, 4.0, 8.0, 1e10]}, ": prefill.seconds.4: "),
         ("itl", {"seconds": [[2.0, 1.0, 1e308], [4.0, 4.0, 1e308]]}, ": itl.seconds.0.2: "),
+        (
+            "prefill",
+            {"batched": BY_PROMPTS["batched"] | {"prompt_tokens": 10}},
+            ": prefill.batched: tokens begin with 20, wanted is one prompt of 10",
+        ),
+        (
+            "prefill",
+            {"batched": BY_PROMPTS["batched"] | {"tokens": [20, 200, 100]}},
+            ": prefill.batched: must increase strictly, but 100 follows 200 at position 2",
+        ),
+        (
+            "prefill",
+            {"batched": BY_PROMPTS["batched"] | {"seconds": [1.0, 5.0, 4.0]}},
+            ": prefill.batched: seconds fall from 100 to 200 tokens; extrapolated, they would",
+        ),
+        (
+            "prefill",
+            {"cached": {"tokens": [50, 150], "seconds_per_token": [0.01]}},
+            ": prefill.cached: 1 seconds_per_token for 2 tokens",
+        ),
+        (
+            "prefill",
+            {"cached": {"tokens": [50, 150], "seconds_per_token": [0.01, -0.01]}},
+            ": prefill.cached.seconds_per_token.1: ",
+        ),
+        (
+            "prefill",
+            {"cached": {"tokens": [50, 150], "seconds_per_token": [0.01, 0.0]}},
+            ": prefill.cached: seconds_per_token fall from 50 to 150 tokens",
+        ),
+        (
+            "provenance",
+            {"kind": "measured"},
+            ": unknown key 'provenance.version'; ",
+        ),
+        ("provenance", {"kind": "guessed"}, ": provenance: "),
         ("prefill", {"second": [1.0]}, ": unknown key 'prefill.second'; did you mean 'seconds'?"),
         ("itl", {"batch": [1], "seconds": [[2.0], [4.0]]}, ": itl.batch: "),
         ("itl", {"context": []}, ": itl.context: 0 points, allowed are one or two"),

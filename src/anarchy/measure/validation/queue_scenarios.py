@@ -29,7 +29,8 @@ from anarchy.config.workload import (
 )
 from anarchy.serving.log.request_log import RequestLog
 from anarchy.serving.service_times.lookup import Latency
-from anarchy.serving.service_times.table import ItlTimes, LatencyTable, PrefillTimes, Provenance
+from anarchy.serving.service_times.provenance import Derivation
+from anarchy.serving.service_times.table import ItlTimes, LatencyTable, PrefillTimes
 from anarchy.serving.simulate import simulate
 
 Floats = NDArray[np.float64]
@@ -246,8 +247,13 @@ def latency(prefill: float, decode: float, shared: bool = False) -> Latency:
             backend="none",
             backend_version="none",
             tensor_parallel=1,
-            provenance=Provenance(
-                source="definition", version="none", licence="none", call="none", note="none"
+            provenance=Derivation(
+                kind="assumed",
+                source="definition",
+                version="none",
+                licence="none",
+                call="none",
+                note="none",
             ),
             prefill=PrefillTimes(tokens=tokens, seconds=[prefill * count for count in tokens]),
             itl=ItlTimes(batch=[1, WIDEST], context=[LONGEST], seconds=[[decode, together]]),

@@ -1,40 +1,22 @@
-"""The tables of service times in config/latency: their schema, their checks, their scaling.
+"""The tables of service times in config/latency: their schema and their checks.
 
-A table holds *estimates*: nobody measured them, a performance model computed them, and its
-`provenance` says which. Values may be noisy, and those between the ends of a table are taken as
-they are. Its last steps must not fall, because extrapolation (see `latency`) would carry them on
-below zero; such a table is refused. A context axis has one or two points, so that for any batch
-the inter-token latency (ITL) is one line in the context and the time of k decode steps has a
-closed form; a third point would make it piecewise, and the closed form wrong.
-
-**Scaling to another model.** A file may name another table and the shapes of both models instead
-of holding times. By the roofline, one worker being g GPUs:
-
-* prefill does 2 P N / g operations per GPU for N tokens and P parameters, so it is multiplied by
-  w = (P'/g') / (P/g);
-* a decode step reads P/g bytes of FP8 weights and does 2 P B / g operations per GPU, whatever the
-  context, so the ITL at context 0 is multiplied by the same w;
-* it also reads the KV cache, 2 * layers * KV heads * head dimension / g bytes of FP8 per GPU and
-  token of context, so the slope of the ITL in the context is multiplied by
-  k = (layers' * heads' * dim' / g') / (layers * heads * dim / g).
-
-Neglected: kernel launches and all-reduces, which do not grow with w and depend on g (the scaled
-times are too long at small batches); attention's share of prefill, which grows with layers and
-width instead of P (too long for prompts far beyond 10,000 tokens).
+A table holds estimates of a performance model, or what was measured; its `provenance` says which.
+Values may be noisy, and those between the ends of a table are taken as they are. Its last steps
+must not fall, because extrapolation (see `lookup`) would carry them on below zero; such a table is
+refused. A context axis has one or two points, so that for any batch the inter-token latency (ITL)
+is one line in the context and the time of k decode steps has a closed form; a third point would
+make it piecewise, and the closed form wrong.
 """
 
-from collections.abc import Sequence
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from anarchy.common.errors import InputError, suggest
-from anarchy.config.base import Count, Duration, Model, Name, Prose, Title, Whole
-from anarchy.config.validation import validate
-from anarchy.config.yaml_files import read_yaml
+from anarchy.common.errors import InputError
+from anarchy.config.base import Count, Duration, Model, Seconds, Title, Whole
+from anarchy.serving.service_times.provenance import Provenance
 
 Line = tuple[float, float, float]
 
@@ -46,21 +28,48 @@ MOST_TOKENS = 10**8
 """No prompt is longer; even there a rounding error must not become a negative time."""
 
 
-class Provenance(Model):
-    """Where the times come from; they are estimates."""
+class BatchedTimes(Model):
+    """Seconds of a prefill step of several prompts of `prompt_tokens` each, by its tokens."""
 
-    source: Prose
-    version: Title
-    licence: Title
-    call: Prose = Field(description="how the source was asked")
-    note: Prose
+    prompt_tokens: Count
+    tokens: list[Count] = Field(min_length=2, description="of the step, one prompt first")
+    seconds: list[Duration]
+
+    @model_validator(mode="after")
+    def _extrapolates(self) -> Self:
+        _increasing(self.tokens)
+        if self.tokens[0] != self.prompt_tokens:
+            raise ValueError(
+                f"tokens begin with {self.tokens[0]}, wanted is one prompt of {self.prompt_tokens}"
+            )
+        _rises_at_last("seconds", self.tokens, self.seconds)
+        return self
+
+
+class CachedTimes(Model):
+    """Seconds that a prefill step takes longer for each cached token of the mean prompt."""
+
+    tokens: list[Count] = Field(min_length=2, description="computed by the step")
+    seconds_per_token: list[Seconds]
+
+    @model_validator(mode="after")
+    def _extrapolates(self) -> Self:
+        _increasing(self.tokens)
+        _rises_at_last("seconds_per_token", self.tokens, self.seconds_per_token)
+        return self
 
 
 class PrefillTimes(Model):
-    """Seconds of one prefill step by the tokens that it computes."""
+    """Seconds of one prefill step by the tokens that it computes, all of one prompt.
+
+    Without `batched` several prompts cost as much as one of all their tokens, and without `cached`
+    it costs nothing to attend to cached ones.
+    """
 
     tokens: list[Count] = Field(min_length=3)
     seconds: list[Duration]
+    batched: BatchedTimes | None = None
+    cached: CachedTimes | None = None
 
     @field_validator("tokens")
     @classmethod
@@ -143,110 +152,50 @@ class LatencyTable(Model):
     backend_version: Title
     tensor_parallel: Count
     provenance: Provenance
+    all_reduces: Annotated[Whole, Field(ge=0, le=10_000)] = Field(
+        0, description="all-reduces in each step that the times lack; 0: the times include them"
+    )
     prefill: PrefillTimes
     itl: ItlTimes
 
 
-class Shape(Model):
-    """What the roofline needs of a model and of the worker that serves it; FP8 throughout."""
-
-    model: Title
-    source: Prose
-    parameters: Annotated[Whole, Field(ge=1, le=10**15)]
-    layers: Count
-    kv_heads: Count
-    head_dimension: Count
-    gpus_per_worker: Count
-
-    @property
-    def parameters_per_gpu(self) -> Fraction:
-        """Parameters, and bytes of weights, on one GPU."""
-        return Fraction(self.parameters, self.gpus_per_worker)
-
-    @property
-    def kv_per_gpu(self) -> Fraction:
-        """Bytes of KV cache per token on one GPU."""
-        return Fraction(2 * self.layers * self.kv_heads * self.head_dimension, self.gpus_per_worker)
-
-
-class Roofline(Model):
-    """The tabulated model and the one that its times are scaled to."""
-
-    tabulated: Shape
-    scaled: Shape
-
-    @property
-    def weights(self) -> Fraction:
-        """w: the factor of prefill and of the ITL at context 0."""
-        return self.scaled.parameters_per_gpu / self.tabulated.parameters_per_gpu
-
-    @property
-    def kv(self) -> Fraction:
-        """k: the factor of the ITL's slope in the context."""
-        return self.scaled.kv_per_gpu / self.tabulated.kv_per_gpu
+def with_times(
+    table: LatencyTable,
+    step: Callable[[float], float],
+    per_cached: Callable[[float], float],
+) -> LatencyTable:
+    """The table with other seconds of steps, and of cached tokens."""
+    prefill, itl = table.prefill, table.itl
+    batched, cached = prefill.batched, prefill.cached
+    if batched is not None:
+        batched = batched.model_copy(update={"seconds": [step(s) for s in batched.seconds]})
+    if cached is not None:
+        seconds = [per_cached(s) for s in cached.seconds_per_token]
+        cached = cached.model_copy(update={"seconds_per_token": seconds})
+    changed = {"seconds": [step(s) for s in prefill.seconds], "batched": batched, "cached": cached}
+    rows = [[step(s) for s in row] for row in itl.seconds]
+    return table.model_copy(
+        update={
+            "prefill": prefill.model_copy(update=changed),
+            "itl": itl.model_copy(update={"seconds": rows}),
+        }
+    )
 
 
-class ScaledTable(Model):
-    """Service times of a model that no table exists for, scaled from those of another."""
+def with_all_reduce(table: LatencyTable, seconds: float) -> LatencyTable:
+    """The table with `seconds` for each all-reduce that its times lack.
 
-    scaled_from: Name
-    provenance: Provenance
-    roofline: Roofline
-
-
-def latency_sources(folder: Path, name: str) -> list[Path]:
-    """The files that the times of `name` come from: its own and the one that it scales."""
-    path = folder / f"{name}.json"
-    base = _read(path, name).get("scaled_from")
-    return [path] if base is None else [path, folder / f"{base}.json"]
-
-
-def load_table(folder: Path, name: str) -> LatencyTable:
-    """Read `<folder>/<name>.json`, scaled from another table where the file says so.
-
-    Raises InputError, naming the file and the key, for an unknown name or an unusable table.
+    Raises InputError if they lack none.
     """
-    path = folder / f"{name}.json"
-    data = _read(path, name)
-    if "scaled_from" not in data:
-        return validate(LatencyTable, data, str(path))
-    scaled = validate(ScaledTable, data, str(path))
-    base_path = folder / f"{scaled.scaled_from}.json"
-    if not base_path.is_file():
-        hint = suggest(scaled.scaled_from, _tables(folder))
-        raise InputError(f"{path}: scaled_from: no table '{scaled.scaled_from}'; {hint}")
-    base_data = _read(base_path, scaled.scaled_from)
-    if "scaled_from" in base_data:
-        raise InputError(f"{path}: scaled_from: '{scaled.scaled_from}' is itself scaled")
-    base = validate(LatencyTable, base_data, str(base_path))
-    return validate(LatencyTable, _scale(base, scaled), str(path))
-
-
-def _scale(base: LatencyTable, scaled: ScaledTable) -> dict[str, Any]:
-    """The times of `base` by the roofline of the module's docstring."""
-    weights, kv = float(scaled.roofline.weights), float(scaled.roofline.kv)
-    lines = [tabulated_line(base.itl, j) for j in range(len(base.itl.batch))]
-    return {
-        **base.model_dump(),
-        "model": scaled.roofline.scaled.model,
-        "tensor_parallel": scaled.roofline.scaled.gpus_per_worker,
-        "provenance": scaled.provenance.model_dump(),
-        "prefill": {
-            "tokens": base.prefill.tokens,
-            "seconds": [weights * seconds for seconds in base.prefill.seconds],
-        },
-        "itl": {
-            "batch": base.itl.batch,
-            "context": base.itl.context,
-            "seconds": [
-                [
-                    weights * (value - slope * start) + kv * slope * context
-                    for start, value, slope in lines
-                ]
-                for context in base.itl.context
-            ],
-        },
-    }
+    if not seconds:
+        return table
+    if not table.all_reduces:
+        raise InputError(
+            f"model.all_reduce is {seconds}, but the times of '{table.model}' on {table.system} "
+            f"by {table.backend} include all-reduce; allowed: 0"
+        )
+    added = table.all_reduces * seconds
+    return with_times(table, lambda step: step + added, lambda cached: cached)
 
 
 def tabulated_line(itl: ItlTimes, j: int) -> Line:
@@ -276,12 +225,10 @@ def _increasing(axis: list[int]) -> list[int]:
     return axis
 
 
-def _tables(folder: Path) -> list[str]:
-    return [path.stem for path in folder.glob("*.json")]
-
-
-def _read(path: Path, name: str) -> dict[str, Any]:
-    if not path.is_file():
-        known = _tables(path.parent)
-        raise InputError(f"{path}: unknown latency table '{name}'; {suggest(name, known)}")
-    return read_yaml(path)  # YAML includes JSON
+def _rises_at_last(name: str, axis: Sequence[int], values: Sequence[float]) -> None:
+    if len(values) != len(axis):
+        raise ValueError(f"{len(values)} {name} for {len(axis)} tokens")
+    if values[-1] < values[-2]:
+        raise ValueError(
+            f"{name} fall from {axis[-2]} to {axis[-1]} tokens; extrapolated, they would reach zero"
+        )

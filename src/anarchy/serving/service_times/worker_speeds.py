@@ -2,18 +2,12 @@
 
 from anarchy.config.scenario import Topology
 from anarchy.serving.service_times.lookup import Latency
-from anarchy.serving.service_times.table import LatencyTable
+from anarchy.serving.service_times.table import LatencyTable, with_times
 
 
 def scaled(table: LatencyTable, speed: float) -> LatencyTable:
     """The table of a worker that is `speed` times as fast."""
-    prefill = table.prefill.model_copy(
-        update={"seconds": [seconds / speed for seconds in table.prefill.seconds]}
-    )
-    itl = table.itl.model_copy(
-        update={"seconds": [[seconds / speed for seconds in row] for row in table.itl.seconds]}
-    )
-    return table.model_copy(update={"prefill": prefill, "itl": itl})
+    return with_times(table, lambda step: step / speed, lambda cached: cached / speed)
 
 
 class Services:

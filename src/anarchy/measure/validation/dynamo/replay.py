@@ -25,7 +25,7 @@ from anarchy.config.validation import validate
 from anarchy.config.yaml_files import read_yaml
 from anarchy.serving.log.request_log import RequestLog
 from anarchy.serving.service_times.lookup import Latency
-from anarchy.serving.service_times.table import load_table
+from anarchy.serving.service_times.table_files import load_table
 from anarchy.serving.simulate import simulate
 from anarchy.workload.trace_files import find_trace
 from anarchy.workload.traces import TraceData, read_trace

@@ -306,6 +306,10 @@ class ServiceTimes(NamedTuple):
     tokens: Ints
     seconds: FloatGrid  # tables x tokens
     parabolas: FloatGrid  # tables x 2
+    batched_tokens: Ints  # empty: prompts together cost as much as one of all their tokens
+    batched_seconds: FloatGrid  # tables x batched_tokens
+    cached_tokens: Ints  # empty: cached tokens cost nothing
+    cached_seconds: FloatGrid  # tables x cached_tokens, for each cached token
     batches: Ints
     known_lines: Grid[Line]  # tables x batches
     lines: Grid[Line]  # tables x all batches up to some size

@@ -6,7 +6,7 @@ import numpy as np
 
 from anarchy.serving.compiled.core.compile import compiled, inner
 from anarchy.serving.compiled.core.records import Line, ServiceTimes
-from anarchy.serving.compiled.core.tables import Ints, Memory
+from anarchy.serving.compiled.core.tables import Floats, Ints, Memory
 from anarchy.serving.service_times.table import LatencyTable, parabola, tabulated_line
 
 LINES = 1024
@@ -21,11 +21,21 @@ def make_service_times(memory: Memory, tables: Sequence[LatencyTable]) -> Servic
     for number, table in enumerate(tables):
         for column in columns:
             known[number, column] = tabulated_line(table.itl, column)
+    batched, cached = prefill.batched, prefill.cached
     parabolas = [parabola(table.prefill.tokens, table.prefill.seconds) for table in tables]
     times = ServiceTimes(
         tokens=np.array(prefill.tokens, np.int64),
         seconds=np.array([table.prefill.seconds for table in tables], np.float64),
         parabolas=np.array(parabolas, np.float64),
+        batched_tokens=np.array(batched.tokens if batched else [], np.int64),
+        batched_seconds=np.array(
+            [t.prefill.batched.seconds if t.prefill.batched else [] for t in tables], np.float64
+        ),
+        cached_tokens=np.array(cached.tokens if cached else [], np.int64),
+        cached_seconds=np.array(
+            [t.prefill.cached.seconds_per_token if t.prefill.cached else [] for t in tables],
+            np.float64,
+        ),
         batches=np.array(itl.batch, np.int64),
         known_lines=known,
         lines=memory.table(Line, len(tables), LINES),
@@ -48,20 +58,42 @@ def _after(axis: Ints, value: int) -> int:
 
 
 @inner
-def prefill_seconds(times: ServiceTimes, speed: int, tokens: int) -> float:
-    """Seconds of a prefill step of `tokens` tokens."""
-    axis, seconds = times.tokens, times.seconds
+def _on_lines(axis: Ints, values: Floats, at: int) -> float:
+    """Linear between entries, the first below them, the last line above them."""
+    if at <= axis[0]:
+        return float(values[0])
+    i = min(_after(axis, at), len(axis) - 1)
+    share = (at - axis[i - 1]) / (axis[i] - axis[i - 1])
+    return float(values[i - 1] + (values[i] - values[i - 1]) * share)
+
+
+@inner
+def _alone(times: ServiceTimes, speed: int, tokens: int) -> float:
+    """Seconds of a step of one prompt without cached tokens."""
+    axis, seconds = times.tokens, times.seconds[speed]
     last = len(axis) - 1
-    if tokens <= axis[0]:
-        return float(seconds[speed, 0])
-    if tokens >= axis[last]:
-        slope, bend = times.parabolas[speed, 0], times.parabolas[speed, 1]
-        beyond = slope + bend * (tokens - axis[last - 1])
-        return float(seconds[speed, last] + (tokens - axis[last]) * beyond)
-    i = _after(axis, tokens)
-    share = (tokens - axis[i - 1]) / (axis[i] - axis[i - 1])
-    before = seconds[speed, i - 1]
-    return float(before + (seconds[speed, i] - before) * share)
+    if tokens < axis[last]:
+        return _on_lines(axis, seconds, tokens)
+    slope, bend = times.parabolas[speed, 0], times.parabolas[speed, 1]
+    beyond = slope + bend * (tokens - axis[last - 1])
+    return float(seconds[last] + (tokens - axis[last]) * beyond)
+
+
+@inner
+def prefill_seconds(
+    times: ServiceTimes, speed: int, tokens: int, prompts: int, cached: int
+) -> float:
+    """Seconds of a prefill step of `tokens` tokens of `prompts` prompts, behind cached ones."""
+    seconds = _alone(times, speed, tokens)
+    axis = times.batched_tokens
+    if len(axis) and prompts > 1 and tokens > axis[0]:
+        together = _on_lines(axis, times.batched_seconds[speed], tokens)
+        longer = max(0.0, tokens / prompts - axis[0])
+        seconds = together + (seconds - together) * (longer / (tokens - axis[0]))
+    if len(times.cached_tokens):
+        slope = _on_lines(times.cached_tokens, times.cached_seconds[speed], tokens)
+        seconds += slope * (cached / prompts)
+    return seconds
 
 
 @inner

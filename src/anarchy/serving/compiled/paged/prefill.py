@@ -75,6 +75,7 @@ def _preempt(state: PagedState, w: int) -> int:
     release(state, w, sequence.source)
     sequence.computed = 0
     queue.step_prompts -= sequence.scheduled > 0
+    queue.step_cached -= sequence.before * (sequence.scheduled > 0)
     queue.step_tokens -= sequence.scheduled
     sequence.scheduled = 0
     prepend(state, queue.waiting, victim)
@@ -117,6 +118,7 @@ def _schedule(state: PagedState, w: int, number: int, found: int, budget: int) -
     sequence.computed = after
     sequence.scheduled = tokens
     queue.step_tokens += tokens
+    queue.step_cached += before
     queue.step_prompts += 1
     return tokens
 
@@ -173,6 +175,7 @@ def begin(state: PagedState, w: int) -> bool:
     preempted, limit = queue.preemptions, state.plain.settings.batch_tokens
     queue.step_tokens = 0
     queue.step_prompts = 0
+    queue.step_cached = 0
     number = queue.running.first
     while number != NOBODY and queue.step_tokens < limit:
         victims = queue.preemptions
@@ -183,13 +186,15 @@ def begin(state: PagedState, w: int) -> bool:
         number = next_served(state, queue.running, number, victims, tokens == 0)
     if queue.preemptions == preempted:
         _admit(state, w, limit - queue.step_tokens)
-    total, prompts = queue.step_tokens, queue.step_prompts
+    total, prompts, cached = queue.step_tokens, queue.step_prompts, queue.step_cached
     if total:
-        seconds = counted_seconds(state.plain, worker.speed, total)
+        seconds = counted_seconds(state.plain, worker.speed, total, prompts, cached)
         worker.running = True
         worker.started = state.plain.progress.now
         worker.duration = seconds
-        worker.step_work = full_step_work(state.plain, worker.speed, total, prompts, seconds)
+        worker.step_work = full_step_work(
+            state.plain, worker.speed, total, prompts, cached, seconds
+        )
         push(state.plain, on_grid(state.plain.progress.now + seconds), STEP_END + w, STEP_ENDS, w)
         return False
     if queue.preemptions != preempted:

@@ -136,6 +136,7 @@ class PrefillQueue(Record):
     preemptions: int
     step_tokens: int
     step_prompts: int
+    step_cached: int  # computed before, and attended to
     first_release: int  # lists of blocks to be released when the step ends
     last_release: int
 

@@ -21,21 +21,29 @@ def enqueue(state: State, worker: PrefillWorker, number: int) -> None:
 
 
 @inner
-def counted_seconds(state: State, speed: int, tokens: int) -> float:
+def counted_seconds(state: State, speed: int, tokens: int, prompts: int, cached: int) -> float:
     """Seconds of a step; look-ups beyond the table are counted."""
     axis = state.service.tokens
     if tokens > axis[len(axis) - 1]:
         state.progress.prefills_beyond += 1
-    return prefill_seconds(state.service, speed, tokens)
+    return prefill_seconds(state.service, speed, tokens, prompts, cached)
 
 
 @inner
-def full_step_work(state: State, speed: int, tokens: int, prompts: int, seconds: float) -> float:
-    """Seconds that a step's tokens would have taken as a part of a full step."""
+def full_step_work(
+    state: State, speed: int, tokens: int, prompts: int, cached: int, seconds: float
+) -> float:
+    """Seconds that a step's prompts would have taken as a part of a full step."""
     settings = state.settings
     full = min(settings.batch_requests, settings.batch_tokens * prompts // tokens)
     if prompts < full:
-        return prompts / full * counted_seconds(state, speed, tokens * full // prompts)
+        return (
+            prompts
+            / full
+            * counted_seconds(
+                state, speed, tokens * full // prompts, full, cached * full // prompts
+            )
+        )
     return seconds
 
 
@@ -46,11 +54,20 @@ def _step_seconds(state: State, fetching: float, computing: float) -> float:
 
 
 @inner
-def _best_hit(state: State, w: int, request: Request, total: int, fetching: float) -> float:
+def _best_hit(
+    state: State,
+    w: int,
+    request: Request,
+    total: int,
+    prompts: int,
+    cached: int,
+    fetching: float,
+) -> float:
     """Let a prompt take tokens from HBM and host memory; the seconds to fetch them.
 
-    All of them or, where blocks may be computed anew, what lets the step end first; hits end
-    where the tier changes.
+    The step has `total` tokens of `prompts` prompts already, behind `cached` ones. All tokens are
+    taken or, where blocks may be computed anew, what lets the step end first; hits end where the
+    tier changes.
     """
     settings, caches, prompt = state.settings, state.prefill_caches, request.input_tokens
     speed, first = state.prefill_workers[w].speed, request.first_shared
@@ -65,7 +82,9 @@ def _best_hit(state: State, w: int, request: Request, total: int, fetching: floa
             fetch = settings.fetch_latency + on_host * settings.fetch_seconds if on_host else 0.0
             step = 0.0
             if settings.recompute:
-                computing = prefill_seconds(state.service, speed, total + prompt - found)
+                computing = prefill_seconds(
+                    state.service, speed, total + prompt - found, prompts + 1, cached + found
+                )
                 step = _step_seconds(state, fetching + fetch, computing)
             if least < 0 or step <= least:
                 seconds, least = fetch, step
@@ -84,13 +103,13 @@ def start_step(state: State, w: int) -> None:
     """Take queued prompts in order while both limits hold."""
     settings, now, worker = state.settings, state.progress.now, state.prefill_workers[w]
     worker.batch_head = worker.queue_head
-    total, count, fetching, last = 0, 0, 0.0, worker.queue_head
+    total, count, cached, fetching, last = 0, 0, 0, 0.0, worker.queue_head
     while worker.queue_head != NOBODY and count < settings.batch_requests:
         request = request_of(state, worker.queue_head)
         fetch = 0.0
         request.cached_tokens = 0
         if settings.tiered:
-            fetch = _best_hit(state, w, request, total, fetching)
+            fetch = _best_hit(state, w, request, total, count, cached, fetching)
         elif settings.caching:
             first, end = request.first_shared, request.first_shared + request.shared_blocks
             held = find_overlap(state.prefill_caches, state.blocks, first, end, w)
@@ -105,12 +124,13 @@ def start_step(state: State, w: int) -> None:
         request.prefill_start = now
         fetching += fetch
         total += uncached
+        cached += request.cached_tokens
         count += 1
     request_of(state, last).following = NOBODY
     worker.batch_size = count
     worker.running = True
-    seconds = counted_seconds(state, worker.speed, total)
-    work = full_step_work(state, worker.speed, total, count, seconds)
+    seconds = counted_seconds(state, worker.speed, total, count, cached)
+    work = full_step_work(state, worker.speed, total, count, cached, seconds)
     if fetching:
         whole = _step_seconds(state, fetching, seconds)
         work += whole - seconds

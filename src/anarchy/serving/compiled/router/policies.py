@@ -113,12 +113,14 @@ def _predict(state: State, to: Dispatcher, request: Request, toll: bool) -> None
         view, load = to.views[w], to.loads[request.replica, w]
         active = load.active
         if to.rule.is_prefill:
-            uncached = max(1, tokens - view.overlap * size)
-            own = prefill_seconds(state.service, integer(0), uncached)
+            cached = min(view.overlap * size, tokens - 1)
+            own = prefill_seconds(state.service, integer(0), tokens - cached, integer(1), cached)
             queue = 0.0
             if active:
                 mean = load.queued_tokens // active
-                queue = active * prefill_seconds(state.service, integer(0), mean)
+                queue = active * prefill_seconds(
+                    state.service, integer(0), mean, integer(1), integer(0)
+                )
             to.costs[w] = queue + own + active * own if toll else queue + own
             continue
         held = view.active_blocks * size

@@ -136,9 +136,10 @@ class PagedPrefillWorker(Event):
         if total:
             self.stepping = True
             self.started = self._events.now
-            self.duration = self._latency.prefill(total)
+            prompts, cached = len(scheduled), sum(r.computed for r in scheduled) - total
+            self.duration = self._latency.prefill(total, prompts, cached)
             self.step_work = full_step_work(
-                self._latency, self._limits, total, len(scheduled), self.duration
+                self._latency, self._limits, total, prompts, cached, self.duration
             )
             self.callbacks = self._handlers
             self._events.at(on_grid(self.started + self.duration), self, self._step_end)

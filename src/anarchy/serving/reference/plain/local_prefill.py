@@ -24,7 +24,8 @@ class PrefillingDecodeWorker(DecodeWorker):
         end = now
         for request in local:
             request.prefill_start = end
-            end += self._latency.prefill(request.input_tokens - request.cached_tokens)
+            cached = request.cached_tokens
+            end += self._latency.prefill(request.input_tokens - cached, cached=cached)
             request.prefill_end = request.routed = end
         for request in local:
             request.decode_start = end

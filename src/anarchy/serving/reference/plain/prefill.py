@@ -102,14 +102,14 @@ class PrefillWorker(Event):
         now = self._events.now
         room = self._limits.batch_requests
         budget = self._limits.batch_tokens
-        total = 0
+        total = found = 0
         tiers, fetching = self._tiers, 0.0
         while queue and room:
             request = queue[0]
             cached = 0
             hit = NO_HIT
             if tiers is not None:
-                hit = self._best_hit(tiers, request, total, fetching)
+                hit = self._best_hit(tiers, request, total, found, fetching)
                 cached = hit.tokens
             elif self._caches is not None:
                 overlap = self._caches.held.overlap(self._index, request.blocks)
@@ -127,12 +127,13 @@ class PrefillWorker(Event):
             request.prefill_worker = self._index
             batch.append(request)
             total += uncached
+            found += cached
             room -= 1
         self._running = True
         self.started = now
-        self.duration = self._latency.prefill(total)
+        self.duration = self._latency.prefill(total, len(batch), found)
         self.step_work = full_step_work(
-            self._latency, self._limits, total, len(batch), self.duration
+            self._latency, self._limits, total, len(batch), found, self.duration
         )
         if tiers is not None and fetching:
             computing = self.duration
@@ -141,18 +142,21 @@ class PrefillWorker(Event):
         self.callbacks = self._handlers
         self._events.at(now + self.duration, self)
 
-    def _best_hit(self, tiers: TieredCaches, request: Request, total: int, fetching: float) -> Hit:
+    def _best_hit(
+        self, tiers: TieredCaches, request: Request, total: int, found: int, fetching: float
+    ) -> Hit:
         """What a prompt takes from the tiers: all, or what lets the step end first.
 
-        The step has `total` tokens to compute and `fetching` seconds of transfers already.
+        The step has `total` tokens to compute, `found` cached ones and `fetching` seconds of
+        transfers already.
         """
         hits = tiers.hits(self._index, request.blocks, request.input_tokens - 1)
         if not tiers.recompute:
             return hits[-1]
-        before = total + request.input_tokens
+        before, prompts = total + request.input_tokens, len(self._batch) + 1
 
         def seconds(hit: Hit) -> float:
-            computing = self._service.prefill(before - hit.tokens)
+            computing = self._service.prefill(before - hit.tokens, prompts, found + hit.tokens)
             return tiers.step_seconds(fetching + hit.seconds, computing)
 
         return min(reversed(hits), key=seconds)
@@ -174,10 +178,14 @@ class PrefillWorker(Event):
 
 
 def full_step_work(
-    latency: Latency, limits: Prefill, tokens: int, prompts: int, duration: float
+    latency: Latency, limits: Prefill, tokens: int, prompts: int, cached: int, duration: float
 ) -> float:
-    """Seconds that a step's tokens would have taken as a part of a full step."""
+    """Seconds that a step's prompts would have taken as a part of a full step."""
     full = min(limits.batch_requests, limits.batch_tokens * prompts // tokens)
     if prompts < full:
-        return prompts / full * latency.prefill(tokens * full // prompts)
+        return (
+            prompts
+            / full
+            * latency.prefill(tokens * full // prompts, full, cached * full // prompts)
+        )
     return duration

@@ -19,8 +19,8 @@ def queue_seconds(latency: Latency, tokens: int, prompts: int) -> float:
 
 def prompt_seconds(view: View, worker: int) -> float:
     """Seconds of prefill that the request itself takes on a worker."""
-    uncached = view.input_tokens - view.overlaps[worker] * view.block_tokens
-    return view.service.prefill(max(1, uncached))
+    cached = min(view.overlaps[worker] * view.block_tokens, view.input_tokens - 1)
+    return view.service.prefill(view.input_tokens - cached, cached=cached)
 
 
 def times_to_first_token(view: View) -> list[float]:
