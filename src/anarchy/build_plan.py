@@ -32,7 +32,8 @@ from anarchy.measure.measures import get_measure
 from anarchy.serving.reference.core.clients import WORKLOADS
 from anarchy.serving.reference.router.policy import get_policy, plugins
 from anarchy.serving.rules.feasibility import check_requests
-from anarchy.serving.service_times.table import LatencyTable, with_all_reduce
+from anarchy.serving.service_times.deployment import check_deployment
+from anarchy.serving.service_times.table import LatencyTable
 from anarchy.serving.service_times.table_files import load_table
 from anarchy.workload.synthetic_trace_parameters import load_trace_parameters
 from anarchy.workload.trace_files import TraceUnavailable, check_trace, find_trace
@@ -181,19 +182,8 @@ class ScenarioChecks:
         if name not in self._tables:
             with faults_in(f"{source}: model.latency"):
                 self._tables[name] = load_table(self._root / paths.LATENCY, name)
-        table, hardware = self._tables[name], scenario.hardware
         with faults_in(source):
-            with_all_reduce(table, scenario.model.all_reduce)
-        if table.tensor_parallel != hardware.gpus_per_worker:
-            raise InputError(
-                f"{source}: hardware.gpus_per_worker is {hardware.gpus_per_worker}, but the "
-                f"times of model.latency '{name}' are for {table.tensor_parallel} GPUs per worker"
-            )
-        if not table.system.lower().startswith(hardware.gpu.lower()):
-            raise InputError(
-                f"{source}: hardware.gpu is {hardware.gpu}, but the times of model.latency "
-                f"'{name}' are for {table.system}"
-            )
+            check_deployment(scenario, self._tables[name])
 
     def _rows(self, name: str, source: str, trace: TraceData | None) -> int | None:
         """The requests of a trace; None if it is not at hand."""

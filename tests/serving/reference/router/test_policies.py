@@ -24,7 +24,7 @@ from tests.serving.decode_by_tokens import Job, decode_by_tokens
 class Affine:
     """Service times that a page can check: prefill a + b tokens, ITL linear in both arguments."""
 
-    def prefill(self, tokens: int) -> float:
+    def prefill(self, tokens: int, prompts: int = 1, cached: int = 0) -> float:
         return 0.01 + 0.001 * tokens
 
     def itl(self, batch: int, context: float) -> float:
