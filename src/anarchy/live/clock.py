@@ -20,9 +20,11 @@ class Clock:
         self._late.append(self.now() - moment)
 
     def lateness(self) -> dict[str, float]:
-        """Quantiles of the seconds between a moment and waking up, by name; empty if it never
-        slept."""
-        late = sorted(self._late)
+        """Quantiles, by name, of the seconds between a moment and waking up since the last call.
+
+        Empty if it never slept.
+        """
+        late, self._late = sorted(self._late), []
         levels = {"p50": 0.5, "p99": 0.99, "max": 1.0}
         return {
             name: late[math.ceil(level * len(late)) - 1] for name, level in levels.items() if late

@@ -7,6 +7,7 @@ stack are for). Nothing that they have in memory is worth keeping.
 
 import ctypes
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +20,9 @@ from typing import Self
 from anarchy.common.errors import MOST_CHARACTERS, printable
 
 PR_SET_PDEATHSIG = 1
+COMPLAINT = re.compile(r"\bERROR\b|\[FTL\]")
+"""What marks the line of a log that says why a program ends; else it is the last one."""
+
 POLL = 0.02
 """Seconds between two looks at whether something has happened."""
 
@@ -31,7 +35,7 @@ class LiveError(Exception):
 
 
 class Process:
-    """A process with its log, which has all that it writes unless it answers on its output."""
+    """A process with its log, which has all that it writes."""
 
     def __init__(
         self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], folder: Path
@@ -49,6 +53,7 @@ class Process:
             self._process = subprocess.Popen(
                 command,
                 env=environment,
+                bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -56,32 +61,37 @@ class Process:
                 preexec_fn=die_with_owner,
             )
 
+    @property
+    def pid(self) -> int:
+        """Its id, which is that of its group too."""
+        return self._process.pid
+
     def check(self) -> None:
-        """Raise LiveError if it has ended, with the last line of its log."""
+        """Raise LiveError if it has ended, with the line of its log that says why."""
         code = self._process.poll()
         if code is not None:
             how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-            raise LiveError(f"{self.name} died ({how}): {self.last_line() or 'it said nothing'}")
+            raise LiveError(f"{self.name} died ({how}): {self._last_words()}")
 
-    def last_line(self) -> str:
-        """The last line of its log that is not empty."""
-        lines = self.log.read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "")
+    def _last_words(self) -> str:
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        lines = [line for line in text.splitlines() if line.strip()]
+        complaints = [line for line in lines if COMPLAINT.search(line)]
+        return (complaints or lines or ["it said nothing"])[-1]
 
     def tell(self, line: str) -> None:
-        """Write a line to its standard input."""
+        """Write a line to its standard input; one that does not listen any more is ended."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(f"{line}\n".encode())
-            self._process.stdin.flush()
         except BrokenPipeError:
-            self._process.wait()
+            self.end()
             self.check()
 
     def end(self) -> None:
         """Kill it, whatever it does, and wait for its end."""
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()
@@ -93,7 +103,7 @@ class Processes:
     def __init__(self, folder: Path) -> None:
         """Logs are written to `folder`."""
         self._folder = folder
-        self._running: list[Process] = []
+        self.running: list[Process] = []
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +114,7 @@ class Processes:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        for process in reversed(self._running):
+        for process in reversed(self.running):
             process.end()
 
     def start(
@@ -115,12 +125,12 @@ class Processes:
             process = Process(name, command, environment, self._folder)
         except OSError as error:
             raise LiveError(f"{name}: cannot start {command[0]}: {error.strerror}") from None
-        self._running.append(process)
+        self.running.append(process)
         return process
 
     def check(self) -> None:
         """Raise LiveError if any of them has ended."""
-        for process in self._running:
+        for process in self.running:
             process.check()
 
     def wait_until(self, done: Callable[[], bool], what: str, seconds: float) -> None:

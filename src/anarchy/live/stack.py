@@ -1,4 +1,10 @@
-"""Dynamo v0.9.0 on loopback: event plane, engines that keep time, router and HTTP frontend."""
+"""Dynamo v0.9.0 on loopback: NATS for events, engines that keep time, router and HTTP frontend.
+
+Discovery is a folder of files, requests go over TCP and events over NATS, so nothing else is
+needed. Engines are entered into the discovery before the frontend starts, since it may overlook
+those that come while it reads the folder; and nobody measures before its router, asked for a first
+completion, has weighed all of them.
+"""
 
 import json
 import os
@@ -8,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 from anarchy.common import paths
@@ -17,39 +24,53 @@ from anarchy.live.model_folder import WORDS, write_model
 from anarchy.live.processes import Process, Processes, free_port
 from anarchy.serving.service_times.lookup import load_latency
 
+PYTHON = sys.executable
+NATS = Path(sysconfig.get_path("scripts")) / "nats-server"
+
 START_SECONDS = 60.0
 """Longest wait for any part of the stack."""
 
-HTTP_SECONDS = 10.0
-"""Longest wait for one answer while the stack starts."""
+ANSWER_SECONDS = 10.0
+"""Longest wait for one answer of a part that has started."""
+
+Environment = Mapping[str, str]
 
 
 class Engine:
-    """A worker's process, and what it answers."""
+    """A worker's process, and what it answers: see `worker`."""
 
     def __init__(self, process: Process, answers: Path) -> None:
-        self.process = process
+        self._process = process
         self._file = answers
         self._asked = 0
 
-    def ask(self) -> None:
-        """Ask for the lateness since the last time."""
-        self.process.tell("lateness")
+    @property
+    def worker_id(self) -> int:
+        """Its id in the router's log, once it serves."""
+        return int(self._answers()[0]["id"])
+
+    def ask_lateness(self) -> None:
+        """Ask how late its clock woke since the last time; `lateness` has the answer."""
+        self._process.tell("lateness")
         self._asked += 1
 
-    def answers(self) -> list[dict[str, float]]:
-        """All answers so far, the first with the worker's id."""
+    def has_answered(self) -> bool:
+        """Whether it has answered all that it was asked; at first, whether it serves."""
+        return len(self._answers()) > self._asked
+
+    @property
+    def lateness(self) -> dict[str, float]:
+        """Its last answer."""
+        return self._answers()[-1]
+
+    def _answers(self) -> list[dict[str, float]]:
         text = self._file.read_text(encoding="utf-8") if self._file.exists() else ""
         return [json.loads(line) for line in text.splitlines(keepends=True) if line[-1] == "\n"]
 
-    def answered(self) -> bool:
-        """Whether it has answered all that it was asked; at first, whether it serves."""
-        return len(self.answers()) > self._asked
 
-
-@dataclass
+@dataclass(frozen=True)
 class Stack:
-    """A running stack; its log has the lines of its own first requests already."""
+    """A running stack, through which some first requests have gone already."""
 
     url: str
     model: str
@@ -65,80 +86,81 @@ class Stack:
         self._processes.check()
 
     def lateness(self) -> dict[str, float]:
-        """Seconds by which the clock that is worst woke late, since the last call: p50, p99, max.
+        """By how many seconds the engines' clocks woke late since the last call: p50, p99, max.
 
-        Seconds of the wall clock, not divided by the dilation; empty if no engine did anything.
+        Each is that of the worst engine, in seconds of the wall clock, whatever the dilation.
+        Empty if no engine did anything.
         """
         for engine in self._engines:
-            engine.ask()
+            engine.ask_lateness()
         self._processes.wait_until(
-            lambda: all(engine.answered() for engine in self._engines),
+            lambda: all(engine.has_answered() for engine in self._engines),
             "the engines' lateness",
-            HTTP_SECONDS,
+            ANSWER_SECONDS,
         )
-        late = [engine.answers()[-1] for engine in self._engines]
+        late = [engine.lateness for engine in self._engines]
         return {name: max(one.get(name, 0.0) for one in late) for one in late for name in one}
 
 
 @contextmanager
-def running(scenario: Scenario, dilation: float, folder: Path) -> Iterator[Stack]:
-    """The stack of a scenario, all of its service times multiplied by `dilation`.
+def running(scenario: Scenario, dilation: float, folder: Path, port: int = 0) -> Iterator[Stack]:
+    """The stack of a scenario, all of whose service times are multiplied by `dilation`.
 
-    Everything is written to `folder`, which is made. Raises LiveError for what cannot start.
+    Logs and whatever else it needs are written to `folder`, which is made. The frontend listens
+    at `port`, or at any if it is 0. Raises InputError for a scenario that cannot be live, and
+    LiveError for what does not start.
     """
     refuse_what_is_not_live(scenario)
     folder = folder.resolve()
     folder.mkdir(parents=True)
-    write_model(folder / "model")
-    table = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency).table
-    settings = EngineSettings(
-        scenario=scenario, latency=table, dilation=dilation, model_folder=str(folder / "model")
-    )
-    (folder / "engines.json").write_text(settings.model_dump_json(), encoding="utf-8")
+    write_settings(scenario, dilation, folder)
     with Processes(folder) as processes:
-        environment = start_event_plane(processes, folder)
-        engines = {
-            pool: start_engines(processes, pool, workers, folder, environment)
-            for pool, workers in (
-                ("prefill", scenario.topology.prefill),
-                ("decode", scenario.topology.decode),
-            )
-        }
-        everyone = [engine for pool in engines.values() for engine in pool]
-        processes.wait_until(
-            lambda: all(engine.answered() for engine in everyone), "the engines", START_SECONDS
+        environment = start_nats(processes, folder)
+        prefill = start_engines(
+            processes, "prefill", scenario.topology.prefill, folder, environment
         )
-        ids = {
-            pool: [int(engine.answers()[0]["id"]) for engine in several]
-            for pool, several in engines.items()
-        }
-        url, log = start_frontend(processes, scenario, environment)
+        decode = start_engines(processes, "decode", scenario.topology.decode, folder, environment)
+        processes.wait_until(
+            lambda: all(engine.has_answered() for engine in prefill + decode),
+            "the engines",
+            START_SECONDS,
+        )
+        port = free_port(port)
+        frontend = start_frontend(processes, scenario, port, environment)
         stack = Stack(
-            url=url,
+            url=f"http://127.0.0.1:{port}",
             model=scenario.model.name,
-            frontend_log=log,
-            prefill_workers=ids["prefill"],
-            decode_workers=ids["decode"],
+            frontend_log=frontend.log,
+            prefill_workers=[engine.worker_id for engine in prefill],
+            decode_workers=[engine.worker_id for engine in decode],
             prompt_words=WORDS,
             _processes=processes,
-            _engines=everyone,
+            _engines=prefill + decode,
         )
         processes.wait_until(
-            lambda: knows_all_workers(stack), "the frontend's first answers", START_SECONDS
+            lambda: knows_all_workers(stack), "the frontend's first answer", START_SECONDS
         )
-        stack.lateness()
+        stack.lateness()  # what comes from now on counts
         yield stack
 
 
-def start_event_plane(processes: Processes, folder: Path) -> dict[str, str]:
-    """Start NATS; returns the environment of all that is to find it."""
-    port = free_port()
-    program = Path(sysconfig.get_path("scripts")) / "nats-server"
-    nats = processes.start(
-        "nats",
-        [program, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", folder / "nats"],
-        dict(os.environ),
+def write_settings(scenario: Scenario, dilation: float, folder: Path) -> None:
+    """Write the model, and what the engines are to be."""
+    write_model(folder / "model")
+    settings = EngineSettings(
+        scenario=scenario,
+        latency=load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency).table,
+        dilation=dilation,
+        model_folder=str(folder / "model"),
     )
+    (folder / "engines.json").write_text(settings.model_dump_json(), encoding="utf-8")
+
+
+def start_nats(processes: Processes, folder: Path) -> Environment:
+    """Start the server of events; returns the environment of all that is to find it."""
+    port = free_port()
+    options = ["-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "nats")]
+    nats = processes.start("nats", [NATS, *options], os.environ)
     processes.wait_until(
         lambda: "Server is ready" in nats.log.read_text(encoding="utf-8"), "nats", START_SECONDS
     )
@@ -148,54 +170,50 @@ def start_event_plane(processes: Processes, folder: Path) -> dict[str, str]:
         "NATS_SERVER": f"nats://127.0.0.1:{port}",
         "DYN_FILE_KV": str(folder / "discovery"),
         "DYN_TCP_RPC_HOST": "127.0.0.1",
-        "DYN_EVENT_PLANE": "nats",
-        "DYN_LOG": "info",
+        "DYN_LOG": "info",  # has the router's decisions
         "DYN_SDK_DISABLE_ANSI_LOGGING": "1",
-        "DYN_RUNTIME_NUM_WORKER_THREADS": "2",
     }
 
 
 def start_engines(
-    processes: Processes, pool: str, workers: int, folder: Path, environment: Mapping[str, str]
+    processes: Processes, pool: str, workers: int, folder: Path, environment: Environment
 ) -> list[Engine]:
     """Start the workers of a pool, a process each."""
     engines = []
     for place in range(workers):
         name = f"{pool}-{place}"
         answers = folder / f"{name}.answers"
-        command = [sys.executable, "-m", "anarchy.live.worker", str(folder / "engines.json")]
-        process = processes.start(name, [*command, pool, str(place), str(answers)], environment)
+        arguments = [str(folder / "engines.json"), pool, str(place), str(answers)]
+        command = [PYTHON, "-m", "anarchy.live.worker", *arguments]
+        process = processes.start(name, command, environment)
         engines.append(Engine(process, answers))
     return engines
 
 
 def start_frontend(
-    processes: Processes, scenario: Scenario, environment: Mapping[str, str]
-) -> tuple[str, Path]:
-    """Start HTTP server and router; returns the address and the log."""
-    port = free_port()
+    processes: Processes, scenario: Scenario, port: int, environment: Environment
+) -> Process:
+    """Start HTTP server and router, with what the scenario says of its router."""
     router = scenario.router
-    options: dict[str, str | float] = {
+    command = [PYTHON, "-m", "dynamo.frontend", "--router-reset-states"]
+    if router.tracking.active_blocks == "per-request":
+        command.append("--no-assume-kv-reuse")
+    if router.tracking.generated_blocks:
+        command.append("--track-output-blocks")
+    options = {
         "http-host": "127.0.0.1",
         "http-port": port,
         "router-mode": "kv",
-        "kv-cache-block-size": scenario.engine.cache.block_tokens,
-        "kv-overlap-score-weight": router.overlap_weight,
         "router-temperature": router.temperature,
+        "kv-overlap-score-weight": router.overlap_weight,
+        "kv-cache-block-size": scenario.engine.cache.block_tokens,
         "store-kv": "file",
         "request-plane": "tcp",
         "event-plane": "nats",
     }
-    switches = ["--router-reset-states"]
-    if router.tracking.active_blocks == "per-request":
-        switches.append("--no-assume-kv-reuse")
-    if router.tracking.generated_blocks:
-        switches.append("--track-output-blocks")
-    command: list[str] = [sys.executable, "-m", "dynamo.frontend", *switches]
     for name, value in options.items():
         command += [f"--{name}", str(value)]
-    frontend = processes.start("frontend", command, environment)
-    return f"http://127.0.0.1:{port}", frontend.log
+    return processes.start("frontend", command, environment)
 
 
 def knows_all_workers(stack: Stack) -> bool:
@@ -206,11 +224,12 @@ def knows_all_workers(stack: Stack) -> bool:
         json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(request, timeout=HTTP_SECONDS) as answer:
+        with direct.open(request, timeout=ANSWER_SECONDS) as answer:
             answer.read()
-    except OSError:
+    except (OSError, HTTPException):
         return False
     log = stack.frontend_log.read_text(encoding="utf-8")
     workers = [*stack.prefill_workers, *stack.decode_workers]
-    return all(f"worker_id={worker}" in log for worker in workers)
+    return all(f"worker_id={worker} " in log for worker in workers)

@@ -152,14 +152,15 @@ async def serve(settings: EngineSettings, pool: str, place: int, answers: TextIO
     endpoint = component.endpoint("generate")
     worker = kind(settings, place, clock, component, endpoint.connection_id())
     await register(endpoint, kind.model_type, settings)
-    async with asyncio.TaskGroup() as tasks:
-        engine = tasks.create_task(worker.engine.run())
-        serving = asyncio.ensure_future(endpoint.serve_endpoint(worker.generate))
-        answer(answers, {"id": endpoint.connection_id()})
-        async for _ in await standard_input():
-            answer(answers, clock.lateness())
-        engine.cancel()
-        serving.cancel()
+    answer(answers, {"id": endpoint.connection_id()})
+    ends = [
+        asyncio.ensure_future(worker.engine.run()),
+        asyncio.ensure_future(endpoint.serve_endpoint(worker.generate)),
+        asyncio.ensure_future(obey(clock, answers)),
+    ]
+    ended, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    for end in ended:
+        end.result()  # raises what an engine raised
 
 
 async def register(endpoint: Endpoint, model_type: ModelType, settings: EngineSettings) -> None:
@@ -180,13 +181,14 @@ async def register(endpoint: Endpoint, model_type: ModelType, settings: EngineSe
     )
 
 
-async def standard_input() -> asyncio.StreamReader:
-    """The lines of the standard input, read without keeping the engine from its clock."""
+async def obey(clock: Clock, answers: TextIO) -> None:
+    """Answer the lines of the standard input, without keeping the engine from its clock."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
-    return reader
+    async for _ in reader:
+        answer(answers, clock.lateness())
 
 
 def answer(answers: TextIO, value: object) -> None:
