@@ -35,7 +35,7 @@ class Frontend(BaseHTTPRequestHandler):
     def do_POST(self):
         for file in sorted(Path(sys.argv[2]).glob("*.answers")):
             worker = json.loads(file.read_text().splitlines()[0])["id"]
-            print(f"Formula for worker_id={{worker}} dp_rank=0", flush=True)
+            print(f"Selected worker: worker_id={{worker}} dp_rank=0", flush=True)
         self.send_response(200)
         self.end_headers()
 HTTPServer(("127.0.0.1", int(sys.argv[1])), Frontend).serve_forever()
@@ -97,12 +97,12 @@ def test_it_starts_and_everything_ends_with_it(
         assert (len(running.prefill_workers), len(running.decode_workers)) == (1, 2)
         assert running.model == "Llama-3.1-70B"
         assert running.url.startswith("http://127.0.0.1:")
-        assert "Formula" in running.frontend_log.read_text(encoding="utf-8")
+        assert "Selected" in running.frontend_log.read_text(encoding="utf-8")
         assert running.lateness() == {"p50": 0.001, "p99": 0.003}, "that of the worst"
     assert all_end(pids)
 
 
-@pytest.mark.parametrize("name", ["nats", "prefill-0", "decode-1", "frontend"])
+@pytest.mark.parametrize("name", ["nats", "prefill-0", "decode-1", "frontend-1"])
 def test_a_death_is_noticed(name: str, programs: Callable[..., None], tmp_path: Path) -> None:
     programs()
     with stack.running(SCENARIO, 4.0, tmp_path / "run") as running:
@@ -133,19 +133,19 @@ def test_a_death_is_noticed(name: str, programs: Callable[..., None], tmp_path: 
         ),
         pytest.param(
             {"frontend": "echo 'x ERROR address in use'; exit 1"},
-            "frontend died (exit code 1): x ERROR address in use",
+            "frontend-1 died (exit code 1): x ERROR address in use",
             id="frontend-dies",
         ),
         pytest.param(
             {"frontend": SILENT},
-            "the frontend's first answer: not within 0.5 s",
+            "the frontend's first answers: not within 0.5 s",
             id="frontend-silent",
         ),
         pytest.param(
             {
                 "frontend": FRONTEND.replace("print(", "str("),
             },
-            "the frontend's first answer: not within 0.5 s",
+            "the frontend's first answers: not within 0.5 s",
             id="router-blind",
         ),
     ],
@@ -171,6 +171,33 @@ def test_what_does_not_start_is_one_line_and_leaves_nothing(
     with pytest.raises(LiveError) as failed:
         start(tmp_path)
     assert str(failed.value).startswith(message)
+    assert all_end(started(tmp_path))
+
+
+BLIND = "echo 'WARN Failed to add request 7: Worker not found'; "
+
+
+def test_a_router_that_overlooks_a_worker_is_replaced(
+    programs: Callable[..., None], tmp_path: Path
+) -> None:
+    once = f'[ -e "${{0%/*}}/twice" ] || {BLIND}\ntouch "${{0%/*}}/twice"\n'
+    programs(frontend=once + FRONTEND)
+    with stack.running(SCENARIO, 4.0, tmp_path / "run") as running:
+        *others, first, second = started(tmp_path)
+        assert running.frontend_log.name == "frontend-2.log"
+        assert all_end([first])
+        assert all(map(is_running, [*others, second]))
+        running.check()
+
+
+def test_a_router_that_always_overlooks_a_worker_is_one_line(
+    programs: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "MOST_STARTS", 2)
+    programs(frontend=BLIND + FRONTEND)
+    with pytest.raises(LiveError, match=r"^the router overlooked a worker .*: 2$"):
+        start(tmp_path)
+    assert len(started(tmp_path)) == 6
     assert all_end(started(tmp_path))
 
 

@@ -128,6 +128,11 @@ class Processes:
         self.running.append(process)
         return process
 
+    def end(self, process: Process) -> None:
+        """End one of them, and watch it no longer."""
+        process.end()
+        self.running.remove(process)
+
     def check(self) -> None:
         """Raise LiveError if any of them has ended."""
         for process in self.running:

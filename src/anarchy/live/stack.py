@@ -2,8 +2,10 @@
 
 Discovery is a folder of files, requests go over TCP and events over NATS, so nothing else is
 needed. Engines are entered into the discovery before the frontend starts, since it may overlook
-those that come while it reads the folder; and nobody measures before its router, asked for a first
-completion, has weighed all of them.
+those that come while it reads the folder. Even so its router may never learn what a worker does: a
+race as it starts, after which it sends the worker requests, says that it `Failed to add` them, and
+for ever weighs the worker as one that has no load but the request itself. Such a frontend is ended
+and another one started: nobody measures before the router has sent every worker a request.
 """
 
 import json
@@ -12,7 +14,7 @@ import sys
 import sysconfig
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -21,7 +23,7 @@ from anarchy.common import paths
 from anarchy.config.scenario import Scenario
 from anarchy.live.engine_settings import EngineSettings, refuse_what_is_not_live
 from anarchy.live.model_folder import WORDS, write_model
-from anarchy.live.processes import Process, Processes, free_port
+from anarchy.live.processes import LiveError, Process, Processes, free_port
 from anarchy.serving.service_times.lookup import load_latency
 
 PYTHON = sys.executable
@@ -32,6 +34,12 @@ START_SECONDS = 60.0
 
 ANSWER_SECONDS = 10.0
 """Longest wait for one answer of a part that has started."""
+
+MOST_STARTS = 10
+"""Frontends that are started until one sees all workers."""
+
+OVERLOOKED = "Failed to add request"
+"""What the router says of a request to a worker that it does not know."""
 
 Environment = Mapping[str, str]
 
@@ -125,23 +133,25 @@ def running(scenario: Scenario, dilation: float, folder: Path, port: int = 0) ->
             "the engines",
             START_SECONDS,
         )
-        port = free_port(port)
-        frontend = start_frontend(processes, scenario, port, environment)
-        stack = Stack(
-            url=f"http://127.0.0.1:{port}",
-            model=scenario.model.name,
-            frontend_log=frontend.log,
-            prefill_workers=[engine.worker_id for engine in prefill],
-            decode_workers=[engine.worker_id for engine in decode],
-            prompt_words=WORDS,
-            _processes=processes,
-            _engines=prefill + decode,
-        )
-        processes.wait_until(
-            lambda: knows_all_workers(stack), "the frontend's first answer", START_SECONDS
-        )
-        stack.lateness()  # what comes from now on counts
-        yield stack
+        for attempt in range(1, MOST_STARTS + 1):
+            address = free_port(port)
+            frontend = start_frontend(processes, attempt, scenario, address, environment)
+            stack = Stack(
+                url=f"http://127.0.0.1:{address}",
+                model=scenario.model.name,
+                frontend_log=frontend.log,
+                prefill_workers=[engine.worker_id for engine in prefill],
+                decode_workers=[engine.worker_id for engine in decode],
+                prompt_words=WORDS,
+                _processes=processes,
+                _engines=prefill + decode,
+            )
+            if sees_all_workers(stack):
+                stack.lateness()  # what comes from now on counts
+                yield stack
+                return
+            processes.end(frontend)
+    raise LiveError(f"the router overlooked a worker each time that it was started: {MOST_STARTS}")
 
 
 def write_settings(scenario: Scenario, dilation: float, folder: Path) -> None:
@@ -191,7 +201,7 @@ def start_engines(
 
 
 def start_frontend(
-    processes: Processes, scenario: Scenario, port: int, environment: Environment
+    processes: Processes, attempt: int, scenario: Scenario, port: int, environment: Environment
 ) -> Process:
     """Start HTTP server and router, with what the scenario says of its router."""
     router = scenario.router
@@ -213,11 +223,27 @@ def start_frontend(
     }
     for name, value in options.items():
         command += [f"--{name}", str(value)]
-    return processes.start("frontend", command, environment)
+    return processes.start(f"frontend-{attempt}", command, environment)
 
 
-def knows_all_workers(stack: Stack) -> bool:
-    """Whether the router, asked for one token, has weighed all workers."""
+def sees_all_workers(stack: Stack) -> bool:
+    """Ask for completions until the router has chosen every worker; False if it overlooks one."""
+    chosen = [
+        f"Selected worker: worker_id={worker} "
+        for worker in (*stack.prefill_workers, *stack.decode_workers)
+    ]
+
+    def decided() -> bool:
+        ask_for_a_token(stack)
+        log = stack.frontend_log.read_text(encoding="utf-8")
+        return OVERLOOKED in log or all(line in log for line in chosen)
+
+    stack._processes.wait_until(decided, "the frontend's first answers", START_SECONDS)
+    return OVERLOOKED not in stack.frontend_log.read_text(encoding="utf-8")
+
+
+def ask_for_a_token(stack: Stack) -> None:
+    """Ask for a completion, whatever comes of it; workers without load are chosen at random."""
     body = {"model": stack.model, "prompt": " ".join(WORDS[-16:]), "max_tokens": 1}
     request = urllib.request.Request(
         f"{stack.url}/v1/completions",
@@ -225,11 +251,5 @@ def knows_all_workers(stack: Stack) -> bool:
         {"Content-Type": "application/json"},
     )
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(request, timeout=ANSWER_SECONDS) as answer:
-            answer.read()
-    except (OSError, HTTPException):
-        return False
-    log = stack.frontend_log.read_text(encoding="utf-8")
-    workers = [*stack.prefill_workers, *stack.decode_workers]
-    return all(f"worker_id={worker} " in log for worker in workers)
+    with suppress(OSError, HTTPException), direct.open(request, timeout=ANSWER_SECONDS) as answer:
+        answer.read()
