@@ -100,6 +100,21 @@ def test_a_host_moves_the_bound_by_its_share_of_the_bottleneck(latency: Latency)
     assert bound(overhead=2 * demand, serial=True) == pytest.approx(1 + plain / 2, rel=0.1)
 
 
+def test_the_last_block_of_a_cached_prompt_is_work_of_a_full_step(latency: Latency) -> None:
+    """64 prompts of one token each are a step of one short prompt; of 16 tokens each, a longer."""
+
+    def bound(whole: bool) -> float:
+        cache = {"enabled": True, "block_tokens": 16, "whole_blocks": whole}
+        fields = {"engine.prefill.batch_requests": 64, "workload.output_tokens": 1}
+        scenario = with_fields(SCENARIO, {**fields, "engine.cache": cache}, "test")
+        found = operational_bound(scenario, latency)
+        assert found is not None
+        return found
+
+    step, own = latency.prefill(64 * 16), latency.prefill(16)
+    assert bound(False) / bound(True) == pytest.approx(step / own, rel=0.05)
+
+
 def test_no_bound_for_several_prefill_workers(latency: Latency) -> None:
     assert operational_bound(changed(topology__prefill=2), latency) is None
 

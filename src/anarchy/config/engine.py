@@ -52,6 +52,12 @@ class PrefixCache(Model):
     enabled: bool = True
     block_tokens: Count = Field(64, description="tokens in one block; traces bring their own")
     capacity_tokens: Count = Field(2_097_152, description="tokens that one worker can keep in HBM")
+    whole_blocks: bool = Field(
+        False,
+        description="whether prompts take whole blocks only, so that the last block of one that is "
+        "cached to its end is computed anew, as in vLLM and with paged memory; if not, its last "
+        "token is",
+    )
     eviction: Literal["lru", "frequency"] = Field(
         "lru",
         description="which block goes first, the least recently or the least frequently used; a "
@@ -76,6 +82,11 @@ class PrefixCache(Model):
         description="whether blocks of lower tiers are computed anew where that ends the step "
         "earlier than fetching them",
     )
+
+    def most_taken(self, prompt: int, block_tokens: int) -> int:
+        """Tokens that a prompt takes from the cache at most, by the tokens of a block."""
+        most = prompt - 1
+        return most // block_tokens * block_tokens if self.whole_blocks else most
 
 
 class Memory(Model):

@@ -45,11 +45,10 @@ def operational_bound(scenario: Scenario, latency: Latency) -> float | None:
     bandwidth = engine.handoff.bandwidth
     size = workload.input_tokens * scenario.model.kv_bytes_per_token
     transfer = 0.0 if bandwidth is None else size / bandwidth
-    cached = 0
+    prompt, block, cached = workload.input_tokens, engine.cache.block_tokens, 0
     if engine.cache.enabled:
-        whole = workload.input_tokens // engine.cache.block_tokens * engine.cache.block_tokens
-        cached = min(whole, workload.input_tokens - 1)
-    uncached = workload.input_tokens - cached
+        cached = min(prompt // block * block, engine.cache.most_taken(prompt, block))
+    uncached = prompt - cached
     full = max(1, min(engine.prefill.batch_requests, engine.prefill.batch_tokens // uncached))
     demand = latency.prefill(full * uncached, full, full * cached) / full
     context = workload.input_tokens + (workload.output_tokens - 1) / 2

@@ -232,6 +232,7 @@ def engines(draw: st.DrawFn) -> dict[str, Any]:
             "enabled": draw(st.booleans()),
             "block_tokens": draw(st.sampled_from([8, 32])),
             "capacity_tokens": draw(st.sampled_from([256, 1000, 100_000])),
+            "whole_blocks": draw(st.booleans()),
             "host": host,
             "onboarding": draw(st.sampled_from(["serial", "parallel"])),
             "recompute": draw(st.booleans()),

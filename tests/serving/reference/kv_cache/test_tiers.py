@@ -381,7 +381,10 @@ def last_step(service: Latency, prompt: list[int], earlier: list[list[int]], **f
     make = partial(make_caches, 1, cache, BLOCK_TOKENS, BLOCK_BYTES, False)
     tiered = PoolCaches(make, events, 0.0)
     done: list[Request] = []
-    worker = PrefillWorker(0, events, Prefill(), service, tiered, BLOCK_TOKENS, done.append)
+    most_taken = partial(cache.most_taken, block_tokens=BLOCK_TOKENS)
+    worker = PrefillWorker(
+        0, events, Prefill(), service, tiered, BLOCK_TOKENS, most_taken, done.append
+    )
     for row, blocks in enumerate([*earlier, prompt]):
         worker.submit(Request(row, len(blocks) * BLOCK_TOKENS + 10, 1, blocks, len(blocks) + 1))
         events.run()

@@ -42,6 +42,7 @@ class Settings(Record):
     last_context: int
     log_costs: bool  # whether to keep what the routers saw
     caching: bool
+    whole_blocks: bool  # whether prompts take whole blocks only
     tiered: bool  # whether blocks may have to be fetched from host memory
     serial: bool  # whether a prefill step fetches first and computes then
     recompute: bool

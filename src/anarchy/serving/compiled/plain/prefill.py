@@ -48,6 +48,13 @@ def full_step_work(
 
 
 @inner
+def _most_taken(state: State, prompt: int) -> int:
+    """Tokens that a prompt takes from the caches at most."""
+    settings, most = state.settings, prompt - 1
+    return most // settings.block_tokens * settings.block_tokens if settings.whole_blocks else most
+
+
+@inner
 def _step_seconds(state: State, fetching: float, computing: float) -> float:
     """How long a step lasts that takes so long to fetch and so long to compute."""
     return fetching + computing if state.settings.serial else max(fetching, computing)
@@ -72,6 +79,7 @@ def _best_hit(
     settings, caches, prompt = state.settings, state.prefill_caches, request.input_tokens
     speed, first = state.prefill_workers[w].speed, request.first_shared
     depth = find_overlap(caches, state.blocks, first, first + request.shared_blocks, w)
+    most = _most_taken(state, prompt)
     seconds, least = 0.0, -1.0
     found, fetched, on_host, tier = 0, 0, 0, HBM
     for place in range(depth + 1):
@@ -90,7 +98,7 @@ def _best_hit(
                 seconds, least = fetch, step
                 request.cached_tokens, request.fetched_tokens = found, fetched
             tier = here
-        covered = min(prompt - 1, (place + 1) * settings.block_tokens)
+        covered = min(most, (place + 1) * settings.block_tokens)
         if here == HOST:
             on_host += 1
             fetched += covered - found
@@ -114,7 +122,7 @@ def start_step(state: State, w: int) -> None:
             first, end = request.first_shared, request.first_shared + request.shared_blocks
             held = find_overlap(state.prefill_caches, state.blocks, first, end, w)
             found = held * settings.block_tokens
-            request.cached_tokens = min(found, request.input_tokens - 1)
+            request.cached_tokens = min(found, _most_taken(state, request.input_tokens))
         uncached = request.input_tokens - request.cached_tokens
         if count and total + uncached > settings.batch_tokens:
             break

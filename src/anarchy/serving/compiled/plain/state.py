@@ -115,6 +115,7 @@ def _settings(
         last_context=table.itl.context[-1],
         log_costs=log_costs,
         caching=cache.enabled,
+        whole_blocks=cache.whole_blocks,
         tiered=cache.enabled and host.capacity_tokens > 0,
         serial=cache.onboarding == "serial",
         recompute=cache.recompute,

@@ -194,6 +194,7 @@ class PlainEngine(Engine):
                 self._services.prefill[place],
                 self.caches["prefill"],
                 self.block_tokens,
+                self._most_taken,
                 self._prefilled,
             )
         decode_worker = PrefillingDecodeWorker if self._local_below else DecodeWorker
@@ -204,6 +205,9 @@ class PlainEngine(Engine):
             self._lifecycle.done,
             engine.first_token == "decode-step",
         )
+
+    def _most_taken(self, prompt: int) -> int:
+        return self._scenario.engine.cache.most_taken(prompt, self.block_tokens)
 
     def arrive(self, request: Request) -> None:
         if self._local_below and self._is_local(request):
@@ -233,7 +237,7 @@ class PlainEngine(Engine):
         if caches is not None:
             if self._local_below and request.prefill_worker == LOCAL:
                 cached = caches.held.overlap(worker, request.blocks) * self.block_tokens
-                request.cached_tokens = min(cached, request.input_tokens - 1)
+                request.cached_tokens = min(cached, self._most_taken(request.input_tokens))
                 request.cached_by_tier = (request.cached_tokens, *NO_HIT.by_tier[1:])
             caches.insert(worker, request.blocks)
         self.workers["decode"][worker].submit(request)

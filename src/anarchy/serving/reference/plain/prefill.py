@@ -16,8 +16,8 @@ class PrefillWorker(Event):
 
     A step takes queued prompts in order while their number and their uncached tokens stay within
     the limits, and lasts as long as one prompt of all those tokens. At least one token of every
-    prompt is computed, as engines do to obtain the first output. What is cached is looked up when
-    the step begins; the prompts' own blocks are held from its end.
+    prompt, or one block, is computed, as engines do to obtain the first output. What is cached is
+    looked up when the step begins; the prompts' own blocks are held from its end.
 
     Blocks in lower tiers are fetched one prompt after another before the step's computation or
     beside it, and the step lasts that much longer. Queued prompts do not fetch ahead.
@@ -32,6 +32,7 @@ class PrefillWorker(Event):
         "_index",
         "_latency",
         "_limits",
+        "_most_taken",
         "_queue",
         "_running",
         "_service",
@@ -52,9 +53,13 @@ class PrefillWorker(Event):
         latency: Latency,
         caches: PoolCaches | None,
         cache_block_tokens: int,
+        most_taken: Callable[[int], int],
         finish: Callable[[Request], None],
     ) -> None:
-        """`finish` receives each request when its step has ended."""
+        """`most_taken` says how many tokens a prompt takes from the caches at most.
+
+        `finish` receives each request when its step has ended.
+        """
         self._index = index
         self._events = events
         self._limits = limits
@@ -64,6 +69,7 @@ class PrefillWorker(Event):
         self._tiers = held if isinstance(held, TieredCaches) else None
         self._service = Latency(latency.table)  # predictions do not count as look-ups
         self._tokens = cache_block_tokens
+        self._most_taken = most_taken
         self._finish = finish
         self._handlers = (self._end_step,)
         self._queue: deque[Request] = deque()
@@ -113,7 +119,7 @@ class PrefillWorker(Event):
                 cached = hit.tokens
             elif self._caches is not None:
                 overlap = self._caches.held.overlap(self._index, request.blocks)
-                cached = min(overlap * self._tokens, request.input_tokens - 1)
+                cached = min(overlap * self._tokens, self._most_taken(request.input_tokens))
             uncached = request.input_tokens - cached
             if batch and total + uncached > budget:
                 break
@@ -150,7 +156,8 @@ class PrefillWorker(Event):
         The step has `total` tokens to compute, `found` cached ones and `fetching` seconds of
         transfers already.
         """
-        hits = tiers.hits(self._index, request.blocks, request.input_tokens - 1)
+        most = self._most_taken(request.input_tokens)
+        hits = tiers.hits(self._index, request.blocks, most)
         if not tiers.recompute:
             return hits[-1]
         before, prompts = total + request.input_tokens, len(self._batch) + 1
