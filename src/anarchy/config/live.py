@@ -1,0 +1,121 @@
+"""`config/live.yaml`: what is measured of the real Dynamo, and compared with the simulator.
+
+A series is a scenario under some numbers of clients; one of them is a point. Everybody who
+measures, simulates or judges a point takes it from here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from anarchy.config.base import (
+    Clients,
+    Count,
+    Distinct,
+    Duration,
+    Factor,
+    FieldPath,
+    Model,
+    Name,
+    Scalar,
+    Seed,
+)
+from anarchy.config.scenario import Scenario, with_fields
+from anarchy.config.validation import validate
+from anarchy.config.yaml_files import read_yaml
+
+Cycles = dict[Clients, Count]
+
+
+class LiveSeries(Model):
+    """A scenario on one deployment, under some numbers of clients one after the other."""
+
+    scenario: Name
+    set: dict[FieldPath, Scalar | None] = Field(default={}, description="fields to change")
+    dilation: Factor = Field(description="how many times slower than the scenario everything runs")
+    clients: Annotated[list[Clients], Distinct] = Field(min_length=1)
+
+
+class QuickCampaign(Model):
+    """The part that is measured in a hurry."""
+
+    series: Annotated[list[Name], Distinct] = Field(min_length=1)
+    cycles: Cycles = Field(min_length=1, description="as above; only these numbers of clients")
+
+
+class LiveCampaign(Model):
+    """What is measured, and when a measurement counts."""
+
+    seed: Seed
+    warmup_cycles: Annotated[float, Field(ge=1, le=1000)] = Field(
+        description="completions per client dropped before measuring"
+    )
+    cycles: Cycles = Field(
+        description="completions per client that are measured, by the number of clients"
+    )
+    idle: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="least share of the machine's processors that is idle while a point counts"
+    )
+    lateness: Duration = Field(
+        description="most seconds that an engine wakes up late, but for one time in a hundred"
+    )
+    series: dict[Name, LiveSeries]
+    quick: QuickCampaign
+
+    @model_validator(mode="after")
+    def _quick_is_a_part(self) -> Self:
+        for name in self.quick.series:
+            if name not in self.series:
+                raise ValueError(
+                    f"quick.series: '{name}' is none; allowed: {', '.join(self.series)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _all_points_have_cycles(self) -> Self:
+        for name, series in self.series.items():
+            for clients in series.clients:
+                if clients not in self.cycles:
+                    raise ValueError(f"series.{name}.clients: 'cycles' has none for {clients}")
+        return self
+
+    def in_a_hurry(self) -> "LiveCampaign":
+        """The quick part as a campaign."""
+        cycles = self.quick.cycles
+        series = {
+            name: self.series[name].model_copy(update={"clients": list(cycles)})
+            for name in self.quick.series
+        }
+        return self.model_copy(update={"cycles": cycles, "series": series})
+
+
+@dataclass(frozen=True)
+class LivePoint:
+    """One number of clients of a series; `requests` completions of it are measured."""
+
+    name: str
+    series: str
+    scenario: Scenario
+    dilation: float
+    requests: int
+
+
+def load_campaign(path: Path) -> LiveCampaign:
+    """Read the campaign; raises InputError for what is wrong with it."""
+    return validate(LiveCampaign, read_yaml(path), str(path))
+
+
+def live_points(campaign: LiveCampaign, load: Callable[[str], Scenario]) -> list[LivePoint]:
+    """All points, series by series; `load` finds a scenario by its name."""
+    found = []
+    for name, series in campaign.series.items():
+        scenario = load(series.scenario)
+        for clients in series.clients:
+            values: dict[str, Any] = {**series.set, "workload.clients": clients}
+            changed = with_fields(scenario, values, f"series.{name}")
+            requests = campaign.cycles[clients] * clients
+            found.append(LivePoint(f"{name}-{clients}", name, changed, series.dilation, requests))
+    return found
