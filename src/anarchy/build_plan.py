@@ -21,6 +21,7 @@ from anarchy.config.experiment import (
     Study,
     combinations,
 )
+from anarchy.config.live import LivePoint, live_points, load_campaign
 from anarchy.config.scenario import Scenario, get_field, with_fields
 from anarchy.config.settings import Settings, TraceSources, load_scenario, load_settings
 from anarchy.config.validation import validate, validate_layers
@@ -75,6 +76,7 @@ class Plan:
     traces: TraceSources
     points: Mapping[str, tuple[SweepPoint, ...]]  # by experiment
     missing: Mapping[str, str] = field(default_factory=dict)  # experiment -> trace not to be had
+    live: tuple[LivePoint, ...] = ()  # measured of the real Dynamo
 
     @property
     def outputs(self) -> paths.Outputs:
@@ -134,7 +136,13 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
                 changed.append(with_fields(scenario, values, source))
                 checks.scenario(changed[-1], source)
         studies[name] = study.model_copy(update={"axes": _validated(study.axes, changed)})
-    return Plan(settings, scenarios, experiments, studies, traces, points, missing)
+    live = str(root / paths.LIVE)
+    found = live_points(
+        load_campaign(root / paths.LIVE), lambda name: _scenario(scenarios, name, live), live
+    )
+    for point in found:
+        checks.scenario(point.scenario, live)
+    return Plan(settings, scenarios, experiments, studies, traces, points, missing, tuple(found))
 
 
 class ScenarioChecks:

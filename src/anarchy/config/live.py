@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
+from anarchy.common.errors import InputError
 from anarchy.config.base import (
     Clients,
     Count,
@@ -25,6 +26,7 @@ from anarchy.config.base import (
 )
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.validation import validate
+from anarchy.config.workload import ClosedLoop
 from anarchy.config.yaml_files import read_yaml
 
 Cycles = dict[Clients, Count]
@@ -108,14 +110,22 @@ def load_campaign(path: Path) -> LiveCampaign:
     return validate(LiveCampaign, read_yaml(path), str(path))
 
 
-def live_points(campaign: LiveCampaign, load: Callable[[str], Scenario]) -> list[LivePoint]:
-    """All points, series by series; `load` finds a scenario by its name."""
+def live_points(
+    campaign: LiveCampaign, load: Callable[[str], Scenario], source: str
+) -> list[LivePoint]:
+    """All points, series by series; `load` finds a scenario by its name.
+
+    Raises InputError for what is no field or no closed loop, with the file `source` in front.
+    """
     found = []
     for name, series in campaign.series.items():
+        place = f"{source}: series.{name}"
         scenario = load(series.scenario)
+        if not isinstance(scenario.workload, ClosedLoop):
+            raise InputError(f"{place}.scenario: '{series.scenario}' is no closed loop")
         for clients in series.clients:
             values: dict[str, Any] = {**series.set, "workload.clients": clients}
-            changed = with_fields(scenario, values, f"series.{name}")
+            changed = with_fields(scenario, values, place)
             requests = campaign.cycles[clients] * clients
             found.append(LivePoint(f"{name}-{clients}", name, changed, series.dilation, requests))
     return found

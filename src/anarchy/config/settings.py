@@ -20,6 +20,7 @@ from anarchy.config.base import (
     Whole,
 )
 from anarchy.config.experiment import Experiment, Study
+from anarchy.config.live import LiveCampaign
 from anarchy.config.scenario import Scenario, merge_scenarios
 from anarchy.config.validation import validate_layers
 from anarchy.config.yaml_files import read_yaml
@@ -106,6 +107,7 @@ SCHEMA_MODELS: dict[str, type[Model]] = {
     "experiment": Experiment,
     "study": Study,
     "traces": TraceSources,
+    "live": LiveCampaign,
 }
 
 

@@ -75,7 +75,7 @@ def measure(options: argparse.Namespace) -> int:
     if options.quick:
         campaign = campaign.in_a_hurry()
     out = options.out or (paths.LIVE_WORK / "quick" if options.quick else paths.LIVE_REFERENCE)
-    points = live_points(campaign, partial(load_scenario, paths.SCENARIOS))
+    points = live_points(campaign, partial(load_scenario, paths.SCENARIOS), str(paths.LIVE))
     latency = cache(partial(load_latency, paths.LATENCY))
     seconds = {
         point.name: expected_seconds(

@@ -9,9 +9,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -46,12 +45,16 @@ class Listener(Protocol):
         """A measurement does not count, and is taken again."""
 
 
-@dataclass(frozen=True)
-class _Edge:
-    """Readings at one end of the window."""
+class _Glance(NamedTuple):
+    """What is read in no time at one end of the window."""
 
     log_bytes: int
     processors: ProcessorTime
+
+
+class _Report(NamedTuple):
+    """What is asked for at one end of the window, while the clients go on."""
+
     metrics: Reading
     lateness: float
 
@@ -81,7 +84,7 @@ class Campaign:
             if missing:
                 self._measure(missing)
         files = [self._kept(point) for point in self._points]
-        rows = [row for file in files for row in read_rows(file)]
+        rows: list[Row] = [row for file in files for row in read_rows(file)]
         for file in files:
             file.unlink()
         return rows
@@ -155,19 +158,21 @@ class Campaign:
             self._settings.seed,
             self._settings.warmup_cycles,
         )
+        glances: list[_Glance] = []
+        load.at_edge = lambda: glances.append(_glance(stack))
         try:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(_watch(stack))
                 clients = tasks.create_task(load.run())
                 await load.opened.wait()
-                before = await _edge(stack)
+                before = await _report(stack)
                 await load.closed.wait()
-                after = await _edge(stack)
+                after = await _report(stack)
                 await clients
                 watch.cancel()
         except* LiveError as faults:
             raise _first(faults) from None
-        return _observation(stack, load, before, after)
+        return _observation(stack, load, glances, before, after)
 
 
 async def _watch(stack: Stack) -> None:
@@ -177,13 +182,14 @@ async def _watch(stack: Stack) -> None:
         await asyncio.sleep(WATCH)
 
 
-async def _edge(stack: Stack) -> _Edge:
-    """Read everything that grows; what takes a while does so beside the clients."""
-    log_bytes, processors = stack.frontend_log.stat().st_size, processor_time()
+def _glance(stack: Stack) -> _Glance:
+    return _Glance(stack.frontend_log.stat().st_size, processor_time())
+
+
+async def _report(stack: Stack) -> _Report:
     page = await asyncio.to_thread(_page, f"{stack.url}/metrics")
     late = await asyncio.to_thread(stack.lateness)
-    worst = max((seconds for name, seconds in late.items() if name.endswith("p99")), default=0.0)
-    return _Edge(log_bytes, processors, read_metrics(page), worst)
+    return _Report(read_metrics(page), late.get("p99", 0.0))
 
 
 def _page(url: str) -> str:
@@ -195,10 +201,13 @@ def _page(url: str) -> str:
         raise LiveError(f"{url}: no answer: {error}") from None
 
 
-def _observation(stack: Stack, load: ClosedLoopLoad, before: _Edge, after: _Edge) -> Observation:
+def _observation(
+    stack: Stack, load: ClosedLoopLoad, glances: Sequence[_Glance], before: _Report, after: _Report
+) -> Observation:
+    start, end = glances
     with stack.frontend_log.open("rb") as log:
-        log.seek(before.log_bytes)
-        text = log.read(after.log_bytes - before.log_bytes).decode(errors="replace")
+        log.seek(start.log_bytes)
+        text = log.read(end.log_bytes - start.log_bytes).decode(errors="replace")
     lines = text.splitlines()
     earlier, later = before.metrics, after.metrics
     return Observation(
@@ -208,7 +217,7 @@ def _observation(stack: Stack, load: ClosedLoopLoad, before: _Edge, after: _Edge
         prefill_decisions=list(read_decisions(lines, stack.prefill_workers)),
         ttft=later.histogram(TTFT).since(earlier.histogram(TTFT)),
         requests=later.counter(REQUESTS) - earlier.counter(REQUESTS),
-        idle=after.processors.idle_share(before.processors),
+        idle=end.processors.idle_share(start.processors),
         lateness=after.lateness,
     )
 

@@ -7,7 +7,7 @@ completions (`workload.demand`). All times are multiplied by the dilation.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -127,7 +127,10 @@ class Prompts:
 
 
 class ClosedLoopLoad:
-    """The clients of one point; `opened` and `closed` are set when its window begins and ends."""
+    """The clients of one point; `opened` and `closed` are set when its window begins and ends.
+
+    `at_edge` is called at both moments, before anybody sends another request.
+    """
 
     def __init__(
         self,
@@ -141,6 +144,7 @@ class ClosedLoopLoad:
         workload = point.scenario.workload
         assert isinstance(workload, ClosedLoop)
         self.opened, self.closed = asyncio.Event(), asyncio.Event()
+        self.at_edge: Callable[[], None] = lambda: None
         self.answers: list[Answer] = []
         self._url, self._model = url, model
         self._prompts = prompts
@@ -179,10 +183,14 @@ class ClosedLoopLoad:
 
     def _note(self, answer: Answer) -> None:
         self.answers.append(answer)
-        if len(self.answers) == self._extent.warmup:
-            self.opened.set()
-        if len(self.answers) == self._extent.warmup + self._extent.measured:
-            self.closed.set()
+        edges = {
+            self._extent.warmup: self.opened,
+            self._extent.warmup + self._extent.measured: self.closed,
+        }
+        edge = edges.get(len(self.answers))
+        if edge is not None:
+            self.at_edge()
+            edge.set()
 
 
 def make_load(

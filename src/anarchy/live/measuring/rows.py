@@ -7,7 +7,7 @@ to the first token by bucket. Intervals are left to those who judge.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, quantiles
@@ -115,9 +115,12 @@ def _count_rows(point: LivePoint, seen: Observation) -> list[Row]:
     costs = Counter(cost for decision in seen.decisions for cost in decision.costs)
     tied = Counter(d.costs.count(min(d.costs)) for d in seen.decisions)
     workers = Counter(d.chosen for d in seen.decisions)
-    edges = sorted(seen.ttft.counts)
-    buckets = {edge: seen.ttft.counts[edge] for edge in edges}
-    counted = {"cost": costs, "tied": tied, "worker": workers, "ttft-at-most": buckets}
+    counted: dict[str, Iterable[tuple[float, float]]] = {
+        "cost": sorted(costs.items()),
+        "tied": sorted(tied.items()),
+        "worker": sorted(workers.items()),
+        "ttft-at-most": sorted(seen.ttft.counts.items()),
+    }
     return [
         {
             "id": f"{point.name}-{group}-{key:g}",
@@ -127,5 +130,5 @@ def _count_rows(point: LivePoint, seen: Observation) -> list[Row]:
             "count": count,
         }
         for group, counts in counted.items()
-        for key, count in sorted(counts.items())
+        for key, count in counts
     ]

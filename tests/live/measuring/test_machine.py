@@ -1,0 +1,22 @@
+"""The machine in words, and how much of it was idle."""
+
+from pathlib import Path
+
+import pytest
+
+from anarchy.live.measuring.machine import in_words, processor_time
+
+
+def test_the_idle_share_counts_waiting_for_disks(tmp_path: Path) -> None:
+    stat = tmp_path / "stat"
+    stat.write_text("cpu  10 0 0 50 0 0 0 0 9 9\ncpu0 1 1 1 1\n")
+    before = processor_time(stat)
+    stat.write_text("cpu  20 5 5 60 20 5 5 0 9 9\ncpu0 1 1 1 1\n")
+    assert processor_time(stat).idle_share(before) == pytest.approx(30 / 60)
+    assert before.idle_share(before) == 1.0
+
+
+def test_the_words_name_the_processor() -> None:
+    words = in_words()
+    assert "processors" in words
+    assert "GiB" in words
