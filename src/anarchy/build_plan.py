@@ -137,12 +137,12 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
                 checks.scenario(changed[-1], source)
         studies[name] = study.model_copy(update={"axes": _validated(study.axes, changed)})
     live = str(root / paths.LIVE)
-    found = live_points(
+    measured = live_points(
         load_campaign(root / paths.LIVE), lambda name: _scenario(scenarios, name, live), live
     )
-    for point in found:
+    for point in measured:
         checks.scenario(point.scenario, live)
-    return Plan(settings, scenarios, experiments, studies, traces, points, missing, tuple(found))
+    return Plan(settings, scenarios, experiments, studies, traces, points, missing, tuple(measured))
 
 
 class ScenarioChecks:

@@ -86,9 +86,11 @@ def measure(options: argparse.Namespace) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         listener = ProgressBar(progress, seconds)
-        rows = Campaign(campaign, points, latency, paths.LIVE_WORK, listener).run()
+        measurement = Campaign(campaign, points, latency, paths.LIVE_WORK, listener)
+        rows = measurement.run()
     write_rows(out / "measured.json", rows)
     write_rows(out / "made-with.json", _made_with())
+    measurement.forget()
     Console().print(_summary(rows))
     return 0
 

@@ -115,7 +115,8 @@ def test_every_point_is_measured_and_nothing_is_left(
     campaign: Callable[[Heard], Campaign], stack: StubStack, tmp_path: Path
 ) -> None:
     heard = Heard()
-    rows = campaign(heard).run()
+    measured = campaign(heard)
+    rows = measured.run()
     assert stack.started == ["stack-a", "stack-warm"]  # deployments, not points
     assert heard.ends == ["a", "many", "warm"]
     heads = [row for row in rows if row["group"] == "point"]
@@ -124,6 +125,8 @@ def test_every_point_is_measured_and_nothing_is_left(
         assert (head["requests"], head["clients"]) == (REQUESTS, CLIENTS)
         assert abs(head["decisions"] - REQUESTS) <= CLIENTS
         assert (head["idle"], head["lateness"]) == (0.5, 0.001)
+    assert len(list((tmp_path / "kept").glob("*.json"))) == 3
+    measured.forget()
     assert list((tmp_path / "kept").glob("*.json")) == []
 
 

@@ -78,16 +78,17 @@ class Campaign:
         self._listener = listener
 
     def run(self) -> list[Row]:
-        """The rows of all points; what was kept of them is removed."""
+        """The rows of all points, in their order."""
         for deployment in self._deployments():
             missing = [point for point in deployment if not self._kept(point).is_file()]
             if missing:
                 self._measure(missing)
-        files = [self._kept(point) for point in self._points]
-        rows: list[Row] = [row for file in files for row in read_rows(file)]
-        for file in files:
-            file.unlink()
-        return rows
+        return [row for point in self._points for row in read_rows(self._kept(point))]
+
+    def forget(self) -> None:
+        """Keep nothing any more: the next campaign measures anew."""
+        for point in self._points:
+            self._kept(point).unlink()
 
     def _deployments(self) -> Iterator[list[LivePoint]]:
         """Points that differ in their workload alone: one stack serves them."""
