@@ -5,7 +5,6 @@ measures, simulates or judges a point takes it from here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -94,8 +93,7 @@ class LiveCampaign(Model):
         return self.model_copy(update={"cycles": cycles, "series": series})
 
 
-@dataclass(frozen=True)
-class LivePoint:
+class LivePoint(Model):
     """One number of clients of a series; `requests` completions of it are measured."""
 
     name: str
@@ -127,5 +125,13 @@ def live_points(
             values: dict[str, Any] = {**series.set, "workload.clients": clients}
             changed = with_fields(scenario, values, place)
             requests = campaign.cycles[clients] * clients
-            found.append(LivePoint(f"{name}-{clients}", name, changed, series.dilation, requests))
+            found.append(
+                LivePoint(
+                    name=f"{name}-{clients}",
+                    series=name,
+                    scenario=changed,
+                    dilation=series.dilation,
+                    requests=requests,
+                )
+            )
     return found

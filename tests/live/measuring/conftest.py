@@ -28,7 +28,13 @@ def point() -> LivePoint:
     """Three clients, a thousand times as fast as the scenario."""
     scenario = load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d-v09")
     values = {"workload.clients": CLIENTS, "workload.output_tokens": OUTPUT}
-    return LivePoint("p", "s", with_fields(scenario, values, "test"), 0.001, REQUESTS)
+    return LivePoint(
+        name="p",
+        series="s",
+        scenario=with_fields(scenario, values, "test"),
+        dilation=0.001,
+        requests=REQUESTS,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +98,9 @@ def points(point: LivePoint) -> list[LivePoint]:
     warm = with_fields(point.scenario, {"router.temperature": 0.7}, "test")
     many = with_fields(point.scenario, {"workload.templates": 9}, "test")
     return [
-        replace(point, name="a", series="a"),
-        replace(point, name="warm", series="warm", scenario=warm),
-        replace(point, name="many", series="many", scenario=many),
+        point.model_copy(update={"name": "a", "series": "a"}),
+        point.model_copy(update={"name": "warm", "series": "warm", "scenario": warm}),
+        point.model_copy(update={"name": "many", "series": "many", "scenario": many}),
     ]
 
 
@@ -161,7 +161,7 @@ def test_a_changed_point_is_measured_anew(
     with pytest.raises(KeyboardInterrupt):
         Campaign(settings, points, lambda _: latency, tmp_path, Stops()).run()
     heard = Heard()
-    other = [replace(points[0], requests=2 * REQUESTS), *points[1:]]
+    other = [points[0].model_copy(update={"requests": 2 * REQUESTS}), *points[1:]]
     Campaign(settings, other, lambda _: latency, tmp_path, heard).run()
     assert heard.ends == ["a", "warm"]
 

@@ -1,7 +1,6 @@
 """The clients ask what the simulator's clients ask, and hear every token or say what is wrong."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -73,7 +72,7 @@ def test_rare_templates_are_unique_prompts(
     stub: StubFrontend, point: LivePoint, latency: Latency
 ) -> None:
     many = with_fields(point.scenario, {"workload.templates": 100_000}, "test")
-    asyncio.run(load(stub, replace(point, scenario=many), latency).run())
+    asyncio.run(load(stub, point.model_copy(update={"scenario": many}), latency).run())
     assert len(set(stub.prompts)) == len(stub.prompts) > REQUESTS
 
 
@@ -105,5 +104,5 @@ def test_a_frontend_that_says_nothing_is_given_up(
 
 def test_what_a_point_takes_grows_with_its_queue(point: LivePoint, latency: Latency) -> None:
     crowded = with_fields(point.scenario, {"workload.clients": 500}, "test")
-    many = replace(point, scenario=crowded, requests=500 * REQUESTS // CLIENTS)
+    many = point.model_copy(update={"scenario": crowded, "requests": 500 * REQUESTS // CLIENTS})
     assert expected_seconds(many, latency, WARMUP) > 3 * expected_seconds(point, latency, WARMUP)

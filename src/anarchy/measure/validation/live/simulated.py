@@ -1,0 +1,159 @@
+"""The simulator's side: the points that were measured live, in the same window, many times.
+
+A live run is one run. What it may differ by from the simulator by chance alone is how much the
+simulator's own runs of that length differ from each other: requests in a closed loop meet the same
+neighbours again and again, so that errors found within one run would be far too small.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import wasserstein_distance
+
+from anarchy.common.files import Row
+from anarchy.config.live import LivePoint
+from anarchy.config.scenario import with_fields
+from anarchy.config.workload import ClosedLoop
+from anarchy.serving.log.request_log import Run
+from anarchy.serving.replications import simulate_many
+from anarchy.serving.service_times.lookup import Latency
+
+Counts = Mapping[float, float]
+"""How often each value occurred."""
+
+
+class Window(NamedTuple):
+    """What one run shows in the window: means over requests, and what the router saw."""
+
+    means: dict[str, float]
+    costs: Counts  # of all decode workers at all decisions
+    tied: Counts  # decisions by the number of cheapest workers
+    workers: Counts  # decisions by worker
+
+
+def distance(one: Counts, other: Counts) -> float:
+    """How far two laws of costs are apart: the area between their distribution functions."""
+    return float(wasserstein_distance([*one], [*other], [*one.values()], [*other.values()]))
+
+
+def tied_share(tied: Counts) -> float:
+    """The share of decisions in which several workers were the cheapest."""
+    return 1 - tied.get(1, 0) / sum(tied.values())
+
+
+def busiest_share(workers: Counts) -> float:
+    """The share of decisions that the most used worker got."""
+    return max(workers.values()) / sum(workers.values())
+
+
+def simulate_point(
+    point: LivePoint,
+    latency: Latency,
+    *,
+    overhead: float,
+    seed: int,
+    replications: int,
+    warmup_cycles: float,
+) -> list[Row]:
+    """One row a replication, and one for each cost with its share in all of them.
+
+    `overhead` is the frontend's time per request, in seconds, not dilated.
+    """
+    values = {"frontend.overhead": overhead / point.dilation}
+    scenario = with_fields(point.scenario, values, point.name)
+    workload = scenario.workload
+    assert isinstance(workload, ClosedLoop)
+    warmup = round(warmup_cycles * workload.clients)
+    windows = list(
+        simulate_many(
+            scenario,
+            latency,
+            [{}],
+            seed=seed,
+            replications=replications,
+            cores=1,  # the jobs share the machine
+            reduce=partial(window, warmup=warmup, requests=point.requests),
+            # So many more that all that were routed in the window are done.
+            requests=point.requests + 2 * workload.clients,
+            warmup_cycles=warmup_cycles,
+        )
+    )
+    costs: Counter[float] = Counter()
+    for shown in windows:
+        costs.update(shown.costs)
+    rows = [_run_row(point.name, number, shown, costs) for number, shown in enumerate(windows)]
+    return [*rows, *_cost_rows(point.name, costs)]
+
+
+def window(run: Run, *, warmup: int, requests: int) -> Window:
+    """What is measured live, from a run that goes on for a while after the window."""
+    log = run.log
+    order = np.argsort(log.done, kind="stable")
+    start, end = log.done[order[warmup - 1]], log.done[order[warmup + requests - 1]]
+    answered = log.select(np.isin(np.arange(len(log)), order[warmup : warmup + requests]))
+    decided = log.select((log.routed > start) & (log.routed <= end))
+    lowest = decided.decode_cost.min(axis=1, keepdims=True)
+    steps = np.maximum(1, answered.output_tokens - 1)
+    means = {
+        "throughput": requests / (end - start),
+        "e2e": answered.e2e.mean(),
+        "ttft": answered.ttft.mean(),
+        "itl": ((answered.done - answered.first_token) / steps).mean(),
+        "ttft_p99": np.percentile(answered.ttft, 99),
+    }
+    return Window(
+        {name: float(value) for name, value in means.items()},
+        Counter(decided.decode_cost.ravel().tolist()),
+        Counter((decided.decode_cost == lowest).sum(axis=1).tolist()),
+        Counter(decided.decode_worker.tolist()),
+    )
+
+
+def _run_row(point: str, number: int, shown: Window, all_costs: Counter[float]) -> Row:
+    others = all_costs - Counter(shown.costs) or all_costs
+    return {
+        "id": f"{point}-run-{number}",
+        "group": "run",
+        "point": point,
+        **shown.means,
+        "tied": tied_share(shown.tied),
+        "busiest": busiest_share(shown.workers),
+        "cost_distance": distance(shown.costs, others),
+    }
+
+
+def _cost_rows(point: str, costs: Counts) -> list[Row]:
+    total = sum(costs.values())
+    return [
+        {
+            "id": f"{point}-simulated-cost-{cost:g}",
+            "group": "simulated-cost",
+            "point": point,
+            "key": cost,
+            "share": count / total,
+        }
+        for cost, count in sorted(costs.items())
+    ]
+
+
+def frontend_overhead(
+    measured: Sequence[Row], points: Sequence[LivePoint], latency: Latency, **options: Any
+) -> float:
+    """Seconds of the host per request, from a client that is alone: TTFT beyond the simulated.
+
+    `options` are those of `simulate_point`. Raises ValueError if no point has a single client.
+    """
+    point = next(p for p in points if _clients(p) == 1)
+    rows = simulate_point(point, latency, overhead=0.0, **options)
+    simulated = np.mean([row["ttft"] for row in rows if row["group"] == "run"])
+    (head,) = (row for row in measured if row["id"] == point.name)
+    return float(max(0.0, head["ttft"] - simulated) * point.dilation)
+
+
+def _clients(point: LivePoint) -> int:
+    workload = point.scenario.workload
+    assert isinstance(workload, ClosedLoop)
+    return workload.clients
