@@ -13,9 +13,9 @@ from typing import Any
 from anarchy.common import paths
 from anarchy.common.errors import InputError, faults_in, suggest
 from anarchy.config.base import Scalar
+from anarchy.config.estimator import Estimator
 from anarchy.config.experiment import (
     VARIANT,
-    Estimator,
     Experiment,
     KneeMap,
     Study,

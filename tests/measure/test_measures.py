@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from anarchy.common.errors import InputError
-from anarchy.config.experiment import Estimator
+from anarchy.config.estimator import Estimator
 from anarchy.config.settings import Bootstrap
 from anarchy.config.workload import Slo, Tenant
 from anarchy.measure.bootstrap import difference_interval, measure_interval
-from anarchy.measure.empirical_poa import poa_hat
+from anarchy.measure.estimators.empirical_poa import poa_hat
 from anarchy.measure.measures import MEASURES, Deployment, get_measure, request_statistic
 
 

@@ -20,6 +20,7 @@ from anarchy.config.base import (
     Replications,
     Title,
 )
+from anarchy.config.estimator import Estimator
 
 MOST_POINTS = 10_000
 """Most points of an experiment or a study."""
@@ -34,29 +35,6 @@ Values = Annotated[list[Value], Field(min_length=1), Distinct]
 Names = Annotated[list[Title], Field(min_length=1), Distinct]
 
 Fields = Annotated[list[FieldPath], Field(min_length=1), Distinct]
-
-
-class Estimator(Model):
-    """How PoA-hat is computed from a request log; the source leaves every one of these open."""
-
-    entry: Literal["decode-latency", "router-cost"] = Field(
-        "decode-latency",
-        description="matrix entry of request i on worker j: predicted decode latency, or the "
-        "cost the router saw",
-    )
-    freezing: Literal["arrival", "window-start", "idle"] = Field(
-        "arrival", description="the moment whose loads the latencies are frozen at"
-    )
-    matching: Literal["balanced", "rectangular", "unconstrained"] = Field(
-        "balanced",
-        description="balanced gives each worker ceil(n/m) places; rectangular assigns only "
-        "min(n, m) requests while the numerator counts all; unconstrained has no capacity",
-    )
-    numerator: Literal["frozen", "realised"] = Field(
-        "frozen", description="cost of the actual routing: matrix entries, or what really happened"
-    )
-    window: Count = Field(40, description="consecutive routing decisions matched together")
-    aggregation: Literal["ratio-of-sums", "mean-of-ratios", "median-of-ratios"] = "ratio-of-sums"
 
 
 class Figure(Model):

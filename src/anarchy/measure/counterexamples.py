@@ -11,13 +11,13 @@ from itertools import product
 
 import numpy as np
 
-from anarchy.config.experiment import Estimator
+from anarchy.config.estimator import Estimator
 from anarchy.games.common.equilibrium_report import EquilibriumReport
 from anarchy.games.common.latency import Latency, Polynomial, Table
 from anarchy.games.routing import congestion
 from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems.checks import Row, check, rows_of
-from anarchy.measure.empirical_poa import window_costs
+from anarchy.measure.estimators.empirical_poa import window_costs
 from anarchy.serving.log.request_log import RequestLog, Run
 
 READINGS, RECTANGULAR = "prop:index-readings", "prop:index-rectangular"
@@ -55,7 +55,7 @@ def index(
     seconds: Sequence[int] | None = None,
     tokens: Sequence[int] | None = None,
 ) -> Fraction:
-    """PoA-hat of one window, from `anarchy.measure.empirical_poa`, as the rational it stands for.
+    """PoA-hat of one window, from the product's estimators, as the rational it stands for.
 
     chosen   worker of each request, shape (n,)
     costs    what the router saw, shape (n, workers): the requests on each worker, or with the

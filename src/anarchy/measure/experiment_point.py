@@ -13,7 +13,8 @@ import numpy as np
 
 from anarchy.common import paths
 from anarchy.config.base import Model, Scalar
-from anarchy.config.experiment import Compare, Estimator
+from anarchy.config.estimator import Estimator
+from anarchy.config.experiment import Compare
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import Bootstrap
 from anarchy.config.workload import SyntheticTrace, Trace

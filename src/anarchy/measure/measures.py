@@ -15,9 +15,10 @@ import numpy as np
 
 from anarchy.common.errors import InputError, suggest
 from anarchy.common.registry import Registry
-from anarchy.config.experiment import Estimator
+from anarchy.config.estimator import Estimator
 from anarchy.config.workload import Tenant
-from anarchy.measure.empirical_poa import Itl, check_estimator, poa_hat
+from anarchy.measure.estimators.empirical_poa import check_estimator, poa_hat
+from anarchy.measure.estimators.observed import Itl
 from anarchy.measure.slo import OBJECTIVES, Objective, attainment, goodput, has_objective
 from anarchy.serving.log.request_log import Floats, Ints, RequestLog, Run
 

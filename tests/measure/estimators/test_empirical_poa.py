@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from anarchy.common import paths
 from anarchy.common.errors import InputError
-from anarchy.config.experiment import Estimator
+from anarchy.config.estimator import Estimator
 from anarchy.config.scenario import Outage
 from anarchy.config.settings import load_scenario
-from anarchy.measure.empirical_poa import check_estimator, poa_hat, window_costs
+from anarchy.measure.estimators.empirical_poa import check_estimator, poa_hat, window_costs
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import simulate
 
