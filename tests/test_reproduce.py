@@ -51,24 +51,30 @@ def project(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "a b" / HOSTILE
     folder.mkdir(parents=True)
     shutil.copy(SCRIPT, folder)
-    for name in ("pyproject.toml", "requirements.lock", "requirements-oracle.lock"):
-        shutil.copy(ROOT / name, folder)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for lock in ROOT.glob("requirements*.lock"):
+        shutil.copy(lock, folder)
     real = os.path.realpath(sys.executable)
     write_program(folder / ".venv/bin/python", PYTHON.format(python=f"'{real}'"))
     for tool in TEX_TOOLS:
         write_program(folder / "tools" / tool, "#!/usr/bin/env bash\n")
     build = 'mkdir -p paper; echo pdf >paper/main.pdf; printf "%s\\n" "$PAGES" >paper/main.log\n'
     (folder / "job").write_text(build, encoding="utf-8")
-    stamp = subprocess.run(
-        ["bash", "-c", f"{function('venv_stamp')}\npython={real!r}\nvenv_stamp"],
+    (folder / ".venv/.stamp").write_text(stamp(folder, "venv_stamp"), encoding="utf-8")
+    yield folder
+    assert not list(tmp_path.rglob("PWNED")), "a part of the path was carried out"
+
+
+def stamp(folder: Path, name: str) -> str:
+    """What the script's function of this name says of an environment in the folder."""
+    real = os.path.realpath(sys.executable)
+    return subprocess.run(
+        ["bash", "-c", f"{function(name)}\npython={real!r}\n{name}"],
         cwd=folder,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    (folder / ".venv/.stamp").write_text(stamp, encoding="utf-8")
-    yield folder
-    assert not list(tmp_path.rglob("PWNED")), "a part of the path was carried out"
 
 
 def function(name: str) -> str:
@@ -76,6 +82,21 @@ def function(name: str) -> str:
     text = SCRIPT.read_text(encoding="utf-8")
     start = text.index(f"\n{name}() {{\n") + 1
     return text[start : text.index("\n}\n", start) + 3]
+
+
+def without(project: Path, words: str) -> Path:
+    """A Python that fails when it is asked to run a command with these words."""
+    real = os.path.realpath(sys.executable)
+    fake = project / "tools" / "less-python"
+    answers = f"""#!/usr/bin/env bash
+case "$*" in
+    *realpath*) echo "$0" ;;
+    *"{words}"*) exit 1 ;;
+    *) exec '{real}' "$@" ;;
+esac
+"""
+    write_program(fake, answers)
+    return fake
 
 
 def environment(project: Path) -> dict[str, str]:
@@ -289,17 +310,7 @@ def test_changed_lock_makes_the_environment_anew(project: Path) -> None:
     with (project / "requirements.lock").open("a", encoding="utf-8") as lock:
         lock.write("# changed\n")
     # A Python that answers questions but makes no .venv: the run must end there.
-    real = os.path.realpath(sys.executable)
-    fake = project / "tools" / "python-without-venv"
-    answers = f"""#!/usr/bin/env bash
-case "$*" in
-    *realpath*) echo "$0" ;;
-    *"-m venv"*) exit 1 ;;
-    *) exec '{real}' "$@" ;;
-esac
-"""
-    write_program(fake, answers)
-    failed = run(project, PYTHON=str(fake))
+    failed = run(project, PYTHON=str(without(project, "-m venv")))
     assert failed.returncode == 1
     assert "installing the Python packages" in failed.stderr
     assert failed.stderr.endswith("cannot make .venv (see above)\n")
@@ -328,8 +339,51 @@ def test_the_oracle_is_installed_once_and_may_be_missing(project: Path) -> None:
     assert run(project, "test", REPRODUCE_ORACLE="no").stderr == ""
 
 
+@pytest.fixture
+def live(project: Path) -> Path:
+    """The project with the environment of Dynamo v0.9.0, too, as it seems."""
+    shutil.copytree(project / ".venv/bin", project / ".venv-live/bin")
+    (project / ".venv-live/.stamp").write_text(stamp(project, "live_stamp"), encoding="utf-8")
+    return project
+
+
+def test_live_measures_with_its_own_environment(live: Path) -> None:
+    (live / "job").write_text('echo "$PYTHONPATH" >seen; exit 3\n', encoding="utf-8")
+    measured = run(live, "live", "--quick", "a b")
+    assert (measured.returncode, measured.stderr) == (3, "")
+    assert calls(live) == ["-m anarchy.live --quick a b"]
+    assert (live / "seen").read_text(encoding="utf-8") == f"{live}/src\n"
+
+
+def test_a_changed_live_lock_makes_the_environment_anew(live: Path) -> None:
+    with (live / "requirements-live.lock").open("a", encoding="utf-8") as lock:
+        lock.write("# changed\n")
+    failed = run(live, "live", PYTHON=str(without(live, "-m venv")))
+    assert failed.returncode == 1
+    assert "installing Dynamo v0.9.0 of requirements-live.lock" in failed.stderr
+    assert failed.stderr.endswith("cannot make .venv-live (see above)\n")
+    assert not (live / ".venv-live/.stamp").exists()
+
+
+def test_live_says_where_there_are_no_wheels(project: Path) -> None:
+    refused = run(project, "live", PYTHON=str(without(project, "import platform")))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert len(refused.stderr.splitlines()) == 1
+    assert "exists for Linux on x86_64 and aarch64 only, not for " in refused.stderr
+    assert not (project / ".venv-live").exists()
+
+
+def test_a_linked_live_environment_is_refused(live: Path) -> None:
+    (live / ".venv-live").rename(live / "elsewhere")
+    (live / ".venv-live").symlink_to("elsewhere")
+    refused = run(live, "live")
+    assert refused.returncode == 2
+    assert ".venv-live is a link" in refused.stderr
+
+
 def test_clean_keeps_sources_data_and_environment(project: Path) -> None:
     kept = ["paper/main.tex", "data/traces/a.jsonl", "figures/style.mplstyle", ".venv/.stamp"]
+    kept += [".venv-live/.stamp"]
     gone = ["paper/main.pdf", "paper/generated/numbers.tex", "figures/a.pdf", "figures/a.png"]
     gone += [
         "src/anarchy/serving/compiled/__pycache__/0a/a.nbc",
