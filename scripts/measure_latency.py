@@ -2,7 +2,7 @@
 
     python scripts/measure_latency.py                            all shards, every cell
     python scripts/measure_latency.py --grid quick               half a minute a shard
-    python scripts/measure_latency.py --model llama31-70b-tp4    one shard (may be repeated)
+    python scripts/measure_latency.py --model llama31-70b-fp8-tp4    one shard (may be repeated)
     python scripts/measure_latency.py --device cpu               does the script run? (no GPU)
 
 One GPU holds one shard, whole: all layers of Llama-3.1-70B at TP=4, of Nemotron-4-340B at TP=8, or
@@ -34,7 +34,6 @@ one.
 
 import argparse
 import importlib.util
-import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -43,11 +42,12 @@ from typing import TYPE_CHECKING
 # The machine with the GPU may have PyTorch and this folder, and no more.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from anarchy.common.errors import InputError
 from shard import grid
 from shard.measure import measure
 from shard.report import Report
 from shard.shapes import MODELS, Model, tiny
+
+from anarchy.common.errors import InputError
 
 if TYPE_CHECKING:
     from shard.devices import Device
@@ -92,15 +92,14 @@ def run(device: "Device", stem: str, model: Model, cells: list[grid.Cell], out: 
 
 def short_name(gpu: str) -> str:
     """`NVIDIA H100 80GB HBM3` is `h100`."""
-    found = re.search(r"\b[A-Z]+\d{2,}\b", gpu)
-    return found.group().lower() if found else re.sub(r"\W+", "-", gpu.lower()).strip("-")
+    return gpu.removeprefix("NVIDIA ").split()[0].lower()
 
 
 def main() -> int:
     """Exit code 0: measured; 2: no GPU, no PyTorch, or what was measured cannot be."""
     options = arguments()
     on_cpu = options.device == "cpu"
-    models = {"tiny": tiny(MODELS["llama31-70b-tp4"])} if on_cpu else MODELS
+    models = {"tiny": tiny(MODELS["llama31-70b-fp8-tp4"])} if on_cpu else MODELS
     cells = grid.trial() if on_cpu else grid.GRIDS[options.grid]()
     try:
         for package in NEEDED[options.device]:

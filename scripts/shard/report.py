@@ -23,18 +23,18 @@ ORDER = {cell.name: place for place, cell in enumerate(full())}
 def summary(times: Sequence[float]) -> dict[str, float]:
     """Median, quantiles and extremes of two or more times in milliseconds, and their number.
 
-    A quantile between two times is interpolated linearly.
+    A quantile between two times is interpolated linearly; all are rounded to 0.1 microseconds.
     """
     percent = statistics.quantiles(times, n=100, method="inclusive")
-    return {
+    found = {
         "ms": percent[49],
         "p05": percent[4],
         "p95": percent[94],
         "p99": percent[98],
         "min": min(times),
         "max": max(times),
-        "n": len(times),
     }
+    return {key: round(ms, 4) for key, ms in found.items()} | {"n": len(times)}
 
 
 class Report:
@@ -47,9 +47,9 @@ class Report:
         """
         self.path = path
         self._document: dict[str, Any] = {
+            "date": str(datetime.now(UTC).date()),
             "model": model.name,
             **{key: made_by[key] for key in MADE_BY},
-            "date": str(datetime.now(UTC).date()),
             "weights_gb": model.shape.weight_bytes / 1e9,
             "kv_bytes_per_token": model.shape.kv_bytes_per_token,
             "shape": asdict(model.shape),
@@ -81,8 +81,20 @@ class Report:
         rows.append({**cell.keys, **measured})
         rows.sort(key=lambda row: ORDER.get(_name(cell.kind, row), len(ORDER)))
         self._document["seconds"] += seconds
-        write_text(self.path, json.dumps(self._document, separators=(",", ":")) + "\n")
+        write_text(self.path, text(self._document))
         return measured
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """JSON with a line for each key and each cell."""
+    lines = []
+    for key, value in document.items():
+        if value and isinstance(value, list):
+            value = "[\n    " + ",\n    ".join(map(json.dumps, value)) + "\n  ]"
+        else:
+            value = json.dumps(value)
+        lines.append(f"  {json.dumps(key)}: {value}")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def _name(kind: Kind, row: Mapping[str, float]) -> Name:

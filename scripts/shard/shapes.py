@@ -88,14 +88,14 @@ class Model:
 
 
 MODELS = {
-    "llama31-70b-tp4": Model(
+    "llama31-70b-fp8-tp4": Model(
         name="llama-3.1-70b-tp4",
         shape=Shape(layers=80, d=8192, q=16, kv=2, hd=128, ffn=7168, gated=True, vocab=32064, tp=4),
         centred=False,
         rotary=128,
         theta=500_000.0,
     ),
-    "nemotron4-340b-tp8": Model(
+    "nemotron4-340b-fp8-tp8": Model(
         name="nemotron-4-340b-tp8",
         shape=Shape(
             layers=96, d=18432, q=12, kv=1, hd=192, ffn=9216, gated=False, vocab=32000, tp=8
@@ -104,7 +104,7 @@ MODELS = {
         rotary=96,
         theta=10_000.0,
     ),
-    "llama31-8b-tp1": Model(
+    "llama31-8b-fp8-tp1": Model(
         name="llama-3.1-8b-tp1",
         shape=Shape(
             layers=32, d=4096, q=32, kv=8, hd=128, ffn=14336, gated=True, vocab=128256, tp=1

@@ -1,36 +1,41 @@
 """Which cells are measured."""
 
 import pytest
-
 from shard import grid
 from shard.grid import Cell
 from shard.steps import Step
-from tests.scripts import measured
+
+from tests.scripts.committed import SHARDS
 
 
 def cells(kind: str) -> list[Cell]:
     return [cell for cell in grid.full() if cell.kind == kind]
 
 
-def test_the_full_grid_has_all_decode_steps_that_were_measured() -> None:
-    wanted = {
-        ("decode", batch, context)
-        for context, largest in measured.LARGEST_BATCH.items()
-        for batch in measured.BATCHES
-        if batch <= largest
-    }
-    assert len(wanted) == 98
-    assert wanted <= {cell.name for cell in cells("decode")}
-    assert {cell.replays for cell in cells("decode")} == {30}
+@pytest.mark.parametrize("stem", SHARDS)
+def test_the_full_grid_has_every_committed_cell(stem: str) -> None:
+    shard = SHARDS[stem]
+    replays = {cell.name: cell.replays for cell in grid.full()}
+    found = {("decode", c.batch, c.context): c.n for c in shard.decode}
+    found |= {("prefill", c.prompts, c.tokens, c.cached): c.n for c in shard.prefill}
+    found |= {("jitter", c.batch, c.tokens): c.n for c in shard.jitter}
+    assert len(found) > 120
+    assert found.items() <= replays.items()
 
 
-def test_the_full_grid_has_the_prefills_that_were_measured_in_their_order() -> None:
-    steps = [cell.step for cell in cells("prefill")]
-    replays = [cell.replays for cell in cells("prefill")]
-    found = [
-        (step.prompts, step.tokens, step.cached, n) for step, n in zip(steps, replays, strict=True)
-    ]
-    assert found == measured.PREFILLS
+def test_the_full_grid_has_little_that_an_h200_has_not_measured() -> None:
+    """Six decode steps of long contexts, which do not fit."""
+    shard = SHARDS["llama31-70b-fp8-tp4-h200"]
+    assert len(cells("decode")) == len(shard.decode) + 6
+    assert len(cells("prefill")) == len(shard.prefill)
+
+
+def test_cells_have_the_order_of_the_committed_files() -> None:
+    shard = SHARDS["llama31-70b-fp8-tp4-h200"]
+    order = [cell.name for cell in cells("prefill")]
+    assert order == [("prefill", c.prompts, c.tokens, c.cached) for c in shard.prefill]
+    decode = [("decode", c.batch, c.context) for c in shard.decode]
+    assert [c.name for c in cells("decode") if c.name in set(decode)] == decode
 
 
 def test_jitter_is_that_of_a_decode_step_and_of_a_prompt() -> None:

@@ -6,18 +6,17 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from shard.shapes import MODELS, Model, tiny
 
 from anarchy.common.errors import InputError
-from shard.shapes import MODELS, Model, tiny
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 triton = pytest.importorskip("triton", reason="Triton is not installed")
 np = pytest.importorskip("numpy", reason="Triton's interpreter needs NumPy")
 
-from torch.nn.attention.bias import causal_upper_left  # noqa: E402
-
 from shard import layers, plain  # noqa: E402
 from shard.agreement import MOST_ERROR, check_kernels, same, step_error  # noqa: E402
+from torch.nn.attention.bias import causal_upper_left  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -47,7 +46,7 @@ def kernels() -> Iterator[ModuleType]:
         yield importlib.import_module("shard.kernels")
 
 
-@pytest.mark.parametrize("stem", ["llama31-70b-tp4", "nemotron4-340b-tp8"])
+@pytest.mark.parametrize("stem", ["llama31-70b-fp8-tp4", "nemotron4-340b-fp8-tp8"])
 def test_the_kernels_agree_with_plain_pytorch(stem: str, kernels: ModuleType) -> None:
     check_kernels(plain, kernels, tiny(MODELS[stem]), CPU)
 
@@ -93,7 +92,7 @@ def forgets_the_scale(rows, weights, row_scale, weight_scale):
     ],
 )
 def test_kernels_that_disagree_are_refused_by_name(faults: dict[str, Any], named: str) -> None:
-    model: Model = tiny(MODELS["nemotron4-340b-tp8"])
+    model: Model = tiny(MODELS["nemotron4-340b-fp8-tp8"])
     check_kernels(plain, Faulty(), model, CPU)
     with pytest.raises(InputError, match=rf"disagree in [\w, ]*{named}[\w, ]*: nothing was"):
         check_kernels(plain, Faulty(**faults), model, CPU)
@@ -112,7 +111,7 @@ def test_the_products_of_cublas_are_called_as_pytorch_wants_them(kernels: Module
     assert torch.allclose(ours.float(), plain.multiply(rows, weights, *scales).float(), rtol=0.02)
 
 
-@pytest.mark.parametrize("stem", ["llama31-70b-tp4", "nemotron4-340b-tp8"])
+@pytest.mark.parametrize("stem", ["llama31-70b-fp8-tp4", "nemotron4-340b-fp8-tp8"])
 def test_steps_agree_however_the_prompt_is_cut(stem: str, kernels: ModuleType) -> None:
     assert step_error(plain, kernels, tiny(MODELS[stem]), CPU) < 0.06
 
@@ -120,5 +119,5 @@ def test_steps_agree_however_the_prompt_is_cut(stem: str, kernels: ModuleType) -
 def test_a_mask_that_counts_from_the_wrong_end_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch's `is_causal` would let the new tokens see the first ones of the cache alone."""
     monkeypatch.setattr(layers, "causal_lower_right", causal_upper_left)
-    model = tiny(MODELS["llama31-70b-tp4"])
+    model = tiny(MODELS["llama31-70b-fp8-tp4"])
     assert step_error(plain, plain, model, CPU) > 2 * MOST_ERROR

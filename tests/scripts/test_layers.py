@@ -3,7 +3,6 @@
 import math
 
 import pytest
-
 from shard.shapes import MODELS, Model, tiny
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -13,7 +12,7 @@ from shard.layers import Cache, Shard, attend  # noqa: E402
 
 CPU = torch.device("cpu")
 ONE = torch.tensor(1.0)
-KINDS = [tiny(MODELS["llama31-70b-tp4"]), tiny(MODELS["nemotron4-340b-tp8"])]
+KINDS = [tiny(MODELS["llama31-70b-fp8-tp4"]), tiny(MODELS["nemotron4-340b-fp8-tp8"])]
 SAME, OTHER = 0.06, 0.1
 """Distances of logits, as shares of their length: most that rounding does, least that a fault does.
 

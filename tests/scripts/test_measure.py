@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
-from anarchy.common.errors import InputError
 from shard import grid
 from shard.grid import Cell
 from shard.measure import Memory, measure
@@ -15,7 +13,9 @@ from shard.report import Report
 from shard.shapes import MODELS
 from shard.steps import Step, kv_bytes
 
-MODEL = MODELS["llama31-70b-tp4"]
+from anarchy.common.errors import InputError
+
+MODEL = MODELS["llama31-70b-fp8-tp4"]
 MEMORY = Memory(bandwidth=4e12, cache=50e6)
 MADE_BY = {"gpu": "NVIDIA H200", "torch": "2", "cuda": "13", "driver": "580"}
 CELLS = grid.quick()

@@ -67,7 +67,7 @@ def test_without_a_gpu_there_is_one_line(tmp_path: Path) -> None:
     [
         (["--model", "gpt"], "choose from"),
         (["--grid", "huge"], "choose from"),
-        (["--device", "cpu", "--model", "llama31-8b-tp1"], "leave --model out"),
+        (["--device", "cpu", "--model", "llama31-8b-fp8-tp1"], "leave --model out"),
     ],
 )
 def test_a_wrong_option_is_named(arguments: list[str], said: str) -> None:

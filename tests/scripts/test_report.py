@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from anarchy.common.errors import InputError
 from shard import grid
 from shard.grid import Cell
-from shard.report import Report, summary
+from shard.report import Report, summary, text
 from shard.shapes import MODELS
 from shard.steps import Step
 
-MODEL = MODELS["llama31-70b-tp4"]
+from anarchy.common import paths
+from anarchy.common.errors import InputError
+from anarchy.serving.service_times.measured import read_shard, tabulate
+from tests.scripts.committed import FILES, SHARDS
+
+MODEL = MODELS["llama31-70b-fp8-tp4"]
 MADE_BY = {"gpu": "NVIDIA H200", "torch": "2.11.0+cu130", "cuda": "13.0", "driver": "580.1"}
 FIRST, LATER = (Cell("decode", Step(batch, 1, 127), 3) for batch in (1, 2))
 PREFILL = Cell("prefill", Step(1, 128, 0), 3)
@@ -50,8 +53,9 @@ def test_a_quantile_between_two_times_is_interpolated() -> None:
 
 @given(st.lists(st.floats(0.1, 1e4), min_size=2, max_size=40))
 def test_quantiles_are_in_order(times: list[float]) -> None:
+    found = summary(times)
     names = ["min", "p05", "ms", "p95", "p99", "max"]
-    values = [summary(times)[name] for name in names]
+    values = [found[name] for name in names]
     assert all(a <= b * (1 + 1e-12) for a, b in itertools.pairwise(values))
 
 
@@ -63,7 +67,7 @@ def test_the_file_has_the_keys_of_the_measured_ones(tmp_path: Path) -> None:
     found = read(path)
     times = ["ms", "p05", "p95", "p99", "min", "max", "n"]
     assert [*found] == [
-        *["model", "gpu", "torch", "cuda", "driver", "date", "weights_gb", "kv_bytes_per_token"],
+        *["date", "model", "gpu", "torch", "cuda", "driver", "weights_gb", "kv_bytes_per_token"],
         *["shape", "decode", "prefill", "jitter", "copy_tb_s", "seconds"],
     ]
     assert [*found["decode"][0]] == ["batch", "context", *times]
@@ -72,6 +76,27 @@ def test_the_file_has_the_keys_of_the_measured_ones(tmp_path: Path) -> None:
     assert [*found["shape"]] == ["layers", "d", "q", "kv", "hd", "ffn", "gated", "vocab", "tp"]
     assert (found["model"], found["weights_gb"]) == ("llama-3.1-70b-tp4", 17.378050048)
     assert (found["kv_bytes_per_token"], found["seconds"]) == (81920, 1.5)
+
+
+@pytest.mark.parametrize("stem", SHARDS)
+def test_a_committed_file_is_written_the_same_way(stem: str) -> None:
+    (file,) = (file for file in FILES if file.stem == stem)
+    assert text(read(file)) == file.read_text(encoding="utf-8")
+
+
+def test_the_committed_latency_table_can_be_made_of_a_new_file(tmp_path: Path) -> None:
+    (before,) = (file for file in FILES if file.stem == "llama31-70b-fp8-tp4-h200")
+    path = tmp_path / before.name
+    held = report(path)
+    for cell in grid.full():
+        for row in read(before)[cell.kind]:
+            if cell.keys.items() <= row.items():
+                held.add(cell, [row["ms"]] * cell.replays, 1.0)
+    shard = read_shard(path)
+    assert shard.driver == "580.1"
+    assert len(shard.jitter) == 2
+    ours, committed = tabulate(path, tmp_path), tabulate(before, paths.ROOT)
+    assert (ours.itl, ours.prefill) == (committed.itl, committed.prefill)
 
 
 def test_cells_of_before_are_kept_and_the_grids_order_with_them(tmp_path: Path) -> None:
@@ -106,7 +131,7 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "shard.json"
     report(path).add(FIRST, [1.0, 1.0], 1.0)
     with pytest.raises(InputError, match=r"model is 'llama-3\.1-70b-tp4'"):
-        Report(path, MODELS["llama31-8b-tp1"], MADE_BY, 4.28)
+        Report(path, MODELS["llama31-8b-fp8-tp1"], MADE_BY, 4.28)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from scripts import tabulate_latency
 
 from anarchy.common.errors import InputError
 from anarchy.common.paths import LATENCY, REFERENCE, ROOT
@@ -11,6 +10,7 @@ from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.service_times.measured import read_shard, tabulate
 from anarchy.serving.service_times.provenance import Measurement
 from anarchy.serving.service_times.table_files import load_table, table_text
+from scripts import tabulate_latency
 
 SHARDS = {path.stem: path for path in sorted((ROOT / REFERENCE / "silicon").glob("*.json"))}
 FOLDER = ROOT / LATENCY

@@ -79,6 +79,7 @@ class Shard(Model):
     gpu: Title
     torch: Title
     cuda: Title
+    driver: Title | None = None
     weights_gb: float
     kv_bytes_per_token: Count
     shape: ShardShape
