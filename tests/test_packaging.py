@@ -12,11 +12,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCK, ORACLE, LIVE = (
-    (ROOT / name).read_text(encoding="utf-8")
-    for name in ("requirements.lock", "requirements-oracle.lock", "requirements-live.lock")
+LOCK, ORACLE, LIVE, GPU = (
+    (ROOT / f"requirements{name}.lock").read_text(encoding="utf-8")
+    for name in ("", "-oracle", "-live", "-gpu")
 )
-ENVIRONMENTS = {".venv": LOCK + ORACLE, ".venv-live": LIVE}
+ENVIRONMENTS = {".venv": LOCK + ORACLE, ".venv-live": LIVE, "on a GPU machine": GPU}
 """What is installed together."""
 
 # Declared, but called as a program or read by mypy instead of being imported.
