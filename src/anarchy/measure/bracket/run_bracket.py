@@ -1,0 +1,140 @@
+"""A run's loss in two limits: over the best schedule found, and over what no schedule can beat.
+
+A schedule sends the same requests to workers in any way whatever, knowing all that is to come;
+the rules of the workers, the requests' sizes, and in a closed loop the clients' starts and think
+times are those of the run. The loss of a run is its cost over that of the best schedule, or for
+throughput the best over the run's. It is that of the whole run, from the empty system on: a window
+within it could be improved at the expense of what lies before.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from anarchy.common.errors import InputError
+from anarchy.config.scenario import Scenario
+from anarchy.config.workload import ClosedLoop
+from anarchy.measure.bracket.closed_loop import ClosedLoopBounds, draw
+from anarchy.measure.bracket.deployment import Deployment, check_bounded
+from anarchy.measure.bracket.open_arrivals import OpenBounds
+from anarchy.measure.bracket.requests import Requests, fewest_computed
+from anarchy.serving.log.request_log import RequestLog, Run
+from anarchy.serving.service_times.lookup import Latency
+from anarchy.workload.traces import TraceData
+
+
+class Bounds(Protocol):
+    """What no schedule can beat: least times in seconds, most requests per second."""
+
+    @property
+    def e2e_mean(self) -> float: ...
+
+    @property
+    def ttft_mean(self) -> float: ...
+
+    @property
+    def ttft_p99(self) -> float: ...
+
+    @property
+    def throughput(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What schedules are compared by: its value in a run, its bound, and whether less is better."""
+
+    name: str
+    unit: str
+    value: Callable[[Run], float]
+    bound: Callable[[Bounds], float]
+    is_cost: bool = True
+
+    def loss(self, run: float, other: float) -> float:
+        """How many times the cost of the other a run's is, or the other's rate the run's."""
+        return run / other if self.is_cost else other / run
+
+
+OBJECTIVES = (
+    Objective("e2e-mean", "s", lambda run: float(run.log.e2e.mean()), lambda b: b.e2e_mean),
+    Objective("ttft-mean", "s", lambda run: float(run.log.ttft.mean()), lambda b: b.ttft_mean),
+    Objective(
+        "ttft-p99",
+        "s",
+        lambda run: float(np.percentile(run.log.ttft, 99)),
+        lambda b: b.ttft_p99,
+    ),
+    Objective(
+        "throughput",
+        "1/s",
+        lambda run: len(run.log) / float(run.log.done.max()),
+        lambda b: b.throughput,
+        is_cost=False,
+    ),
+)
+
+
+def bracket(
+    run: Run,
+    scenario: Scenario,
+    latency: Latency,
+    *,
+    seed: int,
+    replication: int = 0,
+    schedules: Iterable[Run] = (),
+    trace: TraceData | None = None,
+) -> list[dict[str, Any]]:
+    """Rows {id, unit, value, found, bound, lo, hi, n}, one for each objective.
+
+    `value` is that of the whole run, `found` the best of it and of `schedules`, runs of the same
+    requests, and `bound` what no schedule beats; the loss lies in [`lo`, `hi`]; `n` are requests.
+    `seed` and `replication` are the run's: a log lacks what its clients would have asked next. Of a
+    recorded workload the `trace` tells what may be cached; without it, all but a token may be.
+    Raises InputError for a scenario that the bounds do not cover, and for a log that is not its.
+    """
+    check_bounded(scenario)
+    bounds = _bounds(run.log, scenario, Latency(latency.table), seed, replication, trace)
+    runs = [run, *schedules]
+    rows = []
+    for objective in OBJECTIVES:
+        values = [objective.value(other) for other in runs]
+        found = min(values) if objective.is_cost else max(values)
+        bound = objective.bound(bounds)
+        row: dict[str, Any] = {"id": objective.name, "unit": objective.unit, "value": values[0]}
+        row |= {"found": found, "bound": bound, "n": len(run.log)}
+        row |= {"lo": objective.loss(values[0], found), "hi": objective.loss(values[0], bound)}
+        rows.append(row)
+    return rows
+
+
+def _bounds(
+    log: RequestLog,
+    scenario: Scenario,
+    latency: Latency,
+    seed: int,
+    replication: int,
+    trace: TraceData | None,
+) -> Bounds:
+    if isinstance(scenario.workload, ClosedLoop):
+        draws = draw(scenario, latency, seed, replication, len(log))
+        _check_drawn(log, draws.requests)
+        return ClosedLoopBounds(draws, Deployment(scenario, latency, draws.clients))
+    computed = fewest_computed(scenario, log.input_tokens, log.tenant, trace, log.prompt)
+    requests = Requests(log.input_tokens, log.output_tokens, computed)
+    return OpenBounds(log.arrival, requests, Deployment(scenario, latency, len(log)))
+
+
+def _check_drawn(log: RequestLog, drawn: Requests) -> None:
+    """Every request of a log is one that the scenario draws."""
+    sizes = [
+        np.unique(np.stack([of.input_tokens, of.output_tokens]), axis=1, return_counts=True)
+        for of in (log, drawn)
+    ]
+    logged, possible = (dict(zip(map(tuple, size.T), count, strict=True)) for size, count in sizes)
+    for size, count in logged.items():
+        if count > possible.get(size, 0):
+            raise InputError(
+                f"bracket: the log has {count} requests of {size[0]} prompt and {size[1]} output "
+                f"tokens, the scenario draws {possible.get(size, 0)} with this seed"
+            )
