@@ -5,7 +5,7 @@ it uses has changed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ from anarchy.config.scenario import Scenario
 from anarchy.config.settings import Bootstrap
 from anarchy.config.workload import SyntheticTrace, Trace
 from anarchy.measure.bootstrap import difference_interval, measure_interval
+from anarchy.measure.bracket.run_bracket import bracket
+from anarchy.measure.bracket.schedules import schedules
 from anarchy.measure.intervals import Interval
 from anarchy.measure.measures import Deployment, get_measure
 from anarchy.serving.log.request_log import RequestLog, Run
 from anarchy.serving.replications import simulate_many
-from anarchy.serving.service_times.lookup import load_service_times
+from anarchy.serving.service_times.lookup import Latency, load_service_times
 from anarchy.workload.synthetic_trace import generate
 from anarchy.workload.synthetic_trace_parameters import TraceParameters, load_trace_parameters
 from anarchy.workload.traces import TraceData
@@ -67,7 +69,6 @@ def measure_point(
     if isinstance(workload, SyntheticTrace):
         fitted = load_trace_parameters(parameters_folder, workload.parameters)
         source = partial(_synthetic_rows, job, fitted)
-    deployment = Deployment(latency.itl, tenants)
     rows: list[dict[str, Any]] = []
     first: RequestLog | None = None
     runs: Iterator[Run] = simulate_many(
@@ -83,6 +84,8 @@ def measure_point(
     )
     for replication, run in enumerate(runs):
         first = run.log if first is None else first
+        losses = cache(partial(_losses, job, latency, source, replication, run))
+        deployment = Deployment(latency.itl, tenants, losses)
         for measure in measures:
             row: dict[str, Any] = dict(job.keys)
             row |= {"replication": replication, "id": measure.name}
@@ -97,6 +100,35 @@ def measure_point(
             rows.append(row)
     assert first is not None  # replications >= 1 by the schema
     return rows, first
+
+
+def _losses(
+    job: PointJob,
+    latency: Latency,
+    source: TraceData | Callable[[int], TraceData] | None,
+    replication: int,
+    run: Run,
+) -> list[dict[str, Any]]:
+    """The bracket of a replication, other schedules being simulated for it."""
+    trace = source(replication) if callable(source) else source
+    others = schedules(
+        job.scenario,
+        latency,
+        seed=job.seed,
+        replication=replication,
+        requests=job.requests,
+        warmup_cycles=job.warmup_cycles,
+        trace=trace,
+    )
+    return bracket(
+        run,
+        job.scenario,
+        latency,
+        seed=job.seed,
+        replication=replication,
+        schedules=others,
+        trace=trace,
+    )
 
 
 def _synthetic_rows(job: PointJob, fitted: TraceParameters, replication: int) -> TraceData:

@@ -4,12 +4,14 @@ Measures over requests use the measured ones (done within the window after warm-
 and rates use the window itself. A measure is None where the run does not define it.
 
 `<measure>:<tenant>` is a measure over requests, taken over those of one tenant of the workload.
-`poa-hat:<estimator>` is the index by an estimator of the experiment.
+`poa-hat:<estimator>` is the index by an estimator of the experiment. `loss-lo:<criterion>` and
+`loss-hi:<criterion>` are the limits of what the whole run lost (see `bracket`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +19,14 @@ from anarchy.common.errors import InputError, suggest
 from anarchy.common.registry import Registry
 from anarchy.config.estimator import Estimator
 from anarchy.config.workload import Tenant
+from anarchy.measure.bracket.run_bracket import CRITERIA, Criterion
 from anarchy.measure.estimators.empirical_poa import check_estimator, poa_hat
 from anarchy.measure.estimators.observed import Itl
 from anarchy.measure.slo import OBJECTIVES, Objective, attainment, goodput, has_objective
 from anarchy.serving.log.request_log import Floats, Ints, RequestLog, Run
 
 ESTIMATOR_PREFIX = "poa-hat:"
+LOSS_PREFIX = "loss-"
 
 Rows = Ints | slice
 RequestStatistic = Callable[[RequestLog, Rows], float]
@@ -31,10 +35,14 @@ RequestStatistic = Callable[[RequestLog, Rows], float]
 
 @dataclass(frozen=True)
 class Deployment:
-    """What measures know of the system beside its run: service times and tenants."""
+    """What measures know of the system beside its run: service times, tenants, other schedules.
+
+    `losses` gives the rows of the run's bracket; without it the measures of its loss are None.
+    """
 
     itl: Itl  # used by estimators
     tenants: Sequence[Tenant] = ()
+    losses: Callable[[], Sequence[Mapping[str, Any]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +79,11 @@ def get_measure(
         for key, options in estimators.items()
     }
     parametrised |= {
+        f"{LOSS_PREFIX}{limit}:{criterion.name}": partial(_loss, limit, criterion)
+        for limit in ("lo", "hi")
+        for criterion in CRITERIA
+    }
+    parametrised |= {
         f"{measure.name}:{tenant.name}": partial(_of_tenant, measure, tenants, position)
         for measure in MEASURES.values()
         if measure.of_requests
@@ -104,6 +117,18 @@ def _of_estimator(name: str, options: Estimator) -> Measure:
         "1",
         lambda run, deployment: poa_hat(run, options, deployment.itl),
     )
+
+
+def _loss(limit: str, criterion: Criterion) -> Measure:
+    """What a run lost at least, or at most."""
+
+    def compute(_: Run, deployment: Deployment) -> float | None:
+        rows = deployment.losses() if deployment.losses else []
+        return next((row[limit] for row in rows if row["id"] == criterion.name), None)
+
+    words = {"lo": "Least", "hi": "Most"}
+    name = f"{LOSS_PREFIX}{limit}:{criterion.name}"
+    return Measure(name, f"{words[limit]} loss of {criterion.label}", "1", compute)
 
 
 def _of_tenant(measure: Measure, tenants: Sequence[Tenant], position: int) -> Measure:

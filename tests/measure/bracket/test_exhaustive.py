@@ -1,7 +1,7 @@
 """The bracket holds the optimum of small instances, which trying every assignment gives.
 
 Instances differ in what may be chosen (prefill, decode or both), in arrivals, lengths, batching and
-speeds. The optimum of each objective is found by the reference simulator alone.
+speeds. The optimum of each criterion is found by the reference simulator alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from anarchy.common import paths
 from anarchy.common.registry import restored
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
-from anarchy.measure.bracket.run_bracket import OBJECTIVES, bracket
+from anarchy.measure.bracket.run_bracket import CRITERIA, bracket
 from anarchy.serving.log.request_log import Run
 from anarchy.serving.reference.router.policy import Policy, View, register
 from anarchy.serving.service_times.lookup import Latency
@@ -143,7 +143,7 @@ def assigned() -> Iterator[type]:
 
 @cache
 def optimum(name: str, policy: type) -> tuple[float, ...]:
-    """The best value of each objective over all assignments."""
+    """The best value of each criterion over all assignments."""
     instance, values = INSTANCES[name], []
     prefill, decode = instance.decisions["prefill"], instance.decisions["decode"]
     topology = instance.scenario.topology
@@ -151,8 +151,8 @@ def optimum(name: str, policy: type) -> tuple[float, ...]:
     for plan in product(*choices):
         policy.plan = {"prefill": iter(plan[:prefill]), "decode": iter(plan[prefill:])}
         run = instance.run("assigned")
-        values.append([objective.value(run) for objective in OBJECTIVES])
-    columns = zip(OBJECTIVES, np.array(values).T, strict=True)
+        values.append([criterion.value(run) for criterion in CRITERIA])
+    columns = zip(CRITERIA, np.array(values).T, strict=True)
     return tuple(float(c.min() if o.is_cost else c.max()) for o, c in columns)
 
 
@@ -168,8 +168,8 @@ def brackets(name: str) -> list[list[dict[str, Any]]]:
 def test_the_bracket_holds_the_loss(name: str, assigned: type) -> None:
     best = optimum(name, assigned)
     for rows in brackets(name):
-        for row, objective, optimal in zip(rows, OBJECTIVES, best, strict=True):
-            loss = objective.loss(row["value"], optimal)
+        for row, criterion, optimal in zip(rows, CRITERIA, best, strict=True):
+            loss = criterion.loss(row["value"], optimal)
             assert 1 <= row["lo"] <= loss * ROUNDING, row
             assert loss <= row["hi"] * ROUNDING, (row, optimal)
 
@@ -177,8 +177,8 @@ def test_the_bracket_holds_the_loss(name: str, assigned: type) -> None:
 def gap(name: str, assigned: type) -> list[float]:
     """How far each bound is from the optimum, as a factor of at least 1."""
     rows = brackets(name)[0]
-    best = zip(rows, OBJECTIVES, optimum(name, assigned), strict=True)
-    return [objective.loss(optimal, row["bound"]) for row, objective, optimal in best]
+    best = zip(rows, CRITERIA, optimum(name, assigned), strict=True)
+    return [criterion.loss(optimal, row["bound"]) for row, criterion, optimal in best]
 
 
 @pytest.mark.parametrize("kind", ["open", "closed"])

@@ -16,7 +16,6 @@ import numpy as np
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop
 from anarchy.measure.bracket.decode_price import best_price, rent
-from anarchy.measure.bracket.deployment import Deployment
 from anarchy.measure.bracket.longest_stays import LongestStays
 from anarchy.measure.bracket.requests import (
     LeastCosts,
@@ -24,6 +23,7 @@ from anarchy.measure.bracket.requests import (
     fewest_computed,
     least_costs,
 )
+from anarchy.measure.bracket.service_limits import ServiceLimits
 from anarchy.serving.log.request_log import Floats, Ints
 from anarchy.serving.reference.core.clients import SyntheticPrompts
 from anarchy.serving.service_times.lookup import Latency
@@ -84,12 +84,12 @@ def draw(
 class ClosedLoopBounds:
     """Lower bounds of the times, an upper bound of the throughput, of every schedule."""
 
-    def __init__(self, draws: ClosedLoopDraws, deployment: Deployment) -> None:
+    def __init__(self, draws: ClosedLoopDraws, limits: ServiceLimits) -> None:
         self._draws = draws
-        self._deployment = deployment
-        self._costs: LeastCosts = least_costs(draws.requests, deployment)
-        self._steps = deployment.decode_steps(draws.requests.context[0])
-        self._stays = LongestStays(draws.requests, deployment)
+        self._limits = limits
+        self._costs: LeastCosts = least_costs(draws.requests, limits)
+        self._steps = limits.decode_steps(draws.requests.context[0])
+        self._stays = LongestStays(draws.requests, limits)
         self._tokens: Ints = draws.requests.output_tokens
 
     @property
@@ -100,9 +100,9 @@ class ClosedLoopBounds:
     @cached_property
     def least_time(self) -> float:
         """Seconds until the n-th completion: the busiest station's, or all clients' together."""
-        deployment, costs, start = self._deployment, self._costs, self._draws.first_start
-        frontend = deployment.scenario.frontend
-        prefill = self._least(costs.work) / sum(deployment.prefill_speeds)
+        limits, costs, start = self._limits, self._costs, self._draws.first_start
+        frontend = limits.scenario.frontend
+        prefill = self._least(costs.work) / sum(limits.prefill_speeds)
         prefilled = start + frontend.overhead + prefill
         busiest = prefilled + float((costs.done - costs.prefilled).min())
         if frontend.serial:
@@ -165,10 +165,10 @@ class ClosedLoopBounds:
         return self._most_in_flight(self._stays.done)
 
     def _rent(self, price: float) -> float:
-        return rent(price, self._steps, self._deployment.decode_speeds)
+        return rent(price, self._steps, self._limits.decode_speeds)
 
     def _over_prices(self, bound: Callable[[float], float]) -> float:
-        return best_price(bound, self._steps, self._deployment.decode_speeds)
+        return best_price(bound, self._steps, self._limits.decode_speeds)
 
     def _least(self, values: Floats) -> float:
         """The least sum over n of the requests that may be sent."""

@@ -12,20 +12,20 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from anarchy.measure.bracket.deployment import Deployment
 from anarchy.measure.bracket.requests import Requests, least_costs
+from anarchy.measure.bracket.service_limits import ServiceLimits
 from anarchy.serving.log.request_log import Floats
 
 
 class OpenBounds:
     """Lower bounds of the times, an upper bound of the throughput, of every schedule."""
 
-    def __init__(self, arrival: Floats, requests: Requests, deployment: Deployment) -> None:
+    def __init__(self, arrival: Floats, requests: Requests, limits: ServiceLimits) -> None:
         """`arrival` ascends, in seconds."""
         self._arrival = arrival
-        self._costs = least_costs(requests, deployment)
-        self._speeds = deployment.prefill_speeds
-        self._received = arrival + deployment.scenario.frontend.overhead
+        self._costs = least_costs(requests, limits)
+        self._speeds = limits.prefill_speeds
+        self._received = arrival + limits.scenario.frontend.overhead
 
     @property
     def throughput(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import Prompts, Synthetic
-from anarchy.measure.bracket.deployment import Deployment
+from anarchy.measure.bracket.service_limits import ServiceLimits
 from anarchy.serving.log.request_log import Floats, Ints
 from anarchy.workload.traces import TraceData
 
@@ -79,22 +79,22 @@ def _shared_blocks(trace: TraceData) -> Ints:
     return np.fromiter(own, np.int64, len(trace))
 
 
-def least_costs(requests: Requests, deployment: Deployment) -> LeastCosts:
+def least_costs(requests: Requests, limits: ServiceLimits) -> LeastCosts:
     """Frontend, the shortest step that may compute it, hand-off, and steps of the best batch."""
-    scenario = deployment.scenario
-    fastest = max(deployment.prefill_speeds)
-    alone = _by_value(deployment.shortest_step, requests.computed) / fastest
+    scenario = limits.scenario
+    fastest = max(limits.prefill_speeds)
+    alone = _by_value(limits.shortest_step, requests.computed) / fastest
     prefilled = scenario.frontend.overhead + alone
-    handed_over = prefilled + _by_value(deployment.handoff, requests.input_tokens)
-    steps = deployment.decode_steps(requests.context[0])
-    step = float(steps.min()) / max(deployment.decode_speeds)
+    handed_over = prefilled + _by_value(limits.handoff, requests.input_tokens)
+    steps = limits.decode_steps(requests.context[0])
+    step = float(steps.min()) / max(limits.decode_speeds)
     first_token = {
         "prefill": prefilled,
         "handoff": handed_over,
         "decode-step": handed_over + step,
     }
     return LeastCosts(
-        work=deployment.work(requests.computed.tolist()),
+        work=limits.work(requests.computed.tolist()),
         prefilled=prefilled,
         handed_over=handed_over,
         first_token=first_token[scenario.engine.first_token],

@@ -17,9 +17,9 @@ from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop
 from anarchy.measure.bracket.closed_loop import ClosedLoopBounds, draw
-from anarchy.measure.bracket.deployment import Deployment, check_bounded
 from anarchy.measure.bracket.open_arrivals import OpenBounds
 from anarchy.measure.bracket.requests import Requests, fewest_computed
+from anarchy.measure.bracket.service_limits import ServiceLimits, check_bounded
 from anarchy.serving.log.request_log import RequestLog, Run
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.workload.traces import TraceData
@@ -42,10 +42,11 @@ class Bounds(Protocol):
 
 
 @dataclass(frozen=True)
-class Objective:
+class Criterion:
     """What schedules are compared by: its value in a run, its bound, and whether less is better."""
 
     name: str
+    label: str
     unit: str
     value: Callable[[Run], float]
     bound: Callable[[Bounds], float]
@@ -56,16 +57,18 @@ class Objective:
         return run / other if self.is_cost else other / run
 
 
-OBJECTIVES = (
-    Objective("e2e-mean", "s", lambda run: float(run.log.e2e.mean()), lambda b: b.e2e_mean),
-    Objective("ttft-mean", "s", lambda run: float(run.log.ttft.mean()), lambda b: b.ttft_mean),
-    Objective(
-        "ttft-p99",
-        "s",
-        lambda run: float(np.percentile(run.log.ttft, 99)),
-        lambda b: b.ttft_p99,
-    ),
-    Objective(
+def _cost(
+    name: str, label: str, value: Callable[[RequestLog], Any], bound: Callable[[Bounds], float]
+) -> Criterion:
+    return Criterion(name, label, "s", lambda run: float(value(run.log)), bound)
+
+
+CRITERIA = (
+    _cost("e2e-mean", "mean E2E", lambda log: log.e2e.mean(), lambda b: b.e2e_mean),
+    _cost("ttft-mean", "mean TTFT", lambda log: log.ttft.mean(), lambda b: b.ttft_mean),
+    _cost("ttft-p99", "TTFT P99", lambda log: np.percentile(log.ttft, 99), lambda b: b.ttft_p99),
+    Criterion(
+        "throughput",
         "throughput",
         "1/s",
         lambda run: len(run.log) / float(run.log.done.max()),
@@ -85,7 +88,7 @@ def bracket(
     schedules: Iterable[Run] = (),
     trace: TraceData | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows {id, unit, value, found, bound, lo, hi, n}, one for each objective.
+    """Rows {id, unit, value, found, bound, lo, hi, n}, one for each criterion.
 
     `value` is that of the whole run, `found` the best of it and of `schedules`, runs of the same
     requests, and `bound` what no schedule beats; the loss lies in [`lo`, `hi`]; `n` are requests.
@@ -97,13 +100,13 @@ def bracket(
     bounds = _bounds(run.log, scenario, Latency(latency.table), seed, replication, trace)
     runs = [run, *schedules]
     rows = []
-    for objective in OBJECTIVES:
-        values = [objective.value(other) for other in runs]
-        found = min(values) if objective.is_cost else max(values)
-        bound = objective.bound(bounds)
-        row: dict[str, Any] = {"id": objective.name, "unit": objective.unit, "value": values[0]}
+    for criterion in CRITERIA:
+        values = [criterion.value(other) for other in runs]
+        found = min(values) if criterion.is_cost else max(values)
+        bound = criterion.bound(bounds)
+        row: dict[str, Any] = {"id": criterion.name, "unit": criterion.unit, "value": values[0]}
         row |= {"found": found, "bound": bound, "n": len(run.log)}
-        row |= {"lo": objective.loss(values[0], found), "hi": objective.loss(values[0], bound)}
+        row |= {"lo": criterion.loss(values[0], found), "hi": criterion.loss(values[0], bound)}
         rows.append(row)
     return rows
 
@@ -119,10 +122,10 @@ def _bounds(
     if isinstance(scenario.workload, ClosedLoop):
         draws = draw(scenario, latency, seed, replication, len(log))
         _check_drawn(log, draws.requests)
-        return ClosedLoopBounds(draws, Deployment(scenario, latency, draws.clients))
+        return ClosedLoopBounds(draws, ServiceLimits(scenario, latency, draws.clients))
     computed = fewest_computed(scenario, log.input_tokens, log.tenant, trace, log.prompt)
     requests = Requests(log.input_tokens, log.output_tokens, computed)
-    return OpenBounds(log.arrival, requests, Deployment(scenario, latency, len(log)))
+    return OpenBounds(log.arrival, requests, ServiceLimits(scenario, latency, len(log)))
 
 
 def _check_drawn(log: RequestLog, drawn: Requests) -> None:

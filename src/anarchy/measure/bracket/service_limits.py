@@ -38,7 +38,7 @@ def check_bounded(scenario: Scenario) -> None:
 
 
 @dataclass(frozen=True)
-class Deployment:
+class ServiceLimits:
     """One deployment; at most `most` requests are in it at once."""
 
     scenario: Scenario
@@ -86,12 +86,12 @@ class Deployment:
         step is no shorter than its prompts times the least seconds a prompt, nor than its tokens
         times the least seconds a token. The larger of the two sums is taken.
         """
-        limits = self.scenario.engine.prefill
-        if limits.batch_requests == 1:
+        batches = self.scenario.engine.prefill
+        if batches.batch_requests == 1:
             known = {count: self.shortest_step(count) for count in set(tokens)}
             return np.array([known[count] for count in tokens])
-        few, many = min(tokens), max(*tokens, limits.batch_tokens)
-        prompts = range(1, max(1, min(limits.batch_requests, limits.batch_tokens // few)) + 1)
+        few, many = min(tokens), max(*tokens, batches.batch_tokens)
+        prompts = range(1, max(1, min(batches.batch_requests, batches.batch_tokens // few)) + 1)
         each = min(self.shortest_step(k * few) / k for k in prompts)
         at = [few, many, *self._entries(few, many)]
         token = min(min(self._steps(count)) / count for count in at)

@@ -1,0 +1,41 @@
+"""Schedules among which the best is sought: other routers, and pools of fewer decode workers.
+
+All are runs of the same requests. A schedule may leave workers idle, so the pool of the first k
+decode workers has schedules of the whole pool; prefill keeps all of its workers.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Unpack
+
+from anarchy.config.scenario import Scenario, with_fields
+from anarchy.serving.log.request_log import Run
+from anarchy.serving.service_times.lookup import Latency
+from anarchy.serving.simulate import Options, simulate
+
+ROUTERS = ("round-robin", "join-shortest-queue", "kv", "latency-aware", "toll")
+"""Routers that know the truth at once and are greedy; `toll` makes a request pay what it costs."""
+
+FEWER = "join-shortest-queue"
+"""The router of the pools of fewer workers."""
+
+
+def schedules(
+    scenario: Scenario, latency: Latency, *, seed: int, **options: Unpack[Options]
+) -> Iterator[Run]:
+    """Runs with the arguments of `simulate.simulate`, the scenario's own router not among them."""
+    for changed in _alternatives(scenario):
+        other = with_fields(scenario, changed, "bracket")
+        yield simulate(other, latency, seed=seed, **options)
+
+
+def _alternatives(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    """The fields in which the schedules differ from the scenario."""
+    topology = scenario.topology
+    for policy in ROUTERS:
+        yield {"router": {"policy": policy}}
+    fastest = sorted(topology.decode_speed, reverse=True)
+    workers = topology.decode // 2
+    while workers:
+        pool = {"topology.decode": workers, "topology.decode_speed": fastest[:workers]}
+        yield {"router": {"policy": FEWER}} | pool
+        workers //= 2
