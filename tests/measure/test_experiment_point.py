@@ -94,3 +94,13 @@ def test_the_resampling_stream_depends_on_seed_and_measure_only() -> None:
 def test_an_unknown_measure_is_refused() -> None:
     with pytest.raises(Exception, match="did you mean 'ttft-mean'"):
         measure_point(job(measures=["ttft-men"]), LATENCY, None)
+
+
+def test_the_loss_of_a_point_is_bracketed() -> None:
+    names = ["loss-lo:e2e-mean", "loss-hi:e2e-mean", "loss-lo:ttft-p99", "loss-hi:ttft-p99"]
+    rows, _ = measure_point(job(measures=names, replications=2), LATENCY, None)
+    found = {(row["id"], row["replication"]): row["value"] for row in rows}
+    for criterion in ("e2e-mean", "ttft-p99"):
+        for replication in (0, 1):
+            least = found[f"loss-lo:{criterion}", replication]
+            assert 1 <= least <= found[f"loss-hi:{criterion}", replication]

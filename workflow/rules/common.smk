@@ -155,7 +155,7 @@ def get_all_figures():
 
 def get_all_results():
     """Every result by name, so that one which was deleted is made anew."""
-    names = ["theory/bounds", "theory/theorems", "validation", "dynamo"]
+    names = ["theory/bounds", "theory/theorems", "validation", "dynamo", "bracket"]
     names += [f"theory/curves/{name}" for name in CURVES]
     names += [f"validation/{group}" for group in GROUPS]
     for experiment in PLAN.experiments:
@@ -227,6 +227,15 @@ def get_logs(wildcards):
     if any(point.scenario.workload.kind != "trace" for point in points):
         return []
     return list_logs(wildcards.experiment)
+
+
+def get_bracketed():
+    """The experiments that measure what runs lost, with the fields that tell their points apart."""
+    return {
+        name: ["scenario", *entry.axes]
+        for name, entry in PLAN.experiments.items()
+        if any(measure.startswith("loss-") for measure in entry.measures)
+    }
 
 
 def get_knee_maps(wildcards):

@@ -45,3 +45,19 @@ rule measure_study:
         scenarios=get_study_scenarios,
     script:
         "../scripts/measure_study.py"
+
+
+rule collect_brackets:
+    input:
+        package=get_sources("collect_brackets"),
+        experiments=[f"{RESULTS}/experiments/{name}.json" for name in get_bracketed()],
+    output:
+        f"{RESULTS}/bracket.json",
+    log:
+        f"{LOGS}/collect_brackets.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/collect_brackets.tsv"
+    params:
+        experiments=get_bracketed(),
+    script:
+        "../scripts/collect_brackets.py"

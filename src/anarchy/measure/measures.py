@@ -19,14 +19,13 @@ from anarchy.common.errors import InputError, suggest
 from anarchy.common.registry import Registry
 from anarchy.config.estimator import Estimator
 from anarchy.config.workload import Tenant
-from anarchy.measure.bracket.run_bracket import CRITERIA, Criterion
+from anarchy.measure.bracket.run_bracket import CRITERIA, LIMITS, Criterion, loss_name
 from anarchy.measure.estimators.empirical_poa import check_estimator, poa_hat
 from anarchy.measure.estimators.observed import Itl
 from anarchy.measure.slo import OBJECTIVES, Objective, attainment, goodput, has_objective
 from anarchy.serving.log.request_log import Floats, Ints, RequestLog, Run
 
 ESTIMATOR_PREFIX = "poa-hat:"
-LOSS_PREFIX = "loss-"
 
 Rows = Ints | slice
 RequestStatistic = Callable[[RequestLog, Rows], float]
@@ -79,8 +78,8 @@ def get_measure(
         for key, options in estimators.items()
     }
     parametrised |= {
-        f"{LOSS_PREFIX}{limit}:{criterion.name}": partial(_loss, limit, criterion)
-        for limit in ("lo", "hi")
+        loss_name(limit, criterion): partial(_loss, limit, criterion)
+        for limit in LIMITS
         for criterion in CRITERIA
     }
     parametrised |= {
@@ -127,8 +126,8 @@ def _loss(limit: str, criterion: Criterion) -> Measure:
         return next((row[limit] for row in rows if row["id"] == criterion.name), None)
 
     words = {"lo": "Least", "hi": "Most"}
-    name = f"{LOSS_PREFIX}{limit}:{criterion.name}"
-    return Measure(name, f"{words[limit]} loss of {criterion.label}", "1", compute)
+    label = f"{words[limit]} loss of {criterion.label}"
+    return Measure(loss_name(limit, criterion), label, "1", compute)
 
 
 def _of_tenant(measure: Measure, tenants: Sequence[Tenant], position: int) -> Measure:

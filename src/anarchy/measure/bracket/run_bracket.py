@@ -57,6 +57,15 @@ class Criterion:
         return run / other if self.is_cost else other / run
 
 
+LIMITS = ("lo", "hi")
+"""Of a bracket: what a run lost at least, and at most."""
+
+
+def loss_name(limit: str, criterion: Criterion) -> str:
+    """The measure of one limit of a bracket."""
+    return f"loss-{limit}:{criterion.name}"
+
+
 def _cost(
     name: str, label: str, value: Callable[[RequestLog], Any], bound: Callable[[Bounds], float]
 ) -> Criterion:

@@ -1,0 +1,39 @@
+"""The brackets of an experiment's points: least and most loss with their intervals, in one row."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from anarchy.measure.bracket.run_bracket import CRITERIA, LIMITS, loss_name
+
+
+def summary_rows(
+    experiment: str, keys: Sequence[str], rows: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows {id, experiment, keys, measure, least, most, lo, hi, n}, a point and criterion each.
+
+    `rows` are an experiment's measures with intervals over `n` replications. The loss lies between
+    `least` and `most` in the mean, and [`lo`, `hi`] has their intervals too: where there is none,
+    as with one replication, it ends at the values. What an experiment does not measure is left out.
+    """
+    found: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[key] for key in keys), {})[row["id"]] = row
+    result = []
+    for point, measures in found.items():
+        for criterion in CRITERIA:
+            limits = [measures.get(loss_name(limit, criterion)) for limit in LIMITS]
+            if any(limit is None or limit["value"] is None for limit in limits):
+                continue
+            least, most = (dict(limit or {}) for limit in limits)
+            head = {"id": ":".join(map(str, [experiment, *point, criterion.name]))}
+            head |= {"experiment": experiment, **dict(zip(keys, point, strict=True))}
+            result.append(
+                head
+                | {"measure": criterion.name, "least": least["value"], "most": most["value"]}
+                | {"lo": _or_value(least, "lo"), "hi": _or_value(most, "hi"), "n": least["n"]}
+            )
+    return result
+
+
+def _or_value(row: Mapping[str, Any], limit: str) -> Any:
+    return row["value"] if row.get(limit) is None else row[limit]
