@@ -25,11 +25,11 @@ from anarchy.config.live import LivePoint, live_points, load_campaign
 from anarchy.config.scenario import Scenario, get_field, with_fields
 from anarchy.config.settings import Settings, TraceSources, load_scenario, load_settings
 from anarchy.config.validation import validate, validate_layers
-from anarchy.config.workload import ClosedLoop, Custom, SyntheticTrace, Tenant, Trace
+from anarchy.config.workload import ClosedLoop, Custom, SyntheticTrace, Trace
 from anarchy.config.yaml_files import list_files, read_yaml
 from anarchy.measure.experiment_point import PointJob
 from anarchy.measure.knee_map import LOAD
-from anarchy.measure.measures import get_measure
+from anarchy.measure.measures import check_measure
 from anarchy.serving.reference.core.clients import WORKLOADS
 from anarchy.serving.reference.router.policy import get_policy, plugins
 from anarchy.serving.rules.feasibility import check_requests
@@ -317,7 +317,7 @@ def _check_experiment(experiment: Experiment, points: Sequence[SweepPoint], sour
     known = set(experiment.measures)
     for name in experiment.measures:
         for point in points:
-            _measure(name, experiment.estimators, source, point.scenario.tenants)
+            _measure(name, experiment.estimators, source, point.scenario)
     used = [*experiment.figure.y, *experiment.table.measures]
     used += experiment.compare.measures if experiment.compare else []
     used += experiment.spread.measures if experiment.spread else []
@@ -362,10 +362,10 @@ def _measure(
     name: str,
     estimators: Mapping[str, Estimator],
     source: str,
-    tenants: Sequence[Tenant] = (),
+    scenario: Scenario | None = None,
 ) -> None:
     with faults_in(source):
-        get_measure(name, estimators, tenants)
+        check_measure(name, estimators, scenario)
 
 
 def split_into_jobs(points: Sequence[SweepPoint]) -> list[tuple[SweepPoint, ...]]:

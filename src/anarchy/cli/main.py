@@ -201,7 +201,7 @@ def _list(_: argparse.Namespace) -> int:
     from rich.text import Text
 
     from anarchy.build_plan import load_plan
-    from anarchy.measure.measures import MEASURES
+    from anarchy.measure.measures import LOSSES, MEASURES, get_measure
     from anarchy.serving.reference.core.clients import WORKLOADS
     from anarchy.serving.reference.router.policy import POLICIES
     from anarchy.workload.lengths import LAWS
@@ -214,6 +214,7 @@ def _list(_: argparse.Namespace) -> int:
         rows += [(registry.kind, name, _summary(registry[name])) for name in sorted(registry)]
     rows += [("measure", m.name, f"{m.label} [{m.unit}]") for m in MEASURES.values()]
     rows.append(("measure", "poa-hat:<estimator>", "PoA-hat by an estimator of the experiment [1]"))
+    rows += [("measure", name, f"{get_measure(name, {}).label} [1]") for name in LOSSES]
     asked = ", ".join(m.name for m in MEASURES.values() if m.of_requests)
     rows.append(
         ("measure", "<measure>:<tenant>", f"the same of one tenant's requests, for {asked}")

@@ -18,14 +18,19 @@ import numpy as np
 from anarchy.common.errors import InputError, suggest
 from anarchy.common.registry import Registry
 from anarchy.config.estimator import Estimator
+from anarchy.config.scenario import Scenario
 from anarchy.config.workload import Tenant
 from anarchy.measure.bracket.run_bracket import CRITERIA, LIMITS, Criterion, loss_name
+from anarchy.measure.bracket.service_limits import check_bounded
 from anarchy.measure.estimators.empirical_poa import check_estimator, poa_hat
 from anarchy.measure.estimators.observed import Itl
 from anarchy.measure.slo import OBJECTIVES, Objective, attainment, goodput, has_objective
 from anarchy.serving.log.request_log import Floats, Ints, RequestLog, Run
 
 ESTIMATOR_PREFIX = "poa-hat:"
+
+LOSSES = {loss_name(limit, of): (limit, of) for limit in LIMITS for of in CRITERIA}
+"""The measures of what a run lost: which limit, and by what criterion."""
 
 Rows = Ints | slice
 RequestStatistic = Callable[[RequestLog, Rows], float]
@@ -77,11 +82,7 @@ def get_measure(
         ESTIMATOR_PREFIX + key: partial(_of_estimator, key, options)
         for key, options in estimators.items()
     }
-    parametrised |= {
-        loss_name(limit, criterion): partial(_loss, limit, criterion)
-        for limit in LIMITS
-        for criterion in CRITERIA
-    }
+    parametrised |= {name: partial(_loss, *loss) for name, loss in LOSSES.items()}
     parametrised |= {
         f"{measure.name}:{tenant.name}": partial(_of_tenant, measure, tenants, position)
         for measure in MEASURES.values()
@@ -92,6 +93,15 @@ def get_measure(
         hint = suggest(name, [*MEASURES, *parametrised])
         raise InputError(f"unknown measure '{name}'; {hint}")
     return parametrised[name]()
+
+
+def check_measure(
+    name: str, estimators: Mapping[str, Estimator], scenario: Scenario | None = None
+) -> None:
+    """Refuse a measure as `get_measure` does, and the loss of a scenario without proved bounds."""
+    get_measure(name, estimators, scenario.tenants if scenario else ())
+    if scenario is not None and name in LOSSES:
+        check_bounded(scenario)
 
 
 def _with_objectives(measure: Measure, tenants: Sequence[Tenant]) -> Measure:
