@@ -23,7 +23,10 @@ SCENARIO = load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d")
 
 NATS = "echo Server is ready; exec sleep 1000"
 
-WORKER = """echo "{\\"id\\": $$}" >"$6"
+WORKER = """entries=${3%/*}/discovery/v1/instances
+mkdir -p "$entries"
+echo '{}' >"$entries/$(printf %s%%2Fgenerate%%2F%x "$4" $$)"
+echo "{\\"id\\": $$}" >"$6"
 while read -r line; do echo '{"p50": 0.001, "p99": 0.00'$(($5 + 2))'}' >>"$6"; done"""
 
 FRONTEND = f"""while [ "$1" != --http-port ]; do shift; done

@@ -1,11 +1,12 @@
 """Dynamo v0.9.0 on loopback: NATS for events, engines that keep time, router and HTTP frontend.
 
 Discovery is a folder of files, requests go over TCP and events over NATS, so nothing else is
-needed. Engines are entered into the discovery before the frontend starts, since it may overlook
-those that come while it reads the folder. Even so its router may never learn what a worker does: a
-race as it starts, after which it sends the worker requests, says that it `Failed to add` them, and
-for ever weighs the worker as one that has no load but the request itself. Such a frontend is ended
-and another one started: nobody measures before the router has sent every worker a request.
+needed. Engines are entered into the discovery before the frontend starts, since it drops those
+whose files it reads half written. Even so its router may never learn what a pool does: it begins
+to keep account before it has heard of the workers and loses the message of them. Then it says for
+every request that it `Failed to add` it, and weighs each worker for ever as one that has no load
+but the request at hand. Such a frontend is ended and another one started: nobody measures before
+the router has sent every worker a request.
 """
 
 import json
@@ -129,9 +130,7 @@ def running(scenario: Scenario, dilation: float, folder: Path, port: int = 0) ->
         )
         decode = start_engines(processes, "decode", scenario.topology.decode, folder, environment)
         processes.wait_until(
-            lambda: all(engine.has_answered() for engine in prefill + decode),
-            "the engines",
-            START_SECONDS,
+            lambda: are_discoverable(prefill + decode, folder), "the engines", START_SECONDS
         )
         for attempt in range(1, MOST_STARTS + 1):
             address = free_port(port)
@@ -198,6 +197,15 @@ def start_engines(
         process = processes.start(name, command, environment)
         engines.append(Engine(process, answers))
     return engines
+
+
+def are_discoverable(engines: Sequence[Engine], folder: Path) -> bool:
+    """Whether all of them serve and their entries are whole: v0.9.0 writes them in place."""
+    entries = {
+        entry.name.rpartition("%2F")[2]: entry.stat().st_size
+        for entry in folder.glob("discovery/v1/instances/*")
+    }
+    return all(engine.has_answered() and entries.get(f"{engine.worker_id:x}") for engine in engines)
 
 
 def start_frontend(

@@ -77,13 +77,18 @@ class PrefillWorker:
     model_type = ModelType.Prefill
 
     def __init__(
-        self, settings: EngineSettings, place: int, clock: Clock, component: Component, worker: int
+        self,
+        settings: EngineSettings,
+        place: int,
+        clock: Clock,
+        component: Component,
+        worker_id: int,
     ) -> None:
         self._scenario = settings.scenario
         self._dilation = settings.dilation
         self._clock = clock
         cache = settings.scenario.engine.cache
-        publisher = KvEventPublisher(component, worker, cache.block_tokens)
+        publisher = KvEventPublisher(component, worker_id, cache.block_tokens)
         self.engine = PrefillEngine(
             settings.scenario.engine.prefill,
             Services(settings.scenario.topology, Latency(settings.latency)).prefill[place],
@@ -116,7 +121,12 @@ class DecodeWorker:
     model_type = ModelType.Completions
 
     def __init__(
-        self, settings: EngineSettings, place: int, clock: Clock, component: Component, worker: int
+        self,
+        settings: EngineSettings,
+        place: int,
+        clock: Clock,
+        component: Component,
+        worker_id: int,
     ) -> None:
         self.engine = DecodeEngine(
             Services(settings.scenario.topology, Latency(settings.latency)).decode[place],
