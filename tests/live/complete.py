@@ -2,7 +2,8 @@
 
     .venv-live/bin/python tests/live/complete.py FOLDER SCENARIO DILATION
 
-FOLDER is made; SCENARIO is a file of JSON. Asks the same prompt twice, one after the other.
+FOLDER is made; SCENARIO is a file of JSON. Asks the same prompt twice, one after the other, and
+then for an endless output that it gives up.
 """
 
 import http.client
@@ -15,9 +16,11 @@ from urllib.parse import urlsplit
 from anarchy.config.scenario import Scenario
 from anarchy.live.stack import Stack, running
 
+ENDLESS = 20_000
 
-def complete(stack: Stack, prompt: str, output_tokens: int) -> dict[str, float]:
-    """The seconds until the first and the last token, and how many words came."""
+
+def ask(stack: Stack, prompt: str, output_tokens: int) -> http.client.HTTPConnection:
+    """A connection on which a completion was asked for."""
     address = urlsplit(stack.url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
     body = {
@@ -26,10 +29,16 @@ def complete(stack: Stack, prompt: str, output_tokens: int) -> dict[str, float]:
         "max_tokens": output_tokens,
         "stream": True,
     }
-    began = time.monotonic()
     connection.request(
         "POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"}
     )
+    return connection
+
+
+def complete(stack: Stack, prompt: str, output_tokens: int) -> dict[str, float]:
+    """The seconds until the first and the last token, and how many words came."""
+    began = time.monotonic()
+    connection = ask(stack, prompt, output_tokens)
     first, last, words = 0.0, 0.0, 0
     for line in connection.getresponse():
         if line.startswith(b"data: {"):
@@ -38,6 +47,21 @@ def complete(stack: Stack, prompt: str, output_tokens: int) -> dict[str, float]:
             words += len(json.loads(line[len(b"data: ") :])["choices"][0]["text"].split())
     connection.close()
     return {"first": first, "last": last, "words": words}
+
+
+def is_given_up(stack: Stack, prompt: str) -> bool:
+    """Whether the engines stop working for somebody who has gone."""
+    connection = ask(stack, prompt, ENDLESS)
+    answer = connection.getresponse()
+    answer.readline()
+    answer.close()
+    connection.close()
+    for _ in range(50):
+        stack.lateness()
+        time.sleep(0.2)  # several steps
+        if not stack.lateness():
+            return True
+    return False
 
 
 def main(folder: Path, scenario: Scenario, dilation: float) -> None:
@@ -56,6 +80,7 @@ def main(folder: Path, scenario: Scenario, dilation: float) -> None:
             "decode": stack.decode_workers,
             "lateness": stack.lateness(),
             "log": stack.frontend_log.read_text(encoding="utf-8")[start:],
+            "given_up": is_given_up(stack, prompt),
         }
     print(json.dumps(found), flush=True)
 

@@ -82,6 +82,7 @@ def check_answers(found: dict[str, Any], name: str) -> None:
         assert answer["words"] == OUTPUT
         assert answer["first"] > first
         assert answer["last"] > first + DILATION * sum(steps[1:])
+    assert found["given_up"]
     assert set(found["lateness"]) == {"p50", "p99", "max"}
     prefill, decode = (decisions(found["log"], found[pool]) for pool in ("prefill", "decode"))
     assert "with 0 cached blocks: 8.000 = 1.0 * prefill_blocks" in prefill[0]

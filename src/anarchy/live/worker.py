@@ -9,8 +9,10 @@ woke since the last one. It ends when its standard input does.
 
 import asyncio
 import json
+import os
 import selectors
 import sys
+import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -213,13 +215,20 @@ def exact_loop() -> asyncio.AbstractEventLoop:
 
 
 def main(settings_file: str, pool: str, place: str, answers_file: str) -> None:
-    """Serve as one worker of a pool."""
+    """Serve as one worker of a pool, and leave at once: the runtime's threads would call Python
+    while it ends."""
     settings = EngineSettings.model_validate_json(Path(settings_file).read_bytes())
-    with (
-        Path(answers_file).open("w", encoding="utf-8") as answers,
-        asyncio.Runner(loop_factory=exact_loop) as runner,
-    ):
-        runner.run(serve(settings, pool, int(place), answers))
+    try:
+        with (
+            Path(answers_file).open("w", encoding="utf-8") as answers,
+            asyncio.Runner(loop_factory=exact_loop) as runner,
+        ):
+            runner.run(serve(settings, pool, int(place), answers))
+    except Exception as fault:
+        traceback.print_exc()
+        print(f"ERROR {fault!r}", file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)
 
 
 if __name__ == "__main__":
