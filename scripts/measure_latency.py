@@ -1,9 +1,10 @@
 """Measure the service times of one tensor-parallel shard on this machine's GPU.
 
-    python scripts/measure_latency.py                            all shards, every cell
-    python scripts/measure_latency.py --grid quick               half a minute a shard
-    python scripts/measure_latency.py --model llama31-70b-fp8-tp4    one shard (may be repeated)
-    python scripts/measure_latency.py --device cpu               does the script run? (no GPU)
+    pip install --require-hashes -r requirements-gpu.lock      PyTorch and Triton, if you have none
+    python scripts/measure_latency.py                          all shards, every cell
+    python scripts/measure_latency.py --grid quick             about half a minute a shard
+    python scripts/measure_latency.py --model llama31-70b-fp8-tp4     one shard; may be repeated
+    python scripts/measure_latency.py --device cpu             does the script run? (no GPU)
 
 One GPU holds one shard, whole: all layers of Llama-3.1-70B at TP=4, of Nemotron-4-340B at TP=8, or
 Llama-3.1-8B. Random FP8 (E4M3) weights with per-tensor scales, every layer its own; bf16
@@ -24,17 +25,18 @@ cell that does not fit into memory is left out. The kernels are held against pla
 Not in these times: all-reduces between shards (two a layer), the engine's scheduler, sampling, the
 transfer of KV caches. Weights are random: they cost what real ones cost.
 
-It needs PyTorch and Triton (the group `gpu` of pyproject.toml) and an NVIDIA GPU of compute
-capability 8.9 or later: 80 GB for the 70B or the 340B. Nothing in the artefact depends on it. The
-measurements that are committed came from a predecessor of this script on an H200 and an H100. This
-one has run on CPUs only: its steps are tested there, its Triton kernels in Triton's interpreter,
-and they compile for an H100, but no GPU has run it yet. Compare its first file with a committed
-one.
+It needs an NVIDIA GPU of compute capability 8.9 or later: 24 GB for the smaller cells of the 8B and
+the 70B, 80 GB for most cells of all three. Nothing in the artefact depends on it; its files can
+take the place of those in config/reference/silicon, of which scripts/tabulate_latency.py makes
+tables. Those came from a predecessor of this script. This one has run on CPUs only: its steps are
+tested there, its Triton kernels in Triton's interpreter, and they compile for an H100, but no GPU
+has run it yet. Compare its first file with a committed one.
 """
 
 import argparse
 import importlib.util
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +110,7 @@ def main() -> int:
                     f"{package} is not installed; allowed: a Python with the group gpu of "
                     "pyproject.toml"
                 )
+        warnings.filterwarnings("ignore", "Failed to initialize NumPy")  # of which it has no use
         from shard.devices import open_device
 
         device = open_device(options.device)

@@ -54,7 +54,7 @@ class Report:
             "kv_bytes_per_token": model.shape.kv_bytes_per_token,
             "shape": asdict(model.shape),
             **{kind: [] for kind in KEYS},
-            "copy_tb_s": copy_tb_s,
+            "copy_tb_s": round(copy_tb_s, 4),
             "seconds": 0.0,
         }
         if path.exists():
@@ -80,7 +80,7 @@ class Report:
         rows = self._document[cell.kind]
         rows.append({**cell.keys, **measured})
         rows.sort(key=lambda row: ORDER.get(_name(cell.kind, row), len(ORDER)))
-        self._document["seconds"] += seconds
+        self._document["seconds"] = round(self._document["seconds"] + seconds, 4)
         write_text(self.path, text(self._document))
         return measured
 

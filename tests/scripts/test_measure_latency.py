@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from scripts.measure_latency import short_name
 
 from anarchy.common import paths
+from tests.scripts.committed import SHARDS, model_of
 
 SCRIPT = paths.ROOT / "scripts" / "measure_latency.py"
 WITH_TORCH = {"agreement", "devices", "kernels", "layers", "plain"}
@@ -33,6 +35,11 @@ def test_what_counts_bytes_and_keeps_cells_needs_no_torch() -> None:
 def test_modules_are_short() -> None:
     for file in (SCRIPT, *SCRIPT.with_name("shard").glob("*.py")):
         assert len(file.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("stem", SHARDS)
+def test_a_file_has_the_name_of_the_committed_one(stem: str) -> None:
+    assert f"{model_of(stem)}-{short_name(SHARDS[stem].gpu)}" == stem
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
@@ -79,8 +86,13 @@ def test_a_wrong_option_is_named(arguments: list[str], said: str) -> None:
 def test_help_teaches() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for told in ("--grid quick", "only what is missing", "Not in these times", "no GPU has run"):
-        assert told in done.stdout
+    for told in (
+        "--grid quick",
+        "only what is missing",
+        "Not in these times",
+        "no GPU has run it yet",
+    ):
+        assert told in " ".join(done.stdout.split())
 
 
 def test_it_runs_on_a_cpu_and_the_second_time_has_nothing_to_do(tmp_path: Path) -> None:
