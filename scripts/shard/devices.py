@@ -44,7 +44,7 @@ class Cpu:
     """Runs every step as it is, for tests. A tiny shard stays in the cache: there is no floor."""
 
     def __init__(self) -> None:
-        self.made_by = {
+        self.made_by: Mapping[str, str] = {
             "gpu": "CPU",
             "torch": torch.__version__,
             "cuda": "none",
@@ -80,7 +80,7 @@ class Gpu:
                 f"no FP8 matrix products; allowed: {OLDEST[0]}.{OLDEST[1]} and later"
             )
         self.device = torch.device("cuda", 0)
-        self.made_by = {
+        self.made_by: Mapping[str, str] = {
             "gpu": self.properties.name,
             "torch": torch.__version__,
             "cuda": str(torch.version.cuda),
