@@ -17,6 +17,7 @@ from anarchy.workload.trace_files import find_trace
 from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
 from anarchy.build_plan import CURVES, point_job, load_plan, split_into_jobs
 from anarchy.serving.service_times.table_files import latency_sources
+from anarchy.config.silicon import deployments
 
 try:
     PLAN = load_plan(Path(config["overlay"]) if "overlay" in config else None)
@@ -46,6 +47,9 @@ def get_sources(script):
 
 # The points of each experiment as its jobs take them.
 PARTS = {name: split_into_jobs(points) for name, points in PLAN.points.items()}
+
+# The models on measured hardware, if the project has them.
+SILICON = ["silicon"] if PLAN.silicon else []
 
 # Results of experiments whose trace is not to be had: committed reference values replace them.
 # The pattern matches what such a results file is called, without its suffix.
@@ -103,6 +107,28 @@ def get_experiment_latency_files(wildcards):
     return get_tables(PLAN.points[wildcards.experiment])
 
 
+def get_silicon(wildcards):
+    """The comparison on measured hardware as plain data."""
+    return PLAN.silicon.model_dump(mode="json")
+
+
+def get_silicon_scenarios(wildcards):
+    return {
+        name: PLAN.scenarios[name].model_dump(mode="json")
+        for name in PLAN.silicon.scenarios
+    }
+
+
+def get_silicon_files():
+    """The latency tables of its deployments and the measured cells of which tables are made."""
+    if PLAN.silicon is None:
+        return []
+    deployed = deployments(PLAN.silicon, PLAN.scenarios, str(paths.SILICON))
+    tables = {deployment.scenario.model.latency for deployment in deployed}
+    files = {p for t in tables for p in latency_sources(paths.LATENCY, t)}
+    return sorted(map(str, [*files, *(paths.REFERENCE / "silicon").glob("*.json")]))
+
+
 TRACE_SOURCES = {source.file: source for source in PLAN.traces.traces.values()}
 
 
@@ -149,7 +175,7 @@ def get_plugins(wildcards):
 
 
 def get_all_figures():
-    names = (*CURVES, "validation", *PLAN.experiments, *PLAN.studies)
+    names = (*CURVES, "validation", *SILICON, *PLAN.experiments, *PLAN.studies)
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("pdf", "png")]
 
 
@@ -157,6 +183,9 @@ def get_all_results():
     """Every result by name, so that one which was deleted is made anew."""
     names = ["theory/bounds", "theory/theorems", "validation", "dynamo", "bracket"]
     names += [f"theory/curves/{name}" for name in CURVES]
+    names += [
+        f"{name}{kind}" for name in SILICON for kind in ("", ".summary", ".cells")
+    ]
     names += [f"validation/{group}" for group in GROUPS]
     for experiment in PLAN.experiments:
         kinds = ("", ".knees", ".compare", ".spread", ".estimators")
@@ -338,6 +367,7 @@ def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
     tables = ["bounds", "theorems", "assumptions", "scenarios", "validation", "dynamo"]
+    tables += SILICON
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [
         f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies
@@ -350,7 +380,7 @@ def get_generated_files():
 def get_paper_figures():
     return [
         f"{FIGURES}/{name}.pdf"
-        for name in (*CURVES, "validation", *PLAN.experiments, *PLAN.studies)
+        for name in (*CURVES, "validation", *SILICON, *PLAN.experiments, *PLAN.studies)
     ]
 
 

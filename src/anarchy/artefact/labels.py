@@ -50,6 +50,7 @@ FIELDS: Mapping[str, FieldLabel] = {
     "engine.first_token": FieldLabel("end of TTFT"),
     "model.kv_bytes_per_token": FieldLabel("KV bytes per token"),
     "model.latency": FieldLabel("service times"),
+    "model.all_reduce": FieldLabel("time of an all-reduce", "all-reduce", "s"),
 }
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy.build_plan import ScenarioChecks
 from anarchy.common import paths
 from anarchy.common.errors import InputError, faults_in, suggest
 from anarchy.config.scenario import Scenario, with_fields
@@ -24,6 +23,7 @@ from anarchy.config.yaml_files import parse_yaml, read_yaml
 from anarchy.serving.log.request_log import LogWriter, RequestLog, log_writer
 from anarchy.serving.log.summary import Summary
 from anarchy.serving.rules.feasibility import check_requests
+from anarchy.serving.scenario_checks import ScenarioChecks
 from anarchy.serving.service_times.lookup import load_service_times
 from anarchy.serving.simulate import Runnable, Simulator, prepare
 from anarchy.workload.synthetic_trace import generate

@@ -22,6 +22,7 @@ from anarchy.config.base import (
 from anarchy.config.experiment import Experiment, Study
 from anarchy.config.live import LiveCampaign
 from anarchy.config.scenario import Scenario, merge_scenarios
+from anarchy.config.silicon import Silicon
 from anarchy.config.validation import validate_layers
 from anarchy.config.yaml_files import read_yaml
 
@@ -108,6 +109,7 @@ SCHEMA_MODELS: dict[str, type[Model]] = {
     "study": Study,
     "traces": TraceSources,
     "live": LiveCampaign,
+    "silicon": Silicon,
 }
 
 

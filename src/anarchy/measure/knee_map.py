@@ -45,10 +45,8 @@ def operational_bound(scenario: Scenario, latency: Latency) -> float | None:
     bandwidth = engine.handoff.bandwidth
     size = workload.input_tokens * scenario.model.kv_bytes_per_token
     transfer = 0.0 if bandwidth is None else size / bandwidth
-    prompt, block, cached = workload.input_tokens, engine.cache.block_tokens, 0
-    if engine.cache.enabled:
-        cached = min(prompt // block * block, engine.cache.most_taken(prompt, block))
-    uncached = prompt - cached
+    cached = cached_tokens(scenario)
+    uncached = workload.input_tokens - cached
     full = max(1, min(engine.prefill.batch_requests, engine.prefill.batch_tokens // uncached))
     demand = latency.prefill(full * uncached, full, full * cached) / full
     context = workload.input_tokens + (workload.output_tokens - 1) / 2
@@ -69,6 +67,15 @@ def operational_bound(scenario: Scenario, latency: Latency) -> float | None:
         scenario.topology.decode,
     )
     return knee.clients - 1 + (frontend + latency.prefill(uncached, cached=cached)) / bottleneck
+
+
+def cached_tokens(scenario: Scenario) -> int:
+    """Tokens of a prompt of a closed loop that prefill finds in its cache, once all are there."""
+    workload, cache = scenario.workload, scenario.engine.cache
+    if not isinstance(workload, ClosedLoop) or not cache.enabled:
+        return 0
+    prompt, block = workload.input_tokens, cache.block_tokens
+    return min(prompt // block * block, cache.most_taken(prompt, block))
 
 
 def simulated_knee(
@@ -128,7 +135,16 @@ def map_knees(
     for values in combinations:
         changed = with_fields(scenario, values, name)
         latency = service_times(changed.model)
-        knees = _knees(study, changed, latency, requests, warmup_cycles, seed)
+        knees = search_knees(
+            changed,
+            latency,
+            busy=study.busy,
+            largest=study.largest,
+            searches=study.replications,
+            requests=requests,
+            warmup_cycles=warmup_cycles,
+            seed=seed,
+        )
         found = sorted(knee for knee in knees if knee is not None)
         complete = len(found) == study.replications
         row: Row = {
@@ -154,22 +170,25 @@ def map_knees(
     return rows
 
 
-def _knees(
-    study: KneeMap,
+def search_knees(
     scenario: Scenario,
     latency: Latency,
+    *,
+    busy: float,
+    largest: int,
+    searches: int,
     requests: int,
     warmup_cycles: float,
     seed: int,
 ) -> list[int | None]:
-    """The knee with each of the study's seeds; ends at the first that is not found."""
+    """The knee with each of some seeds; ends at the first that is not found."""
     knees: list[int | None] = []
-    for replication in range(study.replications):
+    for replication in range(searches):
         knee = simulated_knee(
             scenario,
             latency,
-            busy=study.busy,
-            largest=study.largest,
+            busy=busy,
+            largest=largest,
             requests=requests,
             warmup_cycles=warmup_cycles,
             seed=seed,

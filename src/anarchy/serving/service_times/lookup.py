@@ -49,7 +49,7 @@ class Latency:
         self._last_context = table.itl.context[-1]
         self._steps: dict[tuple[int, int], float] = {}
         self._known = [tabulated_line(table.itl, j) for j in range(len(table.itl.batch))]
-        self._lines: list[Line] = []
+        self._lines: dict[int, Line] = {}
 
     def prefill(self, tokens: int, prompts: int = 1, cached: int = 0) -> float:
         """Seconds of a prefill step that computes `tokens` >= 0 tokens of `prompts` >= 1 prompts.
@@ -78,10 +78,10 @@ class Latency:
 
         v in seconds, s in seconds per token; not counted in `extrapolated`.
         """
-        lines = self._lines
-        while batch >= len(lines):
-            lines.append(self._line(len(lines)))
-        return lines[batch]
+        line = self._lines.get(batch)
+        if line is None:
+            line = self._lines[batch] = self._line(batch)
+        return line
 
     def beyond(self, batch: int, context: float) -> bool:
         """Whether a decode step lies above the table's last batch or context."""

@@ -1,0 +1,1 @@
+"""The models of the source on GPUs whose service times were measured."""

@@ -1,0 +1,42 @@
+# Measured hardware: the source's models with service times of GPUs that were measured.
+
+
+rule compare_silicon:
+    input:
+        package=get_sources("compare_silicon"),
+        latency=get_silicon_files(),
+    output:
+        comparison=f"{RESULTS}/silicon.json",
+        summary=f"{RESULTS}/silicon.summary.json",
+        cells=f"{RESULTS}/silicon.cells.json",
+    log:
+        f"{LOGS}/compare_silicon.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/compare_silicon.tsv"
+    params:
+        silicon=get_silicon,
+        scenarios=get_silicon_scenarios,
+        requests=PLAN.settings.requests,
+        warmup_cycles=PLAN.settings.warmup_cycles,
+        seed=PLAN.settings.seed,
+    script:
+        "../scripts/compare_silicon.py"
+
+
+rule show_silicon:
+    input:
+        package=get_sources("show_silicon"),
+        style=STYLE,
+        rows=f"{RESULTS}/silicon.json",
+    output:
+        table=f"{GENERATED}/tables/silicon.tex",
+        pdf=f"{FIGURES}/silicon.pdf",
+        png=f"{FIGURES}/silicon.png",
+    log:
+        f"{LOGS}/show_silicon.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/show_silicon.tsv"
+    params:
+        silicon=get_silicon,
+    script:
+        "../scripts/show_silicon.py"
