@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from anarchy.config.engine import Prefill
+from anarchy.config.engine import Prefill, PrefixCache
 from anarchy.live.clock import Clock
 from anarchy.serving.service_times.lookup import Latency
 
@@ -57,15 +57,15 @@ class Prompt:
 class PrefillEngine:
     """Steps of queued prompts within the limits; all service times are multiplied by `dilation`.
 
-    At least one token of every prompt is computed, as engines do to obtain the first output.
+    At least one token of every prompt, or one block, is computed, as engines do to obtain the first
+    output.
     """
 
     def __init__(
         self,
         limits: Prefill,
         latency: Latency,
-        cache: BlockCache,
-        block_tokens: int,
+        cache: PrefixCache,
         dilation: float,
         clock: Clock,
         cached: Callable[[Prompt, list[int]], None],
@@ -74,7 +74,7 @@ class PrefillEngine:
         self._limits = limits
         self._latency = latency
         self._cache = cache
-        self._block_tokens = block_tokens
+        self._held = BlockCache(cache.capacity_tokens // cache.block_tokens)
         self._dilation = dilation
         self._clock = clock
         self._cached = cached
@@ -96,27 +96,34 @@ class PrefillEngine:
                 self._arrival.clear()
                 await self._arrival.wait()
             start = max(free, self._queue[0].arrived)
-            batch, tokens = self._next_step(start)
-            free = start + self._dilation * self._latency.prefill(tokens)
+            batch, seconds = self._next_step(start)
+            free = start + self._dilation * seconds
             await self._clock.until(free)
             for prompt in batch:
-                self._cached(prompt, self._cache.insert(prompt.blocks))
+                self._cached(prompt, self._held.insert(prompt.blocks))
             for prompt in batch:
                 if not prompt.done.cancelled():
                     prompt.done.set_result(free)
 
-    def _next_step(self, start: float) -> tuple[list[Prompt], int]:
-        """The prompts of the step that begins now, and the tokens that it computes."""
+    def _next_step(self, start: float) -> tuple[list[Prompt], float]:
+        """The prompts of the step that begins at `start`, and the seconds that it lasts."""
         batch: list[Prompt] = []
-        total = 0
+        total = found = 0
         while self._queue and len(batch) < self._limits.batch_requests:
             prompt = self._queue[0]
-            prompt.cached_blocks = self._cache.overlap(prompt.blocks)
-            most = len(prompt.token_ids) - 1
-            uncached = len(prompt.token_ids) - min(prompt.cached_blocks * self._block_tokens, most)
+            cached = self._find(prompt)
+            uncached = len(prompt.token_ids) - cached
             over = total + uncached > self._limits.batch_tokens
             if prompt.arrived > start or (batch and over):
                 break
             batch.append(self._queue.popleft())
             total += uncached
-        return batch, total
+            found += cached
+        return batch, self._latency.prefill(total, len(batch), found)
+
+    def _find(self, prompt: Prompt) -> int:
+        """The tokens of a prompt that need not be computed."""
+        size = self._cache.block_tokens
+        prompt.cached_blocks = self._held.overlap(prompt.blocks)
+        most = self._cache.most_taken(len(prompt.token_ids), size)
+        return min(prompt.cached_blocks * size, most)

@@ -25,7 +25,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.live.engine_settings import EngineSettings, refuse_what_is_not_live
 from anarchy.live.model_folder import WORDS, write_model
 from anarchy.live.processes import LiveError, Process, Processes, free_port
-from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.service_times.lookup import load_service_times
 
 PYTHON = sys.executable
 NATS = Path(sysconfig.get_path("scripts")) / "nats-server"
@@ -158,7 +158,7 @@ def write_settings(scenario: Scenario, dilation: float, folder: Path) -> None:
     write_model(folder / "model")
     settings = EngineSettings(
         scenario=scenario,
-        latency=load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency).table,
+        latency=load_service_times(paths.ROOT / paths.LATENCY, scenario.model).table,
         dilation=dilation,
         model_folder=str(folder / "model"),
     )

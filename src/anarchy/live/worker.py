@@ -24,7 +24,7 @@ from dynamo.runtime import Component, Context, DistributedRuntime, Endpoint
 from anarchy.live.clock import Clock
 from anarchy.live.decode_engine import DecodeEngine
 from anarchy.live.engine_settings import EngineSettings
-from anarchy.live.prefill_engine import BlockCache, PrefillEngine, Prompt
+from anarchy.live.prefill_engine import PrefillEngine, Prompt
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.unloaded import handoff_seconds
 from anarchy.serving.service_times.worker_speeds import Services
@@ -94,8 +94,7 @@ class PrefillWorker:
         self.engine = PrefillEngine(
             settings.scenario.engine.prefill,
             Services(settings.scenario.topology, Latency(settings.latency)).prefill[place],
-            BlockCache(cache.capacity_tokens // cache.block_tokens),
-            cache.block_tokens,
+            cache,
             settings.dilation,
             clock,
             KvEvents(publisher, cache.block_tokens).changed,
