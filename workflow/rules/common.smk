@@ -181,7 +181,8 @@ def get_all_figures():
 
 def get_all_results():
     """Every result by name, so that one which was deleted is made anew."""
-    names = ["theory/bounds", "theory/theorems", "validation", "dynamo", "bracket"]
+    names = ["theory/bounds", "theory/theorems", "validation", "dynamo"]
+    names += ["bracket", "bracket.extremes"]
     names += [f"theory/curves/{name}" for name in CURVES]
     names += [
         f"{name}{kind}" for name in SILICON for kind in ("", ".summary", ".cells")

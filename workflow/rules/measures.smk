@@ -52,7 +52,8 @@ rule collect_brackets:
         package=get_sources("collect_brackets"),
         experiments=[f"{RESULTS}/experiments/{name}.json" for name in get_bracketed()],
     output:
-        f"{RESULTS}/bracket.json",
+        brackets=f"{RESULTS}/bracket.json",
+        extremes=f"{RESULTS}/bracket.extremes.json",
     log:
         f"{LOGS}/collect_brackets.log",
     benchmark:

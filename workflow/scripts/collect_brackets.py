@@ -2,7 +2,7 @@
 
 from anarchy.common.files import read_rows, write_rows
 from anarchy.common.jobs import job_log
-from anarchy.measure.bracket.summary import summary_rows
+from anarchy.measure.bracket.summary import extreme_rows, summary_rows
 
 
 def collect_brackets() -> None:
@@ -10,7 +10,8 @@ def collect_brackets() -> None:
     experiments = snakemake.params.experiments.items()
     for (name, keys), path in zip(experiments, snakemake.input.experiments, strict=True):
         rows += summary_rows(name, keys, read_rows(path))
-    write_rows(snakemake.output[0], rows)
+    write_rows(snakemake.output.brackets, rows)
+    write_rows(snakemake.output.extremes, extreme_rows(rows))
 
 
 with job_log(snakemake.log[0]):

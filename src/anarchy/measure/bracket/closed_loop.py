@@ -172,12 +172,13 @@ class ClosedLoopBounds:
 
     def _least(self, values: Floats) -> float:
         """The least sum over n of the requests that may be sent."""
-        return float(np.sort(values)[: self._draws.completions].sum())
+        return float(values.sum()) - self._most_in_flight(values)
 
     def _most(self, values: Floats) -> float:
         """The largest sum over n of them."""
-        return float(np.sort(values)[::-1][: self._draws.completions].sum())
+        return float(values.sum()) + self._most_in_flight(-values)
 
     def _most_in_flight(self, values: Floats | Ints) -> float:
         """The largest sum over C - 1 of them."""
-        return float(np.sort(values)[::-1][: self._draws.clients - 1].sum())
+        done = self._draws.completions
+        return float(np.partition(values, done - 1)[done:].sum())

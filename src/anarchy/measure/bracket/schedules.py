@@ -12,8 +12,11 @@ from anarchy.serving.log.request_log import Run
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.simulate import Options, simulate
 
-ROUTERS = ("round-robin", "join-shortest-queue", "kv", "latency-aware", "toll")
-"""Routers that know the truth at once and are greedy; `toll` makes a request pay what it costs."""
+DECODE_ROUTERS = ("round-robin", "join-shortest-queue", "toll")
+"""Routers that know the truth at once; `toll` makes a request pay what it costs the others."""
+
+ROUTERS = (*DECODE_ROUTERS, "kv", "latency-aware")
+"""With more, for pools of several prefill workers, which differ in what they have cached."""
 
 FEWER = "join-shortest-queue"
 """The router of the pools of fewer workers."""
@@ -31,7 +34,7 @@ def schedules(
 def _alternatives(scenario: Scenario) -> Iterator[dict[str, Any]]:
     """The fields in which the schedules differ from the scenario."""
     topology = scenario.topology
-    for policy in ROUTERS:
+    for policy in DECODE_ROUTERS if topology.prefill == 1 else ROUTERS:
         yield {"router": {"policy": policy}}
     fastest = sorted(topology.decode_speed, reverse=True)
     workers = topology.decode // 2

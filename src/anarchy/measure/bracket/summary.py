@@ -35,5 +35,23 @@ def summary_rows(
     return result
 
 
+def extreme_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Over the points of each experiment, by measure: the widest bracket and the largest loss.
+
+    `rows` are those of `summary_rows`; the width is `hi` over `lo`, less 1, and `n` counts points.
+    """
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["experiment"], row["measure"]), []).append(row)
+    result = []
+    for (experiment, measure), group in groups.items():
+        head = {"experiment": experiment, "measure": measure, "unit": "1", "n": len(group)}
+        width = max(row["hi"] / row["lo"] - 1 for row in group)
+        result.append({"id": "width", **head, "value": width})
+        result.append({"id": "most", **head, "value": max(row["hi"] for row in group)})
+        result.append({"id": "least", **head, "value": max(row["lo"] for row in group)})
+    return result
+
+
 def _or_value(row: Mapping[str, Any], limit: str) -> Any:
     return row["value"] if row.get(limit) is None else row[limit]
