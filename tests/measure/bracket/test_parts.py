@@ -13,12 +13,14 @@ from anarchy.measure.bracket.closed_loop import draw
 from anarchy.measure.bracket.decode_price import best_price, rent
 from anarchy.measure.bracket.longest_stays import LongestStays
 from anarchy.measure.bracket.open_arrivals import shortest_first
+from anarchy.measure.bracket.requests import fewest_computed
 from anarchy.measure.bracket.run_bracket import CRITERIA, bracket
 from anarchy.measure.bracket.schedules import schedules
 from anarchy.measure.bracket.service_limits import ServiceLimits, check_bounded
 from anarchy.measure.bracket.summary import summary_rows
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.simulate import simulate
+from anarchy.workload.traces import TraceData
 
 SCENARIOS, TABLES = paths.ROOT / paths.SCENARIOS, paths.ROOT / paths.LATENCY
 SEED = 11
@@ -167,6 +169,18 @@ def test_the_draws_are_those_of_the_simulator(published) -> None:
     assert uncached.min() >= drawn.computed.min()
     with pytest.raises(InputError, match="the scenario draws"):
         bracket(run, scenario, times(), seed=SEED + 1)
+
+
+def test_only_what_another_prompt_has_may_be_cached() -> None:
+    """Blocks of 10 tokens: two shared and one of its own, all shared, none."""
+    scenario = load_scenario(SCENARIOS, "mooncake-8p8d")
+    blocks = [(1, 2, 3), (1, 2), (4,)]
+    tokens, tenants, rows = np.array([28, 20, 7]), np.zeros(3, dtype=int), np.arange(3)
+    trace = TraceData(np.arange(3.0), tokens, np.ones(3, dtype=int), blocks, 10)
+    assert fewest_computed(scenario, tokens, tenants, trace, rows).tolist() == [8, 1, 7]
+    assert fewest_computed(scenario, tokens, tenants).tolist() == [1, 1, 1]
+    without = with_fields(scenario, {"engine.cache.enabled": False}, "test")
+    assert fewest_computed(without, tokens, tenants, trace, rows).tolist() == [28, 20, 7]
 
 
 @pytest.mark.parametrize(
