@@ -30,6 +30,9 @@ VARIANT = "variant"
 
 Value = Title | int | float | bool | None
 
+Setting = Value | list[float]
+"""A value that is fixed; one that is swept or names a point is no list."""
+
 Values = Annotated[list[Value], Field(min_length=1), Distinct]
 
 Names = Annotated[list[Title], Field(min_length=1), Distinct]
@@ -93,9 +96,9 @@ class Experiment(Model):
     title: Title
     question: Prose = Field(description="what the experiment answers, in one sentence")
     scenarios: Annotated[list[Name], Field(min_length=1), Distinct]
-    set: dict[FieldPath, Value] = Field(default={}, description="fields fixed in all scenarios")
+    set: dict[FieldPath, Setting] = Field(default={}, description="fields fixed in all scenarios")
     sweep: dict[FieldPath, Values] = {}
-    variants: dict[Name, dict[FieldPath, Value]] = Field(
+    variants: dict[Name, dict[FieldPath, Setting]] = Field(
         default={},
         description="named sets of fields, such as those of an ablation: an axis beside the swept "
         "fields, called `variant`",
