@@ -121,7 +121,7 @@ def _losses(
         trace=trace,
     )
     return bracket(
-        run,
+        run.log,
         job.scenario,
         latency,
         seed=job.seed,

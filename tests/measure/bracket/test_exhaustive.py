@@ -18,7 +18,7 @@ from anarchy.common.registry import restored
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
 from anarchy.measure.bracket.run_bracket import CRITERIA, bracket
-from anarchy.serving.log.request_log import Run
+from anarchy.serving.log.request_log import RequestLog
 from anarchy.serving.reference.router.policy import Policy, View, register
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.table import LatencyTable
@@ -51,7 +51,7 @@ class Instance:
     decisions: Mapping[str, int]
     trace: TraceData | None = None
 
-    def run(self, policy: str) -> Run:
+    def log(self, policy: str) -> RequestLog:
         scenario = with_fields(self.scenario, {"router.policy": policy}, "test")
         return simulate(
             scenario,
@@ -61,7 +61,7 @@ class Instance:
             warmup_cycles=0,
             trace=self.trace,
             simulator="reference",
-        )
+        ).log
 
 
 def trace(gap: float, inputs: list[int], outputs: list[int]) -> TraceData:
@@ -150,8 +150,8 @@ def optimum(name: str, policy: type) -> tuple[float, ...]:
     choices = [range(topology.prefill)] * prefill + [range(topology.decode)] * decode
     for plan in product(*choices):
         policy.plan = {"prefill": iter(plan[:prefill]), "decode": iter(plan[prefill:])}
-        run = instance.run("assigned")
-        values.append([criterion.value(run) for criterion in CRITERIA])
+        log = instance.log("assigned")
+        values.append([criterion.value(log) for criterion in CRITERIA])
     columns = zip(CRITERIA, np.array(values).T, strict=True)
     return tuple(float(c.min() if o.is_cost else c.max()) for o, c in columns)
 
@@ -159,9 +159,9 @@ def optimum(name: str, policy: type) -> tuple[float, ...]:
 def brackets(name: str) -> list[list[dict[str, Any]]]:
     """The brackets of the runs of a few routers, each with the others for schedules."""
     instance = INSTANCES[name]
-    runs = [instance.run(policy) for policy in ("kv", "round-robin", "random")]
-    known = {"seed": SEED, "schedules": runs, "trace": instance.trace}
-    return [bracket(run, instance.scenario, instance.latency, **known) for run in runs]
+    logs = [instance.log(policy) for policy in ("kv", "round-robin", "random")]
+    known = {"seed": SEED, "schedules": logs, "trace": instance.trace}
+    return [bracket(log, instance.scenario, instance.latency, **known) for log in logs]
 
 
 @pytest.mark.parametrize("name", INSTANCES)

@@ -123,7 +123,7 @@ def test_other_routers_and_pools_do_not_beat_the_bounds(published, clients: int)
     run = simulate(scenario, times(), seed=SEED, requests=1000)
     others = list(schedules(scenario, times(), seed=SEED, requests=1000))
     assert len(others) > 3
-    rows = bracket(run, scenario, times(), seed=SEED, schedules=others)
+    rows = bracket(run.log, scenario, times(), seed=SEED, schedules=others)
     assert [row["id"] for row in rows] == [criterion.name for criterion in CRITERIA]
     for row in rows:
         assert 1 <= row["lo"] <= row["hi"]
@@ -144,7 +144,7 @@ def test_the_loss_of_a_router_that_loses_is_found(published) -> None:
     )
     run = simulate(scenario, times(), seed=SEED, requests=400)
     others = schedules(scenario, times(), seed=SEED, requests=400)
-    rows = bracket(run, scenario, times(), seed=SEED, schedules=others)
+    rows = bracket(run.log, scenario, times(), seed=SEED, schedules=others)
     assert rows[0]["lo"] > 1.5
 
 
@@ -168,7 +168,7 @@ def test_the_draws_are_those_of_the_simulator(published) -> None:
     uncached = run.log.input_tokens - run.log.cached_tokens
     assert uncached.min() >= drawn.computed.min()
     with pytest.raises(InputError, match="the scenario draws"):
-        bracket(run, scenario, times(), seed=SEED + 1)
+        bracket(run.log, scenario, times(), seed=SEED + 1)
 
 
 def test_only_what_another_prompt_has_may_be_cached() -> None:

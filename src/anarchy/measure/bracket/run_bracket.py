@@ -20,7 +20,7 @@ from anarchy.measure.bracket.closed_loop import ClosedLoopBounds, draw
 from anarchy.measure.bracket.open_arrivals import OpenBounds
 from anarchy.measure.bracket.requests import Requests, fewest_computed
 from anarchy.measure.bracket.service_limits import ServiceLimits, check_bounded
-from anarchy.serving.log.request_log import RequestLog, Run
+from anarchy.serving.log.request_log import RequestLog
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.workload.traces import TraceData
 
@@ -43,12 +43,12 @@ class Bounds(Protocol):
 
 @dataclass(frozen=True)
 class Criterion:
-    """What schedules are compared by: its value in a run, its bound, and whether less is better."""
+    """What schedules are compared by: its value in a log, its bound, and whether less is better."""
 
     name: str
     label: str
     unit: str
-    value: Callable[[Run], float]
+    value: Callable[[RequestLog], float]
     bound: Callable[[Bounds], float]
     is_cost: bool = True
 
@@ -69,7 +69,7 @@ def loss_name(limit: str, criterion: Criterion) -> str:
 def _cost(
     name: str, label: str, value: Callable[[RequestLog], Any], bound: Callable[[Bounds], float]
 ) -> Criterion:
-    return Criterion(name, label, "s", lambda run: float(value(run.log)), bound)
+    return Criterion(name, label, "s", lambda log: float(value(log)), bound)
 
 
 CRITERIA = (
@@ -80,7 +80,7 @@ CRITERIA = (
         "throughput",
         "throughput",
         "1/s",
-        lambda run: len(run.log) / float(run.log.done.max()),
+        lambda log: len(log) / float(log.done.max()),
         lambda b: b.throughput,
         is_cost=False,
     ),
@@ -88,33 +88,34 @@ CRITERIA = (
 
 
 def bracket(
-    run: Run,
+    log: RequestLog,
     scenario: Scenario,
     latency: Latency,
     *,
     seed: int,
     replication: int = 0,
-    schedules: Iterable[Run] = (),
+    schedules: Iterable[RequestLog] = (),
     trace: TraceData | None = None,
 ) -> list[dict[str, Any]]:
     """Rows {id, unit, value, found, bound, lo, hi, n}, one for each criterion.
 
-    `value` is that of the whole run, `found` the best of it and of `schedules`, runs of the same
-    requests, and `bound` what no schedule beats; the loss lies in [`lo`, `hi`]; `n` are requests.
-    `seed` and `replication` are the run's: a log lacks what its clients would have asked next. Of a
-    recorded workload the `trace` tells what may be cached; without it, all but a token may be.
+    `log` has a whole run of `n` requests, `value` is its own, `found` the best of it and of
+    `schedules`, logs of the same requests, and `bound` what no schedule beats: the loss lies in
+    [`lo`, `hi`]. `seed` and `replication` are the run's: the log of a closed loop lacks when its
+    clients began, how long they thought and what they would have asked next. Of a recorded workload
+    the `trace` tells what may be cached; without it, all of a prompt but a token may be.
     Raises InputError for a scenario that the bounds do not cover, and for a log that is not its.
     """
     check_bounded(scenario)
-    bounds = _bounds(run.log, scenario, Latency(latency.table), seed, replication, trace)
-    runs = [run, *schedules]
+    bounds = _bounds(log, scenario, Latency(latency.table), seed, replication, trace)
+    logs = [log, *schedules]
     rows = []
     for criterion in CRITERIA:
-        values = [criterion.value(other) for other in runs]
+        values = [criterion.value(other) for other in logs]
         found = min(values) if criterion.is_cost else max(values)
         bound = criterion.bound(bounds)
         row: dict[str, Any] = {"id": criterion.name, "unit": criterion.unit, "value": values[0]}
-        row |= {"found": found, "bound": bound, "n": len(run.log)}
+        row |= {"found": found, "bound": bound, "n": len(log)}
         row |= {"lo": criterion.loss(values[0], found), "hi": criterion.loss(values[0], bound)}
         rows.append(row)
     return rows

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Unpack
 
 from anarchy.config.scenario import Scenario, with_fields
-from anarchy.serving.log.request_log import Run
+from anarchy.serving.log.request_log import RequestLog
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.simulate import Options, simulate
 
@@ -24,11 +24,11 @@ FEWER = "join-shortest-queue"
 
 def schedules(
     scenario: Scenario, latency: Latency, *, seed: int, **options: Unpack[Options]
-) -> Iterator[Run]:
-    """Runs with the arguments of `simulate.simulate`, the scenario's own router not among them."""
+) -> Iterator[RequestLog]:
+    """Logs of runs with the arguments of `simulate.simulate`, but for the run itself."""
     for changed in _alternatives(scenario):
         other = with_fields(scenario, changed, "bracket")
-        yield simulate(other, latency, seed=seed, **options)
+        yield simulate(other, latency, seed=seed, **options).log
 
 
 def _alternatives(scenario: Scenario) -> Iterator[dict[str, Any]]:

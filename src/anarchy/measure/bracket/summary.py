@@ -12,8 +12,9 @@ def summary_rows(
     """Rows {id, experiment, keys, measure, least, most, lo, hi, n}, a point and criterion each.
 
     `rows` are an experiment's measures with intervals over `n` replications. The loss lies between
-    `least` and `most` in the mean, and [`lo`, `hi`] has their intervals too: where there is none,
-    as with one replication, it ends at the values. What an experiment does not measure is left out.
+    `least` and `most` in the mean, and [`lo`, `hi`] has their intervals too, but for what is below
+    1: nothing is lost less than not at all. Without an interval it ends at the values.
+    What an experiment does not measure is left out.
     """
     found: dict[tuple[Any, ...], dict[str, Mapping[str, Any]]] = {}
     for row in rows:
@@ -30,7 +31,8 @@ def summary_rows(
             result.append(
                 head
                 | {"measure": criterion.name, "least": least["value"], "most": most["value"]}
-                | {"lo": _or_value(least, "lo"), "hi": _or_value(most, "hi"), "n": least["n"]}
+                | {"lo": max(1.0, _or_value(least, "lo")), "hi": _or_value(most, "hi")}
+                | {"n": least["n"]}
             )
     return result
 
