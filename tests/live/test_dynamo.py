@@ -6,6 +6,8 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +39,22 @@ def scenario(name: str, output_tokens: int = OUTPUT) -> Scenario:
     return with_fields(published, {"workload.output_tokens": output_tokens}, "test")
 
 
-def start(folder: Path, asked: Scenario) -> subprocess.Popen[str]:
+@contextmanager
+def start(folder: Path, asked: Scenario) -> Iterator[subprocess.Popen[str]]:
     """Start the stack of a scenario, which is to be asked for completions."""
     (folder / "scenario.json").write_text(asked.model_dump_json(), encoding="utf-8")
     program = paths.ROOT / "tests/live/complete.py"
-    return subprocess.Popen(
+    with subprocess.Popen(
         [PYTHON, program, folder / "run", folder / "scenario.json", str(DILATION)],
         env={**os.environ, "PYTHONPATH": str(paths.ROOT / "src")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as owner:
+        try:
+            yield owner
+        finally:
+            owner.kill()
 
 
 def children(pid: int) -> set[int]:
