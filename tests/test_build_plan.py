@@ -328,14 +328,35 @@ def test_names_of_figures_are_unique(root: Path, name: str) -> None:
         load_plan(root=root)
 
 
+POISSON = {
+    "workload.kind": "poisson",
+    "workload.rate": 5.0,
+    "workload.templates": 1,
+    "workload.input_tokens": 8,
+}
+
+
+def axes(**more: list[Any]) -> dict[str, Any]:
+    """Few axes and nothing that needs others."""
+    few = {"engine.prefill.batch_requests": [1], "workload.output_tokens": [8, 144]}
+    return {"axes": few | more, "variants": {}, "figure": {"y": "engine.prefill.batch_requests"}}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"axes": {"model.latency": ["absent"]}}, "model.latency: .*absent"),
-        ({"axes": {"router.policy": ["kvv"]}}, "unknown router policy 'kvv'"),
-        ({"scenarios": ["mooncake-8p8d"], "axes": {"router.policy": ["kv"]}}, "is no closed loop"),
+        (axes(**{"model.latency": ["absent"]}), "model.latency: .*absent"),
+        (axes(**{"router.policy": ["kvv"]}), "unknown router policy 'kvv'"),
+        (
+            {"scenarios": ["70b-1p2d"], **axes(**{"topology.prefill": [1, 2]})},
+            "is no closed loop with one prefill worker",
+        ),
+        (axes() | {"variants": {"open": POISSON}}, "is no closed loop"),
+        ({"axes": {"workload.output_tokens": [1]}}, "batch_requests' must be among 'axes'"),
+        ({"figure": {"y": "workload.output_tokens", "panels": [{"x.y": 1}]}}, "x.y is never 1"),
+        ({"variants": {"one": {"workload.output_tokens": 1}}}, "both in the variant 'one'"),
         ({"above": 128, "upto": 96}, "'above' .* must be less than 'upto'"),
-        ({"axes": {"workload.clients": [4]}}, "is what the search varies"),
+        (axes(**{"workload.clients": [4]}), "is what the search varies"),
         ({"facts": [{"claim": "C03", "text": "x", "measure": "ttft-p99", "clients": 1}]}, "a fact"),
     ],
 )

@@ -6,7 +6,7 @@ The Snakefile and `anarchy check` load the same plan, so what the one accepts th
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from anarchy.config.experiment import (
     KneeMap,
     Study,
     combinations,
+    pairs,
 )
 from anarchy.config.live import LivePoint, live_points, load_campaign
 from anarchy.config.scenario import Scenario, get_field, with_fields
@@ -29,7 +30,7 @@ from anarchy.config.validation import validate, validate_layers
 from anarchy.config.workload import ClosedLoop
 from anarchy.config.yaml_files import list_files, read_yaml
 from anarchy.measure.experiment_point import PointJob
-from anarchy.measure.knee_map import LOAD
+from anarchy.measure.knee.sweeps import LOAD
 from anarchy.measure.measures import check_measure
 from anarchy.serving.reference.router.policy import plugins
 from anarchy.serving.scenario_checks import ScenarioChecks
@@ -118,15 +119,14 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
         for fact in study.facts:
             _measure(fact.measure, study.estimators, source)
         changed = []
-        for scenario_name in study.scenarios:
-            scenario = _scenario(scenarios, scenario_name, source)
-            if not isinstance(scenario.workload, ClosedLoop):
-                raise InputError(
-                    f"{source}: scenarios: '{scenario_name}' is no closed loop, so it has no knee"
-                )
-            for values in combinations(study.axes):
-                changed.append(with_fields(scenario, values, source))
-                checks.scenario(changed[-1], source)
+        for used, values in product(study.scenarios, pairs(study.every_axis)):
+            scenario = _scenario(scenarios, used, source)
+            scenario = with_fields(scenario, study.fields(values), source)
+            if not isinstance(scenario.workload, ClosedLoop) or scenario.topology.prefill != 1:
+                lacking = f"'{used}' is no closed loop with one prefill worker, so it has no knee"
+                raise InputError(f"{source}: scenarios: {lacking}")
+            checks.scenario(scenario, source)
+            changed.append(scenario)
         studies[name] = study.model_copy(update={"axes": _validated(study.axes, changed)})
     live = _live_points(root, scenarios)
     for point in live:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anarchy.config.experiment import Experiment, KneeMap
+from anarchy.config.experiment import Experiment, KneeMap, combinations
 from anarchy.config.validation import validate
 
 HOSTILE = r"""\input{/etc/passwd} \write18{rm} % $x_1$ & _ # { } ~ ^ < > " 中文 é τ ½"""
@@ -48,28 +48,44 @@ KNEES = [
 ]
 
 
-def make_study(axes: dict[str, list[Any]]) -> KneeMap:
+def make_study(**changes: Any) -> KneeMap:
+    axes = {
+        "engine.prefill.batch_requests": [1, 4],
+        "engine.cache.enabled": [True, False],
+        "workload.output_tokens": [16, 64, 128],
+    }
     data = {"kind": "knee-map", "title": "Knees", "question": "Where?", "axes": axes}
     data |= {"scenarios": ["70b-1p2d", "340b-1p2d"], "above": 96, "upto": 128}
-    return validate(KneeMap, data, "test.yaml")
+    panels = [{}, {"engine.cache.enabled": False}]
+    data |= {"figure": {"y": "engine.prefill.batch_requests", "panels": panels}}
+    return validate(KneeMap, data | changes, "test.yaml")
 
 
 def make_study_rows(
     study: KneeMap, knee: Callable[[int], int | None]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Knees and feasible rows; `knee` gives the knee of combination number i, scenarios alike."""
+    """The rows of a map and of its limits; `knee` gives that of combination number i.
+
+    Scenarios are alike. Combinations without a knee were decided by laws.
+    """
     rows: list[dict[str, Any]] = []
-    feasible: list[dict[str, Any]] = []
-    for i, values in enumerate(itertools.product(*study.axes.values())):
-        point = dict(zip(study.axes, values, strict=True))
+    for i, point in enumerate(combinations(study.every_axis)):
         value = knee(i)
         inside = value is not None and study.above < value <= study.upto
-        for scenario in study.scenarios:
-            row = {"scenario": scenario, "id": "knee", "value": value, "unit": "clients"}
-            rows.append(point | row | {"operational": value, "inside": inside})
-        knees = {f"knee:{s}": value for s in study.scenarios}
-        feasible.append(point | {"feasible": inside, "chosen": i == 0} | knees)
-    return rows, feasible
+        side = "below" if value is None else None
+        row = point | {"side": side, "audit": None, "feasible": inside, "chosen": i == 0}
+        rows.append(row | {f"knee:{name}": value if inside else None for name in study.scenarios})
+    y = study.figure.y
+    limits = [
+        {"panel": panel, y: v, "scenario": name, "id": kind, "lo": 90 / v, "hi": 120 / v + 9 * wide}
+        for panel in range(len(study.figure.panels))
+        for v in study.axes[y]
+        for wide, kind in enumerate(("crossing", "bracket"))
+        for name in [*study.scenarios, "all"]
+    ]
+    for limit in limits[-2:]:
+        limit["lo"] = limit["hi"] = None  # nothing is allowed
+    return rows, limits
 
 
 def body(table: str) -> list[list[str]]:

@@ -14,6 +14,7 @@ from anarchy.artefact.numbers import sources
 from anarchy.artefact.provenance import commit
 from anarchy.common.errors import InputError
 from anarchy.workload.trace_files import find_trace
+from anarchy.measure.knee.knee_map import count_parts
 from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
 from anarchy.build_plan import CURVES, point_job, load_plan, split_into_jobs
 from anarchy.serving.service_times.table_files import latency_sources
@@ -87,10 +88,12 @@ def get_part(wildcards):
     return PARTS[wildcards.experiment][int(wildcards.part)]
 
 
-def get_latency_files(wildcards):
-    """The latency table of a study's scenario, with the table that it is scaled from."""
-    table = PLAN.scenarios[wildcards.scenario].model.latency
-    return [str(path) for path in latency_sources(paths.LATENCY, table)]
+def get_study_latency_files(wildcards):
+    """The latency tables of a study, with those that they are scaled from."""
+    study = PLAN.studies[wildcards.study]
+    tables = {PLAN.scenarios[name].model.latency for name in study.scenarios}
+    tables |= study.values_of("model.latency")
+    return sorted({str(p) for t in tables for p in latency_sources(paths.LATENCY, t)})
 
 
 def get_part_latency_files(wildcards):
@@ -238,13 +241,9 @@ def list_logs(experiment):
 
 
 def list_knee_maps(study):
-    """One file per scenario of a study and value of its first axis: enough jobs to share out."""
-    parts = range(len(next(iter(PLAN.studies[study].axes.values()))))
-    return [
-        f"{RESULTS}/knees/{study}/{scenario}__{part}.json"
-        for scenario in PLAN.studies[study].scenarios
-        for part in parts
-    ]
+    """One file per share of a study's combinations."""
+    parts = range(count_parts(PLAN.studies[study]))
+    return [f"{RESULTS}/knees/{study}/{part}.json" for part in parts]
 
 
 def get_points(wildcards):
@@ -276,18 +275,6 @@ def get_log_names(wildcards):
     """The files in each folder of logs."""
     parts = PARTS[wildcards.experiment]
     return [[f"{point.name}.parquet" for point in part] for part in parts]
-
-
-def get_study_part(wildcards):
-    """The study with its first axis cut down to the value that a job explores."""
-    study = get_study(wildcards)
-    first, values = next(iter(study["axes"].items()))
-    study["axes"][first] = [values[int(wildcards.part)]]
-    return study
-
-
-def get_scenario(wildcards):
-    return PLAN.scenarios[wildcards.scenario].model_dump(mode="json")
 
 
 def get_experiment_scenarios(wildcards):

@@ -29,7 +29,7 @@ rule plot_study:
         package=get_sources("plot_study"),
         style=STYLE,
         knees=f"{RESULTS}/studies/{{study}}.json",
-        feasible=f"{RESULTS}/studies/{{study}}.feasible.json",
+        limits=f"{RESULTS}/studies/{{study}}.limits.json",
     output:
         pdf=f"{FIGURES}/{{study}}.pdf",
         png=f"{FIGURES}/{{study}}.png",

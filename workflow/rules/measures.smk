@@ -30,12 +30,14 @@ rule measure_experiment:
 rule measure_study:
     input:
         package=get_sources("measure_study"),
+        latency=get_study_latency_files,
         knees=get_knee_maps,
     output:
         knees=f"{RESULTS}/studies/{{study}}.json",
-        feasible=f"{RESULTS}/studies/{{study}}.feasible.json",
         facts=f"{RESULTS}/studies/{{study}}.facts.json",
         summary=f"{RESULTS}/studies/{{study}}.summary.json",
+        limits=f"{RESULTS}/studies/{{study}}.limits.json",
+        hosts=f"{RESULTS}/studies/{{study}}.hosts.json",
     log:
         f"{LOGS}/measure_study/{{study}}.log",
     benchmark:

@@ -1,5 +1,5 @@
-# Simulation: one job for a few points of an experiment (their replications inside), one job per
-# scenario of a study and value of its first axis.
+# Simulation: one job for a few points of an experiment (their replications inside), one for a
+# share of a study's combinations.
 
 
 rule simulate_points:
@@ -26,16 +26,16 @@ rule simulate_points:
 rule map_knees:
     input:
         package=get_sources("map_knees"),
-        latency=get_latency_files,
+        latency=get_study_latency_files,
     output:
-        f"{RESULTS}/knees/{{study}}/{{scenario}}__{{part}}.json",
+        f"{RESULTS}/knees/{{study}}/{{part}}.json",
     log:
-        f"{LOGS}/map_knees/{{study}}/{{scenario}}__{{part}}.log",
+        f"{LOGS}/map_knees/{{study}}/{{part}}.log",
     benchmark:
-        f"{MACHINE}/benchmarks/map_knees/{{study}}/{{scenario}}__{{part}}.tsv"
+        f"{MACHINE}/benchmarks/map_knees/{{study}}/{{part}}.tsv"
     params:
-        study=get_study_part,
-        scenario=get_scenario,
+        study=get_study,
+        scenarios=get_study_scenarios,
         requests=PLAN.settings.requests,
         warmup_cycles=PLAN.settings.warmup_cycles,
         seed=PLAN.settings.seed,

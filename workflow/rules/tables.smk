@@ -26,7 +26,8 @@ rule tabulate_experiment:
 rule tabulate_study:
     input:
         package=get_sources("tabulate_study"),
-        feasible=f"{RESULTS}/studies/{{study}}.feasible.json",
+        knees=f"{RESULTS}/studies/{{study}}.json",
+        limits=f"{RESULTS}/studies/{{study}}.limits.json",
         facts=f"{RESULTS}/studies/{{study}}.facts.json",
     output:
         feasible=f"{GENERATED}/tables/studies/{{study}}.tex",

@@ -16,7 +16,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.config.settings import Bootstrap
 from anarchy.measure.aggregate import aggregate, compare, spread
 from anarchy.measure.experiment_point import compare_logs
-from anarchy.measure.knee_map import knee_rows
+from anarchy.measure.knee.sweeps import knee_rows
 from anarchy.serving.log.request_log import read_log
 from anarchy.serving.service_times.lookup import load_service_times
 

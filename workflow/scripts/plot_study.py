@@ -11,6 +11,6 @@ with job_log(snakemake.log[0]):
     plot_knee_map(
         KneeMap.model_validate(snakemake.params.study),
         read_rows(snakemake.input.knees),
-        read_rows(snakemake.input.feasible),
+        read_rows(snakemake.input.limits),
         Path(snakemake.output.pdf).with_suffix(""),
     )

@@ -1,4 +1,4 @@
-"""Tabulate the feasible settings of a knee study and the facts that they meet."""
+"""Tabulate the settings that a knee study allows, and the facts that its members meet."""
 
 from anarchy.artefact.tables.studies import facts_table, feasible_table
 from anarchy.common.files import read_rows, write_text
@@ -8,7 +8,8 @@ from anarchy.config.experiment import KneeMap
 with job_log(snakemake.log[0]):
     name = snakemake.wildcards.study
     study = KneeMap.model_validate(snakemake.params.study)
-    feasible = read_rows(snakemake.input.feasible)
+    knees = read_rows(snakemake.input.knees)
+    limits = read_rows(snakemake.input.limits)
     facts = read_rows(snakemake.input.facts)
-    write_text(snakemake.output.feasible, feasible_table(name, study, feasible))
+    write_text(snakemake.output.feasible, feasible_table(name, study, knees, limits))
     write_text(snakemake.output.facts, facts_table(name, study, facts) if facts else "")

@@ -37,7 +37,7 @@ FIELDS: Mapping[str, FieldLabel] = {
     "router.decode_overlap": FieldLabel("overlap at the decode router", "decode overlap"),
     "router.normalise": FieldLabel("softmax normalised by range", "normalised"),
     "router.ties": FieldLabel("tie rule", "ties"),
-    "frontend.overhead": FieldLabel("host overhead per request", "host overhead", "s"),
+    "frontend.overhead": FieldLabel("host overhead per request", "host", "s"),
     "frontend.serial": FieldLabel("serial frontend"),
     "engine.prefill.batch_requests": FieldLabel("prompts per prefill step", "prefill batch"),
     "engine.prefill.batch_tokens": FieldLabel("tokens per prefill step", "prefill tokens"),

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -27,6 +27,9 @@ MOST_POINTS = 10_000
 
 VARIANT = "variant"
 """The axis of an experiment's variants, beside its swept fields."""
+
+OUTPUT_TOKENS = "workload.output_tokens"
+"""The axis that every knee map has."""
 
 Value = Title | int | float | bool | None
 
@@ -140,8 +143,7 @@ class Experiment(Model):
 
     def fields(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of a scenario that a point of `axes` sets; a variant is laid over `set`."""
-        varied = {path: value for path, value in point.items() if path != VARIANT}
-        return self.set | self.variants.get(point.get(VARIANT, ""), {}) | varied
+        return self.set | _fields(self.variants, point)
 
 
 class Fact(Model):
@@ -161,6 +163,18 @@ class Fact(Model):
         return self
 
 
+class KneeMapFigure(Model):
+    """What the figure of a knee map shows: where the knee may be, over output tokens to the right.
+
+    The bounds are drawn for all whole numbers between the ends of the axis `y`.
+    """
+
+    y: FieldPath = Field(description="an axis of whole numbers, upwards")
+    panels: Annotated[list[dict[FieldPath, Value]], Field(min_length=1)] = Field(
+        default=[{}], description="values of further axes; those not given have their first one"
+    )
+
+
 class KneeMap(Model):
     """The knee over a grid of assumptions, and the set that meets one published fact."""
 
@@ -169,12 +183,24 @@ class KneeMap(Model):
     question: Prose
     scenarios: Annotated[list[Name], Field(min_length=1), Distinct]
     axes: dict[FieldPath, Values] = Field(min_length=1)
+    variants: dict[Name, dict[FieldPath, Value]] = Field(
+        default={}, description="named sets of fields: the first axis, called `variant`"
+    )
     above: Load = Field(description="the published knee lies above this concurrency")
     upto: Load = Field(description="and at or below this one")
     busy: Annotated[float, Field(gt=0, lt=1)] = 0.995
     largest: Clients = Field(1024, description="concurrency at which the search gives up")
-    replications: Replications = Field(3, description="searches per point, each with its own seeds")
+    margin: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.05,
+        description="share by which the bounds of operational laws are widened before they decide",
+    )
+    audit: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1,
+        description="share of the combinations decided by them that are simulated all the same",
+    )
+    replications: Replications = Field(3, description="runs per point, each with its own seeds")
     requests: Count | None = Field(None, description="null takes the settings' number")
+    figure: KneeMapFigure
     estimators: dict[Name, Estimator] = {}
     facts: list[Fact] = Field(
         default=[], description="other published facts, judged on the feasible set, never fitted"
@@ -186,8 +212,42 @@ class KneeMap(Model):
             raise ValueError(f"'above' ({self.above}) must be less than 'upto' ({self.upto})")
         if "workload.clients" in self.axes:
             raise ValueError("axes: 'workload.clients' is what the search varies")
-        _limit(self.scenarios, self.axes)
+        for name, fields in self.variants.items():
+            if both := sorted(set(fields) & set(self.axes)):
+                raise ValueError(f"'{both[0]}' is both in the variant '{name}' and in 'axes'")
+        _limit(self.scenarios, self.every_axis)
         return self
+
+    @model_validator(mode="after")
+    def _figure_shows_axes(self) -> Self:
+        for path in (OUTPUT_TOKENS, self.figure.y):
+            if not all(type(value) is int for value in self.axes.get(path, [None])):
+                raise ValueError(f"'{path}' must be among 'axes', with whole numbers")
+        for panel in self.figure.panels:
+            for path, value in panel.items():
+                if value not in self.every_axis.get(path, []):
+                    raise ValueError(f"figure: panels: {path} is never {value}")
+        return self
+
+    @property
+    def output_tokens(self) -> list[int]:
+        """The values of the axis that every map has."""
+        return [value for value in self.axes[OUTPUT_TOKENS] if isinstance(value, int)]
+
+    @property
+    def every_axis(self) -> dict[str, list[Value]]:
+        """The variants, then the axes."""
+        variants: dict[str, list[Value]] = {VARIANT: [*self.variants]} if self.variants else {}
+        return variants | self.axes
+
+    def fields(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of a scenario that a point of `every_axis` sets."""
+        return _fields(self.variants, point)
+
+    def values_of(self, path: FieldPath) -> set[Value]:
+        """All that the study sets a field to."""
+        varied = {fields[path] for fields in self.variants.values() if path in fields}
+        return varied | set(self.axes.get(path, []))
 
 
 Study = KneeMap
@@ -197,6 +257,23 @@ def _limit(scenarios: Sequence[str], axes: Mapping[str, Sequence[Any]]) -> None:
     points = math.prod(map(len, axes.values()), start=len(scenarios))
     if points > MOST_POINTS:
         raise ValueError(f"{points} combinations of scenarios and values; allowed: {MOST_POINTS}")
+
+
+def _fields(variants: Mapping[str, Mapping[str, Any]], point: Mapping[str, Any]) -> dict[str, Any]:
+    varied = {path: value for path, value in point.items() if path != VARIANT}
+    return {**variants.get(point.get(VARIANT, ""), {}), **varied}
+
+
+def pairs(axes: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Combinations in which any two values of two axes occur together, the others being the first.
+
+    They show every fault of a scenario that is not about three of its fields.
+    """
+    first = {axis: values[0] for axis, values in axes.items()}
+    yield first
+    for chosen in itertools.combinations(axes, min(2, len(axes))):
+        for values in combinations({axis: axes[axis] for axis in chosen}):
+            yield first | values
 
 
 def combinations(axes: Mapping[str, Iterable[Any]]) -> list[dict[str, Any]]:

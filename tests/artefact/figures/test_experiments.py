@@ -280,25 +280,15 @@ def test_the_colours_of_constant_and_empty_panels() -> None:
     assert not isinstance(norm_for([0.0, 10.0], PLAIN, True), LogNorm)
 
 
-@pytest.mark.parametrize(
-    "axes",
-    [
-        {"workload.output_tokens": [32, 64, 128], "engine.handoff.overhead": [0.0, 0.05]},
-        {"workload.output_tokens": [32, 64]},
-        {"router.policy": ["kv"], "engine.prefill.batch_requests": [1], "router.ties": ["first"]},
-        {
-            "engine.prefill.batch_requests": [1, 2],
-            "engine.handoff.overhead": [0.0, 0.005, 0.1],
-            "workload.output_tokens": [32, 64, 80, 96],
-            "router.temperature": [0.0, 0.7],
-        },
-    ],
-)
-def test_knee_maps(tmp_path: Path, axes: dict[str, list[Any]]) -> None:
-    study = make_study(axes)
-    rows, feasible = make_study_rows(study, lambda i: 60 + 20 * i if i < 7 else None)
-    plot_knee_map(study, rows, feasible, tmp_path / "map")
-    files(tmp_path / "map")
+def test_knee_maps(tmp_path: Path) -> None:
+    hosts = {"none": {}, "slow": {"frontend.overhead": 0.05, "frontend.serial": True}}
+    panels = [{}, {"variant": "slow"}, *({"engine.cache.enabled": False} for _ in range(3))]
+    figure = {"y": "engine.prefill.batch_requests", "panels": panels}
+    for changes in ({}, {"variants": hosts, "figure": figure}):
+        study = make_study(**changes)
+        rows, limits = make_study_rows(study, lambda i: 60 + 20 * i if i < 7 else None)
+        plot_knee_map(study, rows, limits, tmp_path / "map")
+        files(tmp_path / "map")
 
 
 SCRIPT = """

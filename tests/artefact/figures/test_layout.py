@@ -101,13 +101,11 @@ def test_no_text_is_cut_off_or_covers_another(case: str, draw: Callable[[str], F
     check(draw(case))
 
 
-def test_names_beside_flat_panels_are_apart(figures: list[Figure], tmp_path: Path) -> None:
-    axes = {
-        "workload.output_tokens": [48, 96],
-        "engine.prefill.batch_requests": [1, 4],
-        "engine.handoff.overhead": [0.005, 0.1, 0.2],
-    }
-    study = make_study(axes)
+def test_names_of_a_knee_map_are_apart(figures: list[Figure], tmp_path: Path) -> None:
+    hosts = {"none": {}, "slow": {"frontend.overhead": 0.05, "frontend.serial": True}}
+    panels = [{}, {"variant": "slow"}, {"engine.cache.enabled": False}]
+    figure = {"y": "engine.prefill.batch_requests", "panels": panels}
+    study = make_study(variants=hosts, figure=figure)
     plot_knee_map(study, *make_study_rows(study, lambda i: 10 * i), tmp_path / "x")
     check(figures[0])
 

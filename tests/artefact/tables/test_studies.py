@@ -14,7 +14,7 @@ from tests.artefact.conftest import body, make_study, make_study_rows
 
 
 def test_facts() -> None:
-    study = make_study({"workload.output_tokens": [64]})
+    study = make_study()
     common = {"id": "C03", "text": "between 7 & 19", "measure": "ttft-p99", "clients": 64}
     rows = [
         common | {"at_least": 0.007, "at_most": 0.019, "lo": 0.0012, "hi": 0.1, "n": 9, "met": 4},
@@ -28,29 +28,24 @@ def test_facts() -> None:
 
 
 def test_facts_show_that_a_range_is_no_point() -> None:
-    study = make_study({"workload.output_tokens": [64]})
+    study = make_study()
     row = {"id": "C03", "text": "x", "measure": "throughput", "clients": 64, "n": 1, "met": 0}
     row |= {"at_least": 7.0, "at_most": 19.0, "lo": 0.999994799049, "hi": 1.00042320366}
     rows = [row, row | {"lo": 1.0, "hi": 1.0}]
     assert [r[5] for r in body(facts_table("x", study, rows))] == ["0.99999 to 1.00042", "1 to 1"]
 
 
-def test_feasible_set() -> None:
-    study = make_study({"workload.output_tokens": [64, 128], "engine.handoff.overhead": [0, 0.05]})
-    _, feasible = make_study_rows(study, lambda i: 100 + i if i < 2 else None)
-    table = feasible_table("x", study, feasible)
+def test_lengths_that_laws_and_runs_allow() -> None:
+    study = make_study()
+    rows, limits = make_study_rows(study, lambda i: {1: 100, 2: 120, 4: 200, 9: 110}.get(i))
+    table = feasible_table("x", study, rows, limits)
     assert body(table) == [
-        ["64", "0", "100", "100", "chosen"],
-        ["64", "50", "101", "101", ""],
+        ["prefix cache on", "1", "90.0 to 129.0", "90.0 to 120.0", "64, 128", "100 to 120"],
+        ["", "4", "22.5 to 39.0", "22.5 to 30.0", "none", "--"],
+        ["prefix cache off", "1", "90.0 to 129.0", "90.0 to 120.0", "none", "--"],
+        ["", "4", "--", "22.5 to 30.0", "16", "110 to 110"],
     ]
-    assert "all 2 of 4 settings" in table
-    assert "median of 3 searches" in table
-
-
-def test_an_empty_feasible_set_is_shown_as_such() -> None:
-    study = make_study({"workload.output_tokens": [64]})
-    _, feasible = make_study_rows(study, lambda i: None)
-    assert "{none}" in feasible_table("x", study, feasible)
+    assert "all of 3 runs have to agree" in table
 
 
 def test_bounds_say_once_what_rows_share() -> None:

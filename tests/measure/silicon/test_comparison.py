@@ -13,7 +13,7 @@ from anarchy.config.settings import load_scenario
 from anarchy.config.silicon import Deployment, Silicon, deployments
 from anarchy.config.validation import validate
 from anarchy.config.yaml_files import read_yaml
-from anarchy.measure.knee_map import operational_bound
+from anarchy.measure.knee.cycle import operational_bound
 from anarchy.measure.silicon.cells import cell_rows
 from anarchy.measure.silicon.comparison import comparison_rows, summary_rows
 from anarchy.serving.service_times.lookup import Latency, load_latency, load_service_times

@@ -11,38 +11,67 @@ from anarchy.artefact.display import (
     told_apart,
     with_unit,
 )
-from anarchy.artefact.labels import axis_label, field_label, scenario_name, value_text
-from anarchy.artefact.sweep_axes import position
+from anarchy.artefact.labels import field_label, scenario_name, value_text
+from anarchy.artefact.study_panels import panel_names, panel_values
 from anarchy.artefact.tables.booktabs import Column, latex_table
 from anarchy.common.files import Row
-from anarchy.config.experiment import KneeMap
+from anarchy.config.experiment import OUTPUT_TOKENS, KneeMap, Value
 from anarchy.config.scenario import Scenario, get_field
 from anarchy.measure.measures import get_measure
 
 
-def feasible_table(name: str, study: KneeMap, feasible: Sequence[Row]) -> str:
-    """The settings under which every scenario has the published knee; the chosen one is marked."""
-    axes = list(study.axes)
-    columns = [Column(axis_label(axis, study.axes[axis]), "r") for axis in axes]
-    columns += [Column(f"knee {scenario_name(s)}", "r") for s in study.scenarios]
-    body = [
-        [
-            *(value_text(axis, row[axis], study.axes[axis]) for axis in axes),
-            *(number(row.get(f"knee:{s}")) for s in study.scenarios),
-            "chosen" if row["chosen"] else "",
-        ]
-        for row in sorted(
-            (row for row in feasible if row["feasible"]),
-            key=lambda row: [position(row[axis], study.axes[axis]) for axis in axes],
-        )
+def feasible_table(name: str, study: KneeMap, rows: Sequence[Row], limits: Sequence[Row]) -> str:
+    """For each panel and height of the figure, the output lengths that laws and runs allow."""
+    y = study.figure.y
+    body: list[list[str]] = []
+    for panel, setting in enumerate(panel_names(study)):
+        body += [[]] * bool(body)
+        for place, value in enumerate(study.axes[y]):
+            shown = "" if place else setting.replace("\n", ", ")
+            allowed = _allowed(study, rows, limits, panel, value)
+            body.append([shown, value_text(y, value, study.axes[y]), *allowed])
+    columns = [
+        Column("setting", "p", 0.2),
+        Column("prompts per step", "r"),
+        Column("bounds allow", "r"),
+        Column("N* allows", "r"),
+        Column("found in simulation", "p", 0.22),
+        Column("knees", "r"),
     ]
     caption = (
-        f"{study.title}: all {len(body)} of {len(feasible)} settings that put the knee of every "
-        f"scenario above {number(study.above)} and at or below {number(study.upto)} clients. Each "
-        f"knee is the median of {study.replications} searches with seeds of their own, and a "
-        "setting counts if all searches agree"
+        f"{study.title}: output tokens with which the knees of all scenarios lie above "
+        f"{number(study.above)} and at or below {number(study.upto)} clients, by the bounds of "
+        "operational laws, by N*, and on the study's grid by simulation, where all of "
+        f"{study.replications} runs have to agree; their knees are those of the first run"
     )
-    return latex_table([*columns, Column("")], body, caption, f"studies:{name}")
+    return latex_table(columns, body, caption, f"studies:{name}")
+
+
+def _allowed(
+    study: KneeMap, rows: Sequence[Row], limits: Sequence[Row], panel: int, y: Value
+) -> list[str]:
+    """The lengths that bounds and N* allow at a height of a panel, those found, and their knees."""
+    axis = study.figure.y
+    point = panel_values(study, study.figure.panels[panel]) | {axis: y}
+    del point[OUTPUT_TOKENS]
+    same = [row for row in rows if all(row[path] == value for path, value in point.items())]
+    members = [row for row in same if row["feasible"]]
+    knees = [row[f"knee:{name}"] for row in members for name in study.scenarios]
+    laws = {
+        row["id"]: _range(row["lo"], row["hi"], ".1f")
+        for row in limits
+        if (row["panel"], row[axis], row["scenario"]) == (panel, y, "all")
+    }
+    return [
+        laws["bracket"],
+        laws["crossing"],
+        ", ".join(number(row[OUTPUT_TOKENS]) for row in members) or "none",
+        _range(min(knees, default=None), max(knees, default=None), "d"),
+    ]
+
+
+def _range(lo: float | None, hi: float | None, form: str) -> str:
+    return MISSING if lo is None or hi is None else f"{lo:{form}} to {hi:{form}}"
 
 
 def facts_table(name: str, study: KneeMap, rows: Sequence[Row]) -> str:
@@ -77,8 +106,7 @@ def facts_table(name: str, study: KneeMap, rows: Sequence[Row]) -> str:
     caption = (
         f"{study.title}: published facts that were not fitted, against the settings that put the "
         "knee of every scenario where it was published. Found is the range over settings and "
-        f"scenarios, each a mean of {study.replications} runs; a setting meets a fact if all of "
-        "its scenarios do"
+        "scenarios, of one run each; a setting meets a fact if all of its scenarios do"
     )
     return latex_table(columns, body, caption, f"facts:{name}")
 

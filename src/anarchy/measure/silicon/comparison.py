@@ -13,7 +13,8 @@ from anarchy.common.files import Row
 from anarchy.config.scenario import Scenario, ServedModel, with_fields
 from anarchy.config.silicon import Deployment, Silicon
 from anarchy.config.workload import ClosedLoop
-from anarchy.measure.knee_map import cached_tokens, operational_bound, search_knees
+from anarchy.measure.knee.cycle import cached_tokens, operational_bound
+from anarchy.measure.knee.simulated import search_knees
 from anarchy.serving.service_times.lookup import Latency
 
 LONGEST_OUTPUT = 1024

@@ -15,7 +15,8 @@ from anarchy.config.scenario import Scenario, Topology, with_fields
 from anarchy.config.workload import ClosedLoop
 from anarchy.games.queueing.closed_forms import mva
 from anarchy.measure.control_variates import batch_means, controlled_mean
-from anarchy.measure.knee_map import operational_bound, simulated_knee
+from anarchy.measure.knee.cycle import operational_bound
+from anarchy.measure.knee.simulated import simulated_knee
 from anarchy.measure.validation.checks import CONFIDENCE, Row, exact_check, interval_check
 from anarchy.measure.validation.queue_scenarios import INSTANT, TOKEN, TOKENS, latency, scenario
 from anarchy.serving.service_times.lookup import Latency

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anarchy.measure.knee import find_knee, knee_interval
+from anarchy.measure.knee.search import find_knee, knee_interval
 
 
 def test_knee_lies_between_the_neighbours_of_the_crossing():

@@ -1,0 +1,1 @@
+"""The knee: where prefill is full, by operational laws and by simulation."""
