@@ -195,7 +195,7 @@ def get_all_results():
         kinds = ("", ".knees", ".compare", ".spread", ".estimators")
         names += [f"experiments/{experiment}{kind}" for kind in kinds]
     for study in PLAN.studies:
-        kinds = ("", ".feasible", ".facts", ".summary")
+        kinds = ("", ".facts", ".summary", ".limits", ".hosts")
         names += [f"studies/{study}{kind}" for kind in kinds]
     files = [f"{RESULTS}/{name}.json" for name in names]
     for experiment in PLAN.experiments.keys() - PLAN.missing.keys():

@@ -45,7 +45,7 @@ def test_lengths_that_laws_and_runs_allow() -> None:
         ["prefix cache off", "1", "90.0 to 129.0", "90.0 to 120.0", "none", "--"],
         ["", "4", "--", "22.5 to 30.0", "16", "110 to 110"],
     ]
-    assert "all of 3 runs have to agree" in table
+    assert "all 3 seeds have to agree" in table
 
 
 def test_bounds_say_once_what_rows_share() -> None:

@@ -41,8 +41,8 @@ def feasible_table(name: str, study: KneeMap, rows: Sequence[Row], limits: Seque
     caption = (
         f"{study.title}: output tokens with which the knees of all scenarios lie above "
         f"{number(study.above)} and at or below {number(study.upto)} clients, by the bounds of "
-        "operational laws, by N*, and on the study's grid by simulation, where all of "
-        f"{study.replications} runs have to agree; their knees are those of the first run"
+        "operational laws, by N*, and on the study's grid by simulation, where the runs of all "
+        f"{study.replications} seeds have to agree; the knees are those of the first"
     )
     return latex_table(columns, body, caption, f"studies:{name}")
 
