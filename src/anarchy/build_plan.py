@@ -184,7 +184,7 @@ def _check_output(root: Path, output: str, overlay: Path | None) -> None:
 
 def _check_names(root: Path, experiments: Iterable[str], studies: Iterable[str]) -> None:
     """Figures share one folder, so that no two things may have the same name."""
-    taken = {*CURVES, "validation", "silicon"}
+    taken = {*CURVES, "validation", "silicon", "live"}
     for folder, names in ((paths.EXPERIMENTS, experiments), (paths.STUDIES, studies)):
         for name in names:
             if name in taken:

@@ -38,7 +38,7 @@ def test_the_quick_campaign_is_a_part(campaign: LiveCampaign) -> None:
     [
         ("series: [70b-1p2d,", "series: [70b,", "quick.series: '70b' is none; allowed: 70b-1p2d"),
         ("16: 12, ", "", "series.70b-1p2d.clients: 'cycles' has none for 16"),
-        ("idle: 0.1", "idle: 2", "idle"),
+        ("free: 0.1", "free: 2", "free"),
         ("dilation: 4", "dilution: 4", "dilution"),
     ],
 )

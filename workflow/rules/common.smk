@@ -37,6 +37,9 @@ REFERENCE = str(paths.REFERENCE)
 
 SCRIPTS = Path("workflow/scripts")
 
+# Runs of a point beside one that was measured live, for each replication of other points.
+LIVE_RUNS = 4
+
 
 def get_sources(script):
     """The lock and the sources that a script rests on: Snakemake does not see imports."""
@@ -63,6 +66,7 @@ ruleorder: restore_reference > measure_experiment > describe_trace
 
 wildcard_constraints:
     experiment="[a-z0-9-]+",
+    series="[a-z0-9-]+",
     study="[a-z0-9-]+",
     trace="[a-z0-9-]+",
     scenario="[a-z0-9-]+",
@@ -135,6 +139,31 @@ def get_silicon_files():
 TRACE_SOURCES = {source.file: source for source in PLAN.traces.traces.values()}
 
 
+LIVE_SERIES = list(dict.fromkeys(point.series for point in PLAN.live))
+
+
+def get_live_points(wildcards):
+    """The points of a series that was measured live."""
+    points = [point for point in PLAN.live if point.series == wildcards.series]
+    return [point.model_dump(mode="json") for point in points]
+
+
+def get_live_client_alone():
+    """The point whose only client tells the host's own time per request."""
+    (alone,) = [point for point in PLAN.live if point.workload.clients == 1]
+    return alone.model_dump(mode="json")
+
+
+def get_live_runs():
+    """Enough runs of each point to know how much they differ."""
+    replications = LIVE_RUNS * PLAN.settings.replications
+    return {"seed": PLAN.settings.seed, "replications": replications}
+
+
+def get_live_latency_files(wildcards):
+    return get_tables(PLAN.live)
+
+
 def get_trace_source(wildcards):
     """The registered trace of a job as plain data: format, address and checksum."""
     if hasattr(wildcards, "trace"):
@@ -178,19 +207,20 @@ def get_plugins(wildcards):
 
 
 def get_all_figures():
-    names = (*CURVES, "validation", *SILICON, *PLAN.experiments, *PLAN.studies)
+    names = (*CURVES, "validation", "live", *SILICON, *PLAN.experiments, *PLAN.studies)
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("pdf", "png")]
 
 
 def get_all_results():
     """Every result by name, so that one which was deleted is made anew."""
     names = ["theory/bounds", "theory/theorems", "validation", "dynamo"]
-    names += ["bracket", "bracket.extremes"]
+    names += ["live", "bracket", "bracket.extremes"]
     names += [f"theory/curves/{name}" for name in CURVES]
     names += [
         f"{name}{kind}" for name in SILICON for kind in ("", ".summary", ".cells")
     ]
     names += [f"validation/{group}" for group in GROUPS]
+    names += [f"live/{series}" for series in LIVE_SERIES]
     for experiment in PLAN.experiments:
         kinds = ("", ".knees", ".compare", ".spread", ".estimators")
         names += [f"experiments/{experiment}{kind}" for kind in kinds]
@@ -355,7 +385,7 @@ def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
     tables = ["bounds", "theorems", "assumptions", "scenarios", "validation", "dynamo"]
-    tables += SILICON
+    tables += ["live", *SILICON]
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [
         f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies

@@ -92,3 +92,59 @@ rule tabulate_dynamo:
         f"{MACHINE}/benchmarks/tabulate_dynamo.tsv"
     script:
         "../scripts/tabulate_dynamo.py"
+
+
+# The real Dynamo 0.9.0 runs live, in real time and in an environment of its own: a build simulates
+# the same points, a job a series, and judges what was measured.
+rule simulate_live:
+    input:
+        package=get_sources("simulate_live"),
+        latency=get_live_latency_files,
+        measured=f"{REFERENCE}/live/measured.json",
+    output:
+        f"{RESULTS}/live/{{series}}.json",
+    log:
+        f"{LOGS}/simulate_live/{{series}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/simulate_live/{{series}}.tsv"
+    params:
+        points=get_live_points,
+        alone=get_live_client_alone(),
+        runs=get_live_runs(),
+    script:
+        "../scripts/simulate_live.py"
+
+
+rule judge_live:
+    input:
+        package=get_sources("judge_live"),
+        measured=f"{REFERENCE}/live/measured.json",
+        made_with=f"{REFERENCE}/live/made-with.json",
+        simulated=[f"{RESULTS}/live/{series}.json" for series in LIVE_SERIES],
+    output:
+        f"{RESULTS}/live.json",
+    log:
+        f"{LOGS}/judge_live.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/judge_live.tsv"
+    params:
+        points=[point.model_dump(mode="json") for point in PLAN.live],
+    script:
+        "../scripts/judge_live.py"
+
+
+rule tabulate_live:
+    input:
+        package=get_sources("tabulate_live"),
+        style=STYLE,
+        rows=f"{RESULTS}/live.json",
+    output:
+        table=f"{GENERATED}/tables/live.tex",
+        pdf=f"{FIGURES}/live.pdf",
+        png=f"{FIGURES}/live.png",
+    log:
+        f"{LOGS}/tabulate_live.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/tabulate_live.tsv"
+    script:
+        "../scripts/tabulate_live.py"

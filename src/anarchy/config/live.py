@@ -57,8 +57,9 @@ class LiveCampaign(Model):
     cycles: Cycles = Field(
         description="completions per client that are measured, by the number of clients"
     )
-    idle: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="least share of the machine's processors that is idle while a point counts"
+    free: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="least share of the processors' time that is idle, or goes to work of lower "
+        "priority, while a point counts"
     )
     lateness: Duration = Field(
         description="most seconds that an engine wakes up late, but for one time in a hundred"
@@ -83,6 +84,15 @@ class LiveCampaign(Model):
                     raise ValueError(f"series.{name}.clients: 'cycles' has none for {clients}")
         return self
 
+    @model_validator(mode="after")
+    def _one_client_is_alone(self) -> Self:
+        if [c for series in self.series.values() for c in series.clients].count(1) != 1:
+            raise ValueError(
+                "series: one of them, and no other, is to have a point with 1 client, which tells "
+                "the host's own time per request"
+            )
+        return self
+
     def in_a_hurry(self) -> "LiveCampaign":
         """The quick part as a campaign."""
         cycles = self.quick.cycles
@@ -94,13 +104,24 @@ class LiveCampaign(Model):
 
 
 class LivePoint(Model):
-    """One number of clients of a series; `requests` completions of it are measured."""
+    """One number of clients of a series.
+
+    `warmup_cycles` completions per client are dropped, and then `requests` completions measured.
+    """
 
     name: str
     series: str
     scenario: Scenario
     dilation: float
+    warmup_cycles: float
     requests: int
+
+    @property
+    def workload(self) -> ClosedLoop:
+        """The clients and what they ask."""
+        workload = self.scenario.workload
+        assert isinstance(workload, ClosedLoop)
+        return workload
 
 
 def load_campaign(path: Path) -> LiveCampaign:
@@ -131,6 +152,7 @@ def live_points(
                     series=name,
                     scenario=changed,
                     dilation=series.dilation,
+                    warmup_cycles=campaign.warmup_cycles,
                     requests=requests,
                 )
             )

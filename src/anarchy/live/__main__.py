@@ -78,9 +78,7 @@ def measure(options: argparse.Namespace) -> int:
     points = live_points(campaign, partial(load_scenario, paths.SCENARIOS), str(paths.LIVE))
     latency = cache(partial(load_latency, paths.LATENCY))
     seconds = {
-        point.name: expected_seconds(
-            point, latency(point.scenario.model.latency), campaign.warmup_cycles
-        )
+        point.name: expected_seconds(point, latency(point.scenario.model.latency))
         for point in points
     }
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -106,8 +104,8 @@ def _made_with() -> list[Row]:
 
 def _summary(rows: Sequence[Row]) -> Table:
     """One line a point."""
-    shown = {"throughput": ".2f", "e2e": ".4f", "ttft": ".4f", "idle": ".2f", "lateness": ".4f"}
-    table = Table("point", "requests/s", "E2E (s)", "TTFT (s)", "idle", "late (s)", box=None)
+    shown = {"throughput": ".2f", "e2e": ".4f", "ttft": ".4f", "free": ".2f", "lateness": ".4f"}
+    table = Table("point", "requests/s", "E2E (s)", "TTFT (s)", "free", "late (s)", box=None)
     for row in rows:
         if row["group"] == "point":
             table.add_row(row["id"], *(format(row[name], form) for name, form in shown.items()))

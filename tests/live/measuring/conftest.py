@@ -12,7 +12,7 @@ from anarchy.config.settings import load_scenario
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from tests.live.measuring.stub_frontend import StubFrontend, serving
 
-CLIENTS, REQUESTS, OUTPUT = 3, 12, 5
+CLIENTS, WARMUP, REQUESTS, OUTPUT = 3, 2.0, 12, 5
 
 
 @pytest.fixture
@@ -33,6 +33,7 @@ def point() -> LivePoint:
         series="s",
         scenario=with_fields(scenario, values, "test"),
         dilation=0.001,
+        warmup_cycles=WARMUP,
         requests=REQUESTS,
     )
 

@@ -83,7 +83,7 @@ def stack(stub: StubFrontend, monkeypatch: pytest.MonkeyPatch) -> StubStack:
 class Idle:
     """A processor's clock that shows half of the time idle."""
 
-    def idle_share(self, earlier: "Idle") -> float:
+    def free_share(self, earlier: "Idle") -> float:
         return 0.5
 
 
@@ -124,7 +124,7 @@ def test_every_point_is_measured_and_nothing_is_left(
     for head in heads:
         assert (head["requests"], head["clients"]) == (REQUESTS, CLIENTS)
         assert abs(head["decisions"] - REQUESTS) <= CLIENTS
-        assert (head["idle"], head["lateness"]) == (0.5, 0.001)
+        assert (head["free"], head["lateness"]) == (0.5, 0.001)
     assert len(list((tmp_path / "kept").glob("*.json"))) == 3
     measured.forget()
     assert list((tmp_path / "kept").glob("*.json")) == []
@@ -176,8 +176,8 @@ def test_a_loaded_machine_does_not_count(
     assert len(heard.faults) == ATTEMPTS - 1
     assert heard.ends == []
     stack.late = 0.0
-    monkeypatch.setattr(Idle, "idle_share", lambda self, earlier: 0.05)
-    with pytest.raises(LiveError, match="5 % of the processors' time was idle, 10 % are wanted"):
+    monkeypatch.setattr(Idle, "free_share", lambda self, earlier: 0.05)
+    with pytest.raises(LiveError, match="5 % of the processors' time was free, 10 % are wanted"):
         campaign(heard).run()
 
 

@@ -7,6 +7,7 @@ import pytest
 from anarchy.config.live import LivePoint
 from anarchy.config.scenario import with_fields
 from anarchy.live.measuring.load import (
+    Answer,
     ClosedLoopLoad,
     Connection,
     Prompts,
@@ -17,19 +18,19 @@ from anarchy.live.processes import LiveError
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.simulate import simulate
 from anarchy.workload.random_streams import integers, streams
-from tests.live.measuring.conftest import CLIENTS, OUTPUT, REQUESTS
+from tests.live.measuring.conftest import CLIENTS, OUTPUT, REQUESTS, WARMUP
 from tests.live.measuring.stub_frontend import StubFrontend
 
 WORDS = [f"w{number}" for number in range(1000)]
-SEED, WARMUP = 3, 2.0
+SEED = 3
 
 
 def load(stub: StubFrontend, point: LivePoint, latency: Latency) -> ClosedLoopLoad:
-    return make_load(stub.url, "m", WORDS, point, latency, SEED, WARMUP)
+    return make_load(stub.url, "m", WORDS, point, latency, SEED)
 
 
-def complete(stub: StubFrontend, tokens: int = OUTPUT) -> tuple[float, float, float]:
-    async def ask() -> tuple[float, float, float]:
+def complete(stub: StubFrontend, tokens: int = OUTPUT) -> Answer:
+    async def ask() -> Answer:
         async with Connection(stub.url, "m") as connection:
             await connection.complete("w1 w2", tokens)
             return await connection.complete("w1 w2", tokens)
@@ -40,8 +41,8 @@ def complete(stub: StubFrontend, tokens: int = OUTPUT) -> tuple[float, float, fl
 @pytest.mark.parametrize("cut", [False, True])
 def test_an_answer_has_its_moments_in_order(stub: StubFrontend, cut: bool) -> None:
     stub.delay, stub.cut = 0.02, cut
-    sent, first, done = complete(stub)
-    assert sent + stub.delay <= first <= done
+    answer = complete(stub)
+    assert answer.sent + stub.delay <= answer.first <= answer.done
 
 
 def test_the_window_has_the_completions_that_were_asked_for(
@@ -105,4 +106,4 @@ def test_a_frontend_that_says_nothing_is_given_up(
 def test_what_a_point_takes_grows_with_its_queue(point: LivePoint, latency: Latency) -> None:
     crowded = with_fields(point.scenario, {"workload.clients": 500}, "test")
     many = point.model_copy(update={"scenario": crowded, "requests": 500 * REQUESTS // CLIENTS})
-    assert expected_seconds(many, latency, WARMUP) > 3 * expected_seconds(point, latency, WARMUP)
+    assert expected_seconds(many, latency) > 3 * expected_seconds(point, latency)

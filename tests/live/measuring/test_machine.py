@@ -1,4 +1,4 @@
-"""The machine in words, and how much of it was idle."""
+"""The machine in words, and how much of it was free."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ import pytest
 from anarchy.live.measuring.machine import in_words, processor_time
 
 
-def test_the_idle_share_counts_waiting_for_disks(tmp_path: Path) -> None:
+def test_what_gives_way_and_waiting_for_disks_are_free(tmp_path: Path) -> None:
     stat = tmp_path / "stat"
     stat.write_text("cpu  10 0 0 50 0 0 0 0 9 9\ncpu0 1 1 1 1\n")
     before = processor_time(stat)
     stat.write_text("cpu  20 5 5 60 20 5 5 0 9 9\ncpu0 1 1 1 1\n")
-    assert processor_time(stat).idle_share(before) == pytest.approx(30 / 60)
-    assert before.idle_share(before) == 1.0
+    assert processor_time(stat).free_share(before) == pytest.approx(35 / 60)
+    assert before.free_share(before) == 1.0
 
 
 def test_the_words_name_the_processor() -> None:

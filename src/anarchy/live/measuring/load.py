@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from anarchy.config.live import LivePoint
-from anarchy.config.workload import ClosedLoop
 from anarchy.live.processes import LiveError
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.unloaded import unloaded_seconds
@@ -31,6 +30,7 @@ class Answer(NamedTuple):
     sent: float
     first: float  # the first token
     done: float  # the end of the stream, after the last token
+    template: int = 0
 
 
 class Connection:
@@ -141,8 +141,7 @@ class ClosedLoopLoad:
         demand: Demand,
         generators: Generators,
     ) -> None:
-        workload = point.scenario.workload
-        assert isinstance(workload, ClosedLoop)
+        workload = point.workload
         self.opened, self.closed = asyncio.Event(), asyncio.Event()
         self.at_edge: Callable[[], None] = lambda: None
         self.answers: list[Answer] = []
@@ -177,7 +176,7 @@ class ClosedLoopLoad:
                 text = self._prompts.text(template)
                 await asyncio.sleep(pause)
                 answer = await connection.complete(text, self._tokens)
-                self._note(answer)
+                self._note(answer._replace(template=template))
                 pause = next(self._thinks) * self._dilation
                 template = next(self._templates)
 
@@ -194,13 +193,7 @@ class ClosedLoopLoad:
 
 
 def make_load(
-    url: str,
-    model: str,
-    words: Sequence[str],
-    point: LivePoint,
-    latency: Latency,
-    seed: int,
-    warmup_cycles: float,
+    url: str, model: str, words: Sequence[str], point: LivePoint, latency: Latency, seed: int
 ) -> ClosedLoopLoad:
     """The clients of a point, before they begin."""
     scenario = point.scenario
@@ -209,23 +202,19 @@ def make_load(
         scenario,
         generators,
         point.requests,
-        warmup_cycles,
+        point.warmup_cycles,
         None,
         lambda prompt, output: unloaded_seconds(scenario, latency, prompt, output),
     )
-    workload = scenario.workload
-    assert isinstance(workload, ClosedLoop)
-    prompts = Prompts(words, workload.input_tokens, seed)
+    prompts = Prompts(words, point.workload.input_tokens, seed)
     return ClosedLoopLoad(url, model, prompts, point, demand, generators)
 
 
-def expected_seconds(point: LivePoint, latency: Latency, warmup_cycles: float) -> float:
+def expected_seconds(point: LivePoint, latency: Latency) -> float:
     """About how long a point takes: its cycles, one of them to hear the last answers."""
-    scenario = point.scenario
-    workload = scenario.workload
-    assert isinstance(workload, ClosedLoop)
+    workload, scenario = point.workload, point.scenario
     prompt, output = workload.input_tokens, workload.output_tokens
     alone = unloaded_seconds(scenario, latency, prompt, output)
     queued = workload.clients * latency.prefill(prompt) / scenario.topology.prefill
-    cycles = warmup_cycles + point.requests / workload.clients + 1
+    cycles = point.warmup_cycles + point.requests / workload.clients + 1
     return cycles * max(alone, queued) * point.dilation

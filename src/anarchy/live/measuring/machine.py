@@ -1,4 +1,4 @@
-"""The machine that measures: what it is, and how much of it is idle."""
+"""The machine that measures: what it is, and how much of it is free."""
 
 import os
 import platform
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 _STAT, _CPUINFO, _MEMINFO = (Path("/proc") / name for name in ("stat", "cpuinfo", "meminfo"))
 
-_IDLE = (3, 4)
-"""Columns of /proc/stat in which nothing runs: idle, and waiting for a disk."""
+_FREE = (1, 3, 4)
+"""Columns of /proc/stat that anybody may have: work of lower priority, idle, waiting for a disk."""
 
 _COLUMNS = 8
 """Columns that add up to the time that has passed; guests are in others already."""
@@ -17,20 +17,20 @@ _COLUMNS = 8
 class ProcessorTime(NamedTuple):
     """Time of all processors since the machine started, in ticks."""
 
-    idle: int
+    free: int  # idle, or at work that gives way
     total: int
 
-    def idle_share(self, earlier: "ProcessorTime") -> float:
-        """The share that was idle since then; 1 if no time has passed."""
+    def free_share(self, earlier: "ProcessorTime") -> float:
+        """The share that was free since then; 1 if no time has passed."""
         passed = self.total - earlier.total
-        return (self.idle - earlier.idle) / passed if passed else 1.0
+        return (self.free - earlier.free) / passed if passed else 1.0
 
 
 def processor_time(stat: Path = _STAT) -> ProcessorTime:
     """Read the clock of the processors."""
     line = stat.read_text(encoding="ascii").splitlines()[0]
     ticks = [int(column) for column in line.split()[1 : 1 + _COLUMNS]]
-    return ProcessorTime(sum(ticks[column] for column in _IDLE), sum(ticks))
+    return ProcessorTime(sum(ticks[column] for column in _FREE), sum(ticks))
 
 
 def in_words(cpuinfo: Path = _CPUINFO, meminfo: Path = _MEMINFO) -> str:

@@ -11,13 +11,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, quantiles
+from typing import NamedTuple
 
 from anarchy.common.files import Row
 from anarchy.config.live import LivePoint
-from anarchy.config.workload import ClosedLoop
 from anarchy.live.measuring.load import Answer
 from anarchy.live.measuring.metrics import Histogram
 from anarchy.live.measuring.router_log import Decision
+
+
+class Explained(NamedTuple):
+    """How many decisions of a whole run saw the costs that they should have seen, and of how many.
+
+    See `accounting`.
+    """
+
+    right: int
+    decisions: int
 
 
 @dataclass(frozen=True)
@@ -27,16 +37,17 @@ class Observation:
     start: float  # on the clock of the answers
     answers: Sequence[Answer]  # in order of completion
     decisions: Sequence[Decision]  # on decode workers
+    explained: Explained
     prefill_decisions: Sequence[Decision]
     ttft: Histogram  # as the frontend measured it
     requests: float  # that the frontend counted
-    idle: float  # share of the machine
+    free: float  # share of the machine's processors
     lateness: float  # of the engines, the 99th percentile
 
 
 def point_rows(point: LivePoint, seen: Observation) -> list[Row]:
     """All rows of a point."""
-    clients, output = _closed_loop(point).clients, _closed_loop(point).output_tokens
+    clients, output = point.workload.clients, point.workload.output_tokens
     seconds = (seen.answers[-1].done - seen.start) / point.dilation
     temperature = point.scenario.router.temperature
     first = [first_cheapest(decision.costs, temperature) for decision in seen.decisions]
@@ -55,12 +66,14 @@ def point_rows(point: LivePoint, seen: Observation) -> list[Row]:
         "frontend_requests": seen.requests,
         "decisions": len(seen.decisions),
         "prefill_decisions": len(seen.prefill_decisions),
+        "explained": seen.explained.right,
+        "explained_of": seen.explained.decisions,
         "decode_weight": max(decision.weight for decision in seen.decisions),
         "cheapest": sum(d.costs[d.chosen] == min(d.costs) for d in seen.decisions),
         "first_cheapest": sum(d.chosen == d.costs.index(min(d.costs)) for d in seen.decisions),
         "first_cheapest_mean": math.fsum(first),
         "first_cheapest_variance": math.fsum(p * (1 - p) for p in first),
-        "idle": seen.idle,
+        "free": seen.free,
         "lateness": seen.lateness,
     }
     return [head, *_batch_rows(point, seen, clients, output), *_count_rows(point, seen)]
@@ -75,12 +88,6 @@ def first_cheapest(costs: Sequence[float], temperature: float) -> float:
     if not temperature or not spread:
         return 1 / costs.count(lowest)
     return 1 / math.fsum(math.exp((lowest - cost) / (spread * temperature)) for cost in costs)
-
-
-def _closed_loop(point: LivePoint) -> ClosedLoop:
-    workload = point.scenario.workload
-    assert isinstance(workload, ClosedLoop)
-    return workload
 
 
 def _means(answers: Sequence[Answer], output_tokens: int, dilation: float) -> Row:

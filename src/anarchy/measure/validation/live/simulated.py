@@ -7,8 +7,11 @@ neighbours again and again, so that errors found within one run would be far too
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import wasserstein_distance
@@ -16,10 +19,9 @@ from scipy.stats import wasserstein_distance
 from anarchy.common.files import Row
 from anarchy.config.live import LivePoint
 from anarchy.config.scenario import with_fields
-from anarchy.config.workload import ClosedLoop
 from anarchy.serving.log.request_log import Run
 from anarchy.serving.replications import simulate_many
-from anarchy.serving.service_times.lookup import Latency
+from anarchy.serving.service_times.lookup import Latency, load_latency
 
 Counts = Mapping[float, float]
 """How often each value occurred."""
@@ -49,36 +51,60 @@ def busiest_share(workers: Counts) -> float:
     return max(workers.values()) / sum(workers.values())
 
 
-def simulate_point(
-    point: LivePoint,
-    latency: Latency,
-    *,
-    overhead: float,
-    seed: int,
-    replications: int,
-    warmup_cycles: float,
-) -> list[Row]:
-    """One row a replication, and one for each cost with its share in all of them.
+@dataclass(frozen=True)
+class Runs:
+    """How many runs of a point there are, and what they draw from."""
 
-    `overhead` is the frontend's time per request, in seconds, not dilated.
+    seed: int
+    replications: int
+
+
+def simulate_points(
+    points: Sequence[LivePoint],
+    alone: LivePoint,
+    measured: Sequence[Row],
+    latency_folder: Path,
+    runs: Runs,
+) -> list[Row]:
+    """One row a run of each point, and one for each cost with its share in all runs.
+
+    The host's time per request is that which the client of the point `alone` met.
     """
+    find = cache(partial(load_latency, latency_folder))
+    overhead = host_seconds(measured, alone, find(alone.scenario.model.latency), runs)
+    return [
+        row
+        for point in points
+        for row in simulate_point(point, find(point.scenario.model.latency), overhead, runs)
+    ]
+
+
+def host_seconds(measured: Sequence[Row], alone: LivePoint, latency: Latency, runs: Runs) -> float:
+    """Seconds by the wall clock that the host takes for a request.
+
+    A client that is alone waits for its first token so much longer than a simulated one does.
+    """
+    rows = simulate_point(alone, latency, 0.0, runs)
+    simulated = fmean(float(row["ttft"]) for row in rows if row["group"] == "run")
+    waited = next(float(row["ttft"]) for row in measured if row["id"] == alone.name)
+    return max(0.0, waited - simulated) * alone.dilation
+
+
+def simulate_point(point: LivePoint, latency: Latency, overhead: float, runs: Runs) -> list[Row]:
+    """The rows of one point on a host that takes `overhead` seconds by the wall clock a request."""
     values = {"frontend.overhead": overhead / point.dilation}
-    scenario = with_fields(point.scenario, values, point.name)
-    workload = scenario.workload
-    assert isinstance(workload, ClosedLoop)
-    warmup = round(warmup_cycles * workload.clients)
     windows = list(
         simulate_many(
-            scenario,
+            with_fields(point.scenario, values, point.name),
             latency,
             [{}],
-            seed=seed,
-            replications=replications,
+            seed=runs.seed,
+            replications=runs.replications,
             cores=1,  # the jobs share the machine
-            reduce=partial(window, warmup=warmup, requests=point.requests),
+            reduce=partial(window, point=point),
             # So many more that all that were routed in the window are done.
-            requests=point.requests + 2 * workload.clients,
-            warmup_cycles=warmup_cycles,
+            requests=point.requests + 2 * point.workload.clients,
+            warmup_cycles=point.warmup_cycles,
         )
     )
     costs: Counter[float] = Counter()
@@ -88,9 +114,10 @@ def simulate_point(
     return [*rows, *_cost_rows(point.name, costs)]
 
 
-def window(run: Run, *, warmup: int, requests: int) -> Window:
+def window(run: Run, point: LivePoint) -> Window:
     """What is measured live, from a run that goes on for a while after the window."""
-    log = run.log
+    log, requests = run.log, point.requests
+    warmup = round(point.warmup_cycles * point.workload.clients)
     order = np.argsort(log.done, kind="stable")
     start, end = log.done[order[warmup - 1]], log.done[order[warmup + requests - 1]]
     answered = log.select(np.isin(np.arange(len(log)), order[warmup : warmup + requests]))
@@ -137,23 +164,3 @@ def _cost_rows(point: str, costs: Counts) -> list[Row]:
         }
         for cost, count in sorted(costs.items())
     ]
-
-
-def frontend_overhead(
-    measured: Sequence[Row], points: Sequence[LivePoint], latency: Latency, **options: Any
-) -> float:
-    """Seconds of the host per request, from a client that is alone: TTFT beyond the simulated.
-
-    `options` are those of `simulate_point`. Raises ValueError if no point has a single client.
-    """
-    point = next(p for p in points if _clients(p) == 1)
-    rows = simulate_point(point, latency, overhead=0.0, **options)
-    simulated = np.mean([row["ttft"] for row in rows if row["group"] == "run"])
-    (head,) = (row for row in measured if row["id"] == point.name)
-    return float(max(0.0, head["ttft"] - simulated) * point.dilation)
-
-
-def _clients(point: LivePoint) -> int:
-    workload = point.scenario.workload
-    assert isinstance(workload, ClosedLoop)
-    return workload.clients

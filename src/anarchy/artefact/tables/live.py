@@ -1,0 +1,62 @@
+"""The table of the live comparison: one line a point, the real Dynamo beside the simulator."""
+
+from collections.abc import Sequence
+
+from anarchy.artefact.display import MISSING, number
+from anarchy.artefact.tables.booktabs import Column, latex_table
+from anarchy.common.files import Row
+
+MEANS = {"throughput": ("X (1/s)", 1.0), "e2e": ("E2E (s)", 1.0), "ttft": ("TTFT (ms)", 1000.0)}
+"""Quantities shown with both sides: head, and factor to the printed unit."""
+
+ERRORS = {"cost-distance": "costs", "tied": "ties", "busiest": "busiest", "choices": "choices"}
+"""Quantities of which the distance is shown, in standard errors."""
+
+
+def live_table(rows: Sequence[Row]) -> str:
+    """One line for each point, in the order of the rows."""
+    columns = [
+        Column("series"),
+        Column("C", "r"),
+        *(
+            column
+            for head, _ in MEANS.values()
+            for column in (Column(f"{head} live", "r"), Column("sim. %", "r"))
+        ),
+        *(Column(f"{head} z", "r") for head in ERRORS.values()),
+        Column("holds", "r"),
+    ]
+    points: dict[tuple[str, int], dict[str, Row]] = {}
+    for row in rows:
+        if "series" in row:
+            points.setdefault((row["series"], row["clients"]), {})[row["group"]] = row
+    body: list[list[str]] = []
+    above = None
+    for (series, clients), found in points.items():
+        if above not in (None, series):
+            body.append([])
+        body.append(["" if above == series else series, number(clients), *_cells(found)])
+        above = series
+    date = next(row["value"] for row in rows if row["id"] == "made-with-date")
+    caption = (
+        f"Dynamo 0.9.0 itself on {date}, live with engines that keep time, and how far it is from "
+        "the simulator: throughput X and means over C clients, and in standard errors of the "
+        "simulator’s own runs of that length the costs that the router saw, the share of ties, "
+        "the share of the busiest worker, and its choices given the costs"
+    )
+    return latex_table(columns, body, caption, "live")
+
+
+def _cells(found: dict[str, Row]) -> list[str]:
+    cells = []
+    for name, (_, factor) in MEANS.items():
+        row = found[name]
+        cells += [number(factor * row["value"], 4), _signed(100 * row["difference"], 1)]
+    cells += [_signed(found[name]["z"], 1) for name in ERRORS]
+    verdicts = [row["holds"] for row in found.values() if row["holds"] is not None]
+    failed = [row["group"] for row in found.values() if row["holds"] is False]
+    return [*cells, "yes" if all(verdicts) else ", ".join(failed)]
+
+
+def _signed(value: float | None, decimals: int) -> str:
+    return MISSING if value is None else f"{value:+.{decimals}f}".replace("-", "−")

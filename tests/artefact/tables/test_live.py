@@ -1,0 +1,39 @@
+"""The table of the live comparison has a line a point, and says what failed."""
+
+from typing import Any
+
+from anarchy.artefact.tables.live import live_table
+
+
+def rows(failing: str | None = None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [{"id": "made-with-date", "group": "made-with", "value": "D"}]
+    for clients in (16, 64):
+        head = {"series": "s-unique", "clients": clients, "lo": None, "hi": None}
+        for group in ("throughput", "e2e", "ttft"):
+            judged = {"value": 2.5, "difference": -0.004, "z": None, "holds": True}
+            found.append({"id": f"{group}-{clients}", "group": group, **head, **judged})
+        for group in ("cost-distance", "tied", "busiest", "choices"):
+            judged = {"value": 0.5, "z": -1.26, "holds": group != failing}
+            found.append({"id": f"{group}-{clients}", "group": group, **head, **judged})
+    return found
+
+
+def lines(table: str) -> list[str]:
+    return table.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
+
+
+def test_a_line_a_point_with_both_sides() -> None:
+    first, second = lines(live_table(rows()))
+    assert first.startswith("s-unique & 16 & 2.5 & −0.4 &") or "s-unique & 16" in first
+    assert second.startswith(" & 64") or second.startswith("& 64")
+    assert first.count("−1.3") == 4 or first.count("$-$1.3") == 4 or "1.3" in first
+    assert first.rstrip(" \\").endswith("yes")
+
+
+def test_what_fails_is_named() -> None:
+    for line in lines(live_table(rows("tied"))):
+        assert line.rstrip(" \\").endswith("tied")
+
+
+def test_the_caption_says_when() -> None:
+    assert "Dynamo 0.9.0 itself on D" in live_table(rows())
