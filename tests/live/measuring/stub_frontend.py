@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 WORKERS = (11, 22)
@@ -85,10 +84,6 @@ class StubFrontend:
                 cost = 8.0 + 8 * (number != chosen)
                 log.write(formula(worker, cost))
             log.write(selected(WORKERS[chosen], 8.0))
-
-
-MOMENT = datetime(2026, 11, 26, 17, 18, 5, 790948, UTC).timestamp()
-"""When the decisions of `selected` were made."""
 
 
 def formula(worker: int, cost: float, weight: float = 0.0) -> str:

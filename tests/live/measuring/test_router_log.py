@@ -4,7 +4,7 @@ import pytest
 
 from anarchy.live.measuring.router_log import Decision, read_decisions
 from anarchy.live.processes import LiveError
-from tests.live.measuring.stub_frontend import MOMENT, formula, selected
+from tests.live.measuring.stub_frontend import formula, selected
 
 PREFILL, DECODE = (7,), (11, 22)
 
@@ -19,10 +19,10 @@ LOG = [
 
 def test_decisions_of_each_pool() -> None:
     assert list(read_decisions(LOG, DECODE)) == [
-        Decision((16.0, 24.0), 0.0, 0, MOMENT),
-        Decision((24.0, 24.0), 0.0, 1, MOMENT),
+        Decision((16.0, 24.0), 0.0, 0),
+        Decision((24.0, 24.0), 0.0, 1),
     ]
-    assert list(read_decisions(LOG, PREFILL)) == [Decision((8.0,), 1.0, 0, MOMENT)]
+    assert list(read_decisions(LOG, PREFILL)) == [Decision((8.0,), 1.0, 0)]
 
 
 def test_the_colours_of_a_terminal_do_not_matter() -> None:

@@ -8,7 +8,7 @@ from anarchy.config.live import LivePoint
 from anarchy.live.measuring.load import Answer
 from anarchy.live.measuring.metrics import Histogram
 from anarchy.live.measuring.router_log import Decision
-from anarchy.live.measuring.rows import Explained, Observation, first_cheapest, point_rows
+from anarchy.live.measuring.rows import Observation, first_cheapest, point_rows
 from tests.live.measuring.conftest import CLIENTS, OUTPUT
 
 DILATION = 4.0
@@ -17,9 +17,9 @@ DILATION = 4.0
 def observation() -> Observation:
     """Two cycles of three clients; each request takes 8 s and its first token 2 s."""
     answers = [Answer(t - 8.0, t - 6.0, t) for t in (11.0, 12.0, 13.0, 15.0, 17.0, 19.0)]
-    decisions = [Decision((8.0, 16.0), 0.0, 0, 1.0), Decision((8.0, 8.0), 0.0, 1, 2.0)]
+    decisions = [Decision((8.0, 16.0), 0.0, 0), Decision((8.0, 8.0), 0.0, 1)]
     ttft = Histogram({1.0: 0.0, 2.2: 6.0, math.inf: 6.0}, 12.0)
-    return Observation(10.0, answers, decisions, Explained(2, 3), [], ttft, 6.0, 0.5, 0.001)
+    return Observation(10.0, answers, decisions, [], ttft, 6.0, 0.5, 0.001)
 
 
 def rows(point: LivePoint) -> list[dict]:
@@ -56,7 +56,6 @@ def test_counts_add_up(point: LivePoint) -> None:
     assert {row["key"]: row["count"] for row in of_group(point, "worker")} == {0: 1, 1: 1}
     (head,) = of_group(point, "point")
     assert (head["cheapest"], head["first_cheapest"]) == (2, 1)
-    assert (head["explained"], head["explained_of"]) == (2, 3)
     assert (head["first_cheapest_mean"], head["first_cheapest_variance"]) == (1.5, 0.25)
 
 

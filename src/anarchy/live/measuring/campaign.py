@@ -7,9 +7,7 @@ stopped goes on where it was. A point counts only if the machine had time to spa
 import asyncio
 import hashlib
 import json
-import math
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -18,12 +16,11 @@ from urllib.request import urlopen
 
 from anarchy.common.files import Row, read_rows, write_rows
 from anarchy.config.live import LiveCampaign, LivePoint
-from anarchy.live.measuring.accounting import Served, explained
-from anarchy.live.measuring.load import PATIENCE, Answer, ClosedLoopLoad, make_load
+from anarchy.live.measuring.load import PATIENCE, ClosedLoopLoad, make_load
 from anarchy.live.measuring.machine import ProcessorTime, processor_time
 from anarchy.live.measuring.metrics import REQUESTS, TTFT, Reading, read_metrics
-from anarchy.live.measuring.router_log import Decision, read_decisions
-from anarchy.live.measuring.rows import Explained, Observation, point_rows
+from anarchy.live.measuring.router_log import read_decisions
+from anarchy.live.measuring.rows import Observation, point_rows
 from anarchy.live.processes import LiveError
 from anarchy.live.stack import Stack, running
 from anarchy.serving.service_times.lookup import Latency
@@ -156,8 +153,7 @@ class Campaign:
         load = make_load(
             stack.url, stack.model, stack.prompt_words, point, latency, self._settings.seed
         )
-        wall = time.time() - asyncio.get_running_loop().time()
-        glances = [_glance(stack)]
+        glances: list[_Glance] = []
         load.at_edge = lambda: glances.append(_glance(stack))
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -171,7 +167,7 @@ class Campaign:
                 watch.cancel()
         except* LiveError as faults:
             raise _first(faults) from None
-        return _observation(stack, point, load, glances, (before, after), wall)
+        return _observation(stack, load, glances, before, after)
 
 
 async def _watch(stack: Stack) -> None:
@@ -201,48 +197,24 @@ def _page(url: str) -> str:
 
 
 def _observation(
-    stack: Stack,
-    point: LivePoint,
-    load: ClosedLoopLoad,
-    glances: Sequence[_Glance],
-    reports: tuple[_Report, _Report],
-    wall: float,
+    stack: Stack, load: ClosedLoopLoad, glances: Sequence[_Glance], before: _Report, after: _Report
 ) -> Observation:
-    """What was seen; `wall` is what the wall clock is ahead of the clients' clock."""
-    begin, start, end = glances
-    lines = _lines(stack.frontend_log, start.log_bytes, end.log_bytes)
-    whole = _lines(stack.frontend_log, begin.log_bytes, stack.frontend_log.stat().st_size)
-    earlier, later = (report.metrics for report in reports)
+    start, end = glances
+    with stack.frontend_log.open("rb") as log:
+        log.seek(start.log_bytes)
+        text = log.read(end.log_bytes - start.log_bytes).decode(errors="replace")
+    lines = text.splitlines()
+    earlier, later = before.metrics, after.metrics
     return Observation(
         start=load.boundary,
         answers=load.measured,
         decisions=list(read_decisions(lines, stack.decode_workers)),
-        explained=_explained(
-            list(read_decisions(whole, stack.decode_workers)), point, load.answers, wall
-        ),
         prefill_decisions=list(read_decisions(lines, stack.prefill_workers)),
         ttft=later.histogram(TTFT).since(earlier.histogram(TTFT)),
         requests=later.counter(REQUESTS) - earlier.counter(REQUESTS),
         free=end.processors.free_share(start.processors),
-        lateness=reports[1].lateness,
+        lateness=after.lateness,
     )
-
-
-def _lines(log: Path, begin: int, end: int) -> list[str]:
-    """The lines of a piece of a log, given in bytes."""
-    with log.open("rb") as file:
-        file.seek(begin)
-        return file.read(end - begin).decode(errors="replace").splitlines()
-
-
-def _explained(
-    decisions: Sequence[Decision], point: LivePoint, answers: Sequence[Answer], wall: float
-) -> Explained:
-    scenario = point.scenario
-    served = [Served(a.sent + wall, a.done + wall, a.template) for a in answers]
-    blocks = math.ceil(point.workload.input_tokens / scenario.engine.cache.block_tokens)
-    distinct = scenario.router.tracking.active_blocks == "distinct"
-    return Explained(explained(decisions, served, blocks, distinct), len(decisions))
 
 
 def _first(faults: BaseExceptionGroup[Any]) -> LiveError:

@@ -30,7 +30,6 @@ class Answer(NamedTuple):
     sent: float
     first: float  # the first token
     done: float  # the end of the stream, after the last token
-    template: int = 0
 
 
 class Connection:
@@ -176,7 +175,7 @@ class ClosedLoopLoad:
                 text = self._prompts.text(template)
                 await asyncio.sleep(pause)
                 answer = await connection.complete(text, self._tokens)
-                self._note(answer._replace(template=template))
+                self._note(answer)
                 pause = next(self._thinks) * self._dilation
                 template = next(self._templates)
 

@@ -8,7 +8,6 @@ of one pool do not. Source: Dynamo 0.9.0, `kv_router/scheduler.rs`.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from anarchy.live.processes import LiveError
 
@@ -17,21 +16,19 @@ _FORMULA = re.compile(
     r"Formula for worker_id=(?P<worker>\d+) .*?: (?P<cost>-?[\d.]+)"
     r" = (?P<weight>[\d.]+) \* prefill_blocks \+ decode_blocks"
 )
-_SELECTED = re.compile(r"(?P<time>\S+Z) .*Selected worker: worker_id=(?P<worker>\d+) ")
+_SELECTED = re.compile(r"Selected worker: worker_id=(?P<worker>\d+) ")
 
 
 @dataclass(frozen=True)
 class Decision:
     """The costs of all workers of a pool, in the order of their numbers, and which was taken.
 
-    `weight` is that of the prefill blocks in the costs, and `moment` when it was made, in seconds
-    since 1970.
+    `weight` is that of the prefill blocks in the costs.
     """
 
     costs: tuple[float, ...]
     weight: float
     chosen: int
-    moment: float
 
 
 def read_decisions(lines: Iterable[str], workers: Sequence[int]) -> Iterator[Decision]:
@@ -57,8 +54,7 @@ def read_decisions(lines: Iterable[str], workers: Sequence[int]) -> Iterator[Dec
                 continue
             if len(costs) == len(place):
                 in_order = tuple(costs[number] for number in range(len(place)))
-                moment = datetime.fromisoformat(selected["time"]).timestamp()
-                yield Decision(in_order, weight, place[worker], moment)
+                yield Decision(in_order, weight, place[worker])
             elif not first:
                 raise LiveError(
                     f"the router's log: a decision with costs of {len(costs)} of {len(place)} "

@@ -11,23 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean, quantiles
-from typing import NamedTuple
 
 from anarchy.common.files import Row
 from anarchy.config.live import LivePoint
 from anarchy.live.measuring.load import Answer
 from anarchy.live.measuring.metrics import Histogram
 from anarchy.live.measuring.router_log import Decision
-
-
-class Explained(NamedTuple):
-    """How many decisions of a whole run saw the costs that they should have seen, and of how many.
-
-    See `accounting`.
-    """
-
-    right: int
-    decisions: int
 
 
 @dataclass(frozen=True)
@@ -37,7 +26,6 @@ class Observation:
     start: float  # on the clock of the answers
     answers: Sequence[Answer]  # in order of completion
     decisions: Sequence[Decision]  # on decode workers
-    explained: Explained
     prefill_decisions: Sequence[Decision]
     ttft: Histogram  # as the frontend measured it
     requests: float  # that the frontend counted
@@ -66,8 +54,6 @@ def point_rows(point: LivePoint, seen: Observation) -> list[Row]:
         "frontend_requests": seen.requests,
         "decisions": len(seen.decisions),
         "prefill_decisions": len(seen.prefill_decisions),
-        "explained": seen.explained.right,
-        "explained_of": seen.explained.decisions,
         "decode_weight": max(decision.weight for decision in seen.decisions),
         "cheapest": sum(d.costs[d.chosen] == min(d.costs) for d in seen.decisions),
         "first_cheapest": sum(d.chosen == d.costs.index(min(d.costs)) for d in seen.decisions),

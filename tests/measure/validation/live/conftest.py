@@ -12,7 +12,7 @@ from anarchy.config.settings import load_scenario
 from anarchy.live.measuring.load import Answer
 from anarchy.live.measuring.metrics import Histogram
 from anarchy.live.measuring.router_log import Decision
-from anarchy.live.measuring.rows import Explained, Observation, point_rows
+from anarchy.live.measuring.rows import Observation, point_rows
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.simulate import simulate
 
@@ -66,12 +66,11 @@ def pretend(point: LivePoint, latency: Latency, seed: int, **changes: Any) -> li
         start=DILATION * start,
         answers=answers,
         decisions=[
-            Decision(tuple(log.decode_cost[row]), 0.0, int(log.decode_worker[row]), log.routed[row])
+            Decision(tuple(log.decode_cost[row].tolist()), 0.0, int(log.decode_worker[row]))
             for row in decided
         ],
-        explained=Explained(len(decided), len(decided)),
         prefill_decisions=[],
-        ttft=Histogram({edge: float((ttft <= edge).sum()) for edge in EDGES}, ttft.sum()),
+        ttft=Histogram({edge: float((ttft <= edge).sum()) for edge in EDGES}, float(ttft.sum())),
         requests=len(answers),
         free=0.9,
         lateness=0.001,

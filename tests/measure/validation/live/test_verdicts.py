@@ -48,7 +48,7 @@ def test_the_simulator_itself_passes(
         # Blocks counted for every request make costs another law.
         ({"router__tracking__active_blocks": "per-request"}, "cost-distance"),
         ({"router__ties": "first"}, "choices"),
-        ({"router__policy": "random"}, "cheapest"),
+        ({"router__temperature": 0.7}, "cheapest"),
         ({"topology__decode_speed": [0.97, 0.97]}, "e2e"),
         ({"engine__handoff__overhead": 0.02}, "ttft"),
         ({"workload__think_time": 0.05}, "throughput"),
@@ -109,10 +109,3 @@ def test_the_quantile_is_that_of_prometheus() -> None:
     assert histogram_quantile(0.5, counts) == pytest.approx(2.2)
     assert histogram_quantile(0.75, counts) == pytest.approx(2.2 + 2.5 / 2)
     assert histogram_quantile(0.99, {1.0: 0.0, float("inf"): 9.0}) == 1.0
-
-
-def test_unexplained_costs_fail(point: LivePoint, latency: Latency, simulated: Rows) -> None:
-    measured = pretend(point, latency, 1)
-    (head,) = (row for row in measured if row["group"] == "point")
-    head["explained"] = 0.98 * head["explained_of"]
-    assert failed(point, measured, simulated) == {"explained"}

@@ -68,7 +68,7 @@ def simulate_points(
 ) -> list[Row]:
     """One row a run of each point, and one for each cost with its share in all runs.
 
-    The host's time per request is that which the client of the point `alone` met.
+    The host's time per request is that which the frontend sees at the point `alone`.
     """
     find = cache(partial(load_latency, latency_folder))
     overhead = host_seconds(measured, alone, find(alone.scenario.model.latency), runs)
@@ -82,12 +82,12 @@ def simulate_points(
 def host_seconds(measured: Sequence[Row], alone: LivePoint, latency: Latency, runs: Runs) -> float:
     """Seconds by the wall clock that the host takes for a request.
 
-    A client that is alone waits for its first token so much longer than a simulated one does.
+    The frontend sees the first token of a client that is alone so much later than simulated.
     """
     rows = simulate_point(alone, latency, 0.0, runs)
     simulated = fmean(float(row["ttft"]) for row in rows if row["group"] == "run")
-    waited = next(float(row["ttft"]) for row in measured if row["id"] == alone.name)
-    return max(0.0, waited - simulated) * alone.dilation
+    seen = next(float(row["frontend_ttft"]) for row in measured if row["id"] == alone.name)
+    return max(0.0, seen - simulated) * alone.dilation
 
 
 def simulate_point(point: LivePoint, latency: Latency, overhead: float, runs: Runs) -> list[Row]:
