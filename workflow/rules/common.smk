@@ -398,7 +398,14 @@ def get_generated_files():
 def get_paper_figures():
     return [
         f"{FIGURES}/{name}.pdf"
-        for name in (*CURVES, "validation", *SILICON, *PLAN.experiments, *PLAN.studies)
+        for name in (
+            *CURVES,
+            "validation",
+            "live",
+            *SILICON,
+            *PLAN.experiments,
+            *PLAN.studies,
+        )
     ]
 
 

@@ -38,7 +38,7 @@ def test_the_simulator_itself_passes(
     rows = judge_live(pretend(point, latency, seed), simulated, [point])
     assert [row["id"] for row in rows if row.get("holds") is False] == []
     assert (
-        sum(row.get("holds") is True for row in rows) == 9
+        sum(row.get("holds") is True for row in rows) == 8
     )  # three means, four laws, cheapest, accounting
 
 
