@@ -66,7 +66,6 @@ ruleorder: restore_reference > measure_experiment > describe_trace
 
 wildcard_constraints:
     experiment="[a-z0-9-]+",
-    series="[a-z0-9-]+",
     study="[a-z0-9-]+",
     trace="[a-z0-9-]+",
     scenario="[a-z0-9-]+",
@@ -139,12 +138,17 @@ def get_silicon_files():
 TRACE_SOURCES = {source.file: source for source in PLAN.traces.traces.values()}
 
 
-LIVE_SERIES = list(dict.fromkeys(point.series for point in PLAN.live))
+# Two jobs simulate the points that were measured live: their start takes longer than a point.
+LIVE_PARTS = (PLAN.live[0::2], PLAN.live[1::2])
+
+
+def list_live():
+    """The runs beside the live measurement, one file a job."""
+    return [f"{RESULTS}/live/{part}.json" for part in range(len(LIVE_PARTS))]
 
 
 def get_live_points(wildcards):
-    """The points of a series that was measured live."""
-    points = [point for point in PLAN.live if point.series == wildcards.series]
+    points = LIVE_PARTS[int(wildcards.part)]
     return [point.model_dump(mode="json") for point in points]
 
 
@@ -220,14 +224,13 @@ def get_all_results():
         f"{name}{kind}" for name in SILICON for kind in ("", ".summary", ".cells")
     ]
     names += [f"validation/{group}" for group in GROUPS]
-    names += [f"live/{series}" for series in LIVE_SERIES]
     for experiment in PLAN.experiments:
         kinds = ("", ".knees", ".compare", ".spread", ".estimators")
         names += [f"experiments/{experiment}{kind}" for kind in kinds]
     for study in PLAN.studies:
         kinds = ("", ".facts", ".summary", ".limits", ".hosts")
         names += [f"studies/{study}{kind}" for kind in kinds]
-    files = [f"{RESULTS}/{name}.json" for name in names]
+    files = [f"{RESULTS}/{name}.json" for name in names] + list_live()
     for experiment in PLAN.experiments.keys() - PLAN.missing.keys():
         files += [*list_points(experiment), *list_logs(experiment)]
     for study in PLAN.studies:

@@ -95,18 +95,18 @@ rule tabulate_dynamo:
 
 
 # The real Dynamo 0.9.0 runs live, in real time and in an environment of its own: a build simulates
-# the same points, a job a series, and judges what was measured.
+# the same points and judges what was measured.
 rule simulate_live:
     input:
         package=get_sources("simulate_live"),
         latency=get_live_latency_files,
         measured=f"{REFERENCE}/live/measured.json",
     output:
-        f"{RESULTS}/live/{{series}}.json",
+        f"{RESULTS}/live/{{part}}.json",
     log:
-        f"{LOGS}/simulate_live/{{series}}.log",
+        f"{LOGS}/simulate_live/{{part}}.log",
     benchmark:
-        f"{MACHINE}/benchmarks/simulate_live/{{series}}.tsv"
+        f"{MACHINE}/benchmarks/simulate_live/{{part}}.tsv"
     params:
         points=get_live_points,
         alone=get_live_client_alone(),
@@ -120,7 +120,7 @@ rule judge_live:
         package=get_sources("judge_live"),
         measured=f"{REFERENCE}/live/measured.json",
         made_with=f"{REFERENCE}/live/made-with.json",
-        simulated=[f"{RESULTS}/live/{series}.json" for series in LIVE_SERIES],
+        simulated=list_live(),
     output:
         f"{RESULTS}/live.json",
     log:

@@ -1,4 +1,4 @@
-"""Simulate the points of a series that was measured live."""
+"""Simulate some of the points that were measured live."""
 
 from anarchy.common import paths
 from anarchy.common.files import read_rows, write_rows

@@ -10,16 +10,19 @@ from anarchy.artefact.figures.style import WIDTH, colour, saved_figure
 from anarchy.common.files import Row
 
 PANELS = {
-    "throughput": ("throughput (1/s)", "linear"),
-    "e2e": ("mean end-to-end latency (s)", "linear"),
-    "ttft": ("mean TTFT (s)", "log"),
+    "throughput": "throughput (1/s)",
+    "e2e": "mean end-to-end latency (s)",
+    "ttft": "mean TTFT (s)",
 }
-"""Quantities with their labels and scales, a panel each."""
+"""Quantities with their labels, a panel each."""
+
+LOG_TICKS = {"ttft": (0.03, 0.1, 0.3, 1.0, 3.0)}
+"""Panels with a log scale, and its ticks."""
 
 FEWEST_POINTS = 4
 """Series with fewer points are in the table alone."""
 
-_TITLE, _NOTE = 8, 7
+_TITLE = 8
 
 
 def plot(rows: Sequence[Row], out_base: Path) -> None:
@@ -27,11 +30,14 @@ def plot(rows: Sequence[Row], out_base: Path) -> None:
     series = _series(rows)
     with saved_figure(out_base, WIDTH, 2.3) as figure:
         panels = figure.subplots(1, len(PANELS), sharex=True)
-        for axes, (quantity, (label, scale)) in zip(panels, PANELS.items(), strict=True):
+        for axes, (quantity, label) in zip(panels, PANELS.items(), strict=True):
             for position, points in enumerate(series.values()):
                 _draw(axes, [point[quantity] for point in points], position)
             axes.set_title(label, fontsize=_TITLE)
-            axes.set_yscale(scale)
+            if quantity in LOG_TICKS:
+                axes.set_yscale("log")
+                axes.set_yticks(LOG_TICKS[quantity], [f"{tick:g}" for tick in LOG_TICKS[quantity]])
+                axes.minorticks_off()
         figure.supxlabel("clients", fontsize=_TITLE)
         figure.legend(handles=_legend(list(series)), loc="outside upper center", ncols=5)
 

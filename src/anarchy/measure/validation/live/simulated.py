@@ -110,7 +110,10 @@ def simulate_point(point: LivePoint, latency: Latency, overhead: float, runs: Ru
     costs: Counter[float] = Counter()
     for shown in windows:
         costs.update(shown.costs)
-    rows = [_run_row(point.name, number, shown, costs) for number, shown in enumerate(windows)]
+    rows = [
+        {**_run_row(point.name, number, shown, costs), "host": overhead}
+        for number, shown in enumerate(windows)
+    ]
     return [*rows, *_cost_rows(point.name, costs)]
 
 

@@ -60,7 +60,8 @@ def judge_live(
     for point in points:
         _check_measured(point, live.get(point.name, []))
         rows += judge_point(point, live[point.name], ours[point.name])
-    return [*rows, *_summary(rows)]
+    host = next(float(row["host"]) for row in simulated if row["group"] == "run")
+    return [*rows, *_summary(rows), _total("host", host)]
 
 
 def _check_measured(point: LivePoint, live: Sequence[Row]) -> None:
