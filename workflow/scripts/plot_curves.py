@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from anarchy.artefact.figures import coupled, parallel_queues, placement, plateau, saturation
+from anarchy.artefact.figures.theory import coupled, parallel_queues, placement, plateau, saturation
 from anarchy.common.files import read_rows
 from anarchy.common.jobs import job_log
 

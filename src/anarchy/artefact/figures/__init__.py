@@ -1,1 +1,1 @@
-"""The figures of the paper: experiments, studies, and one module for each of the theory."""
+"""The figures of the paper: experiments, studies, comparisons; those of the theory in a folder."""

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from matplotlib.figure import Figure
 
-from anarchy.artefact.figures import saturation as figure
+from anarchy.artefact.figures.theory import saturation as figure
 from anarchy.games.theorems import saturation
 
 

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from matplotlib.figure import Figure
 
-from anarchy.artefact.figures import parallel_queues
+from anarchy.artefact.figures.theory import parallel_queues
 
 ROWS: list[dict[str, Any]] = [
     {"id": f"{rates}-{i}", "rates": rates, "load": i / 30, "value": 1 + i / 100, "unit": "ratio"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from anarchy.artefact.figures import plateau as figure
+from anarchy.artefact.figures.theory import plateau as figure
 from anarchy.games.theorems import plateau
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from anarchy.artefact.figures import placement
+from anarchy.artefact.figures.theory import placement
 
 ROWS = [
     {"id": "by-placement-cost", "topology": name, "nodes": 16, "placement_cost": c, "value": v}

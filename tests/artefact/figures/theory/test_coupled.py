@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from matplotlib.figure import Figure
 
-from anarchy.artefact.figures import coupled
+from anarchy.artefact.figures.theory import coupled
 from anarchy.games.theorems.coupling import curve_rows
 
 ROWS = curve_rows()
