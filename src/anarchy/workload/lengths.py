@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from anarchy.common.errors import InputError, suggest
 from anarchy.common.registry import Registry
@@ -156,6 +155,8 @@ class LogNormal(Lengths):
     def _quantiles(self, levels: Floats) -> Floats:
         if self.sigma == 0:
             return np.full(levels.shape, float(self.median))
+        from scipy.special import ndtri  # SciPy takes as long to import as all else
+
         # A normal quantile at level 0 is -inf, which exp takes to 0 tokens, and rounding to 1.
         with np.errstate(over="ignore"):  # an overflow is the limit MOST_TOKENS
             return self.median * np.exp(self.sigma * ndtri(levels))

@@ -43,7 +43,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from anarchy.common.errors import InputError
 from anarchy.workload.block_table import BlockTable, Ids, Integers
@@ -146,8 +145,8 @@ def _span(fitted: TraceParameters, rng: np.random.Generator, begin: float, first
     turn = _Turn(
         np.arange(len(time)),
         time,
-        np.rint(fitted.first.input.at(ndtr(prompt))).astype(np.int64),
-        _tokens(fitted.first.output.at(ndtr(answer))),
+        np.rint(fitted.first.input.at(_shares(prompt))).astype(np.int64),
+        _tokens(fitted.first.output.at(_shares(answer))),
         np.full(len(time), fitted.common_blocks),
         np.full(len(time), EXTEND),
     )
@@ -186,14 +185,14 @@ def _next_turn(
         kind = _kinds(rng, later.kinds, last.kind)
     who = last.conversation
     added_score = _scores(rng, factors.added[who], fitted.persistence.added)
-    added = (later.added_first if number == 1 else later.added).at(ndtr(added_score))
+    added = (later.added_first if number == 1 else later.added).at(_shares(added_score))
     weights = later.pause_score
     explained = weights.added * added_score
     explained += weights.prompt * (np.log(last.inputs) - weights.log_mean) / weights.log_deviation
     rest = np.sqrt(1 - weights.prompt**2 - weights.added**2)
     pause_score = explained + rest * _scores(rng, factors.pause[who], fitted.persistence.pause)
-    pause = later.pause.at(ndtr(pause_score))
-    output = later.output.at(ndtr(_scores(rng, factors.output[who], fitted.persistence.output)))
+    pause = later.pause.at(_shares(pause_score))
+    output = later.output.at(_shares(_scores(rng, factors.output[who], fitted.persistence.output)))
     size, common = fitted.block_tokens, fitted.common_blocks
     whole = last.inputs // size
 
@@ -226,6 +225,14 @@ def _scores(rng: np.random.Generator, factor: Floats, persistence: float) -> Flo
     own = rng.standard_normal(len(factor))
     scores: Floats = np.sqrt(persistence) * factor + np.sqrt(1 - persistence) * own
     return scores
+
+
+def _shares(scores: Floats) -> Floats:
+    """The standard normal distribution function."""
+    from scipy.special import ndtr  # SciPy takes as long to import as all else
+
+    shares: Floats = ndtr(scores)
+    return shares
 
 
 def _tokens(values: Floats) -> Integers:

@@ -10,8 +10,6 @@ import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from scipy.optimize import brentq
-
 from anarchy.games.common.rational import Extended, positive, rational, root
 from anarchy.games.gpu_split.allocation import (
     AllocationGame,
@@ -362,4 +360,6 @@ def _best_cost(model: Interference) -> float:
 
 
 def _solve(function: Callable[[float], float], low: float, high: float) -> float:
+    from scipy.optimize import brentq  # here, for those who need no solver start sooner without
+
     return float(brentq(function, low, high, xtol=_PRECISION, rtol=_PRECISION))

@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import LinearConstraint, brentq, minimize
 
 Inverse = Callable[[float], float]
 """The flow at which a server's proxy reaches a level; 0 if it starts above the level."""
@@ -59,6 +58,8 @@ def fill(inverses: Sequence[Inverse], demand: float) -> list[float]:
     def excess(level: float) -> float:
         return sum(inverse(level) for inverse in inverses) - demand
 
+    from scipy.optimize import brentq  # here, for those who need no solver start sooner without
+
     reach = 1.0
     while excess(reach) < 0 or excess(-reach) > 0:
         reach *= 2
@@ -76,6 +77,8 @@ def least_delay(rates: Sequence[float], demand: float) -> float:
 
     It works in utilisations, so that rates of different size weigh alike.
     """
+    from scipy.optimize import LinearConstraint, minimize
+
     mu = np.array(rates, float)
 
     def cost(load: NDArray[np.float64]) -> float:

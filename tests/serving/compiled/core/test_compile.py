@@ -1,5 +1,9 @@
 """The compiled kernel: all of it is made beforehand, and holders of arrays are not counted."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from anarchy.common import paths
@@ -36,3 +40,41 @@ def test_only_what_makes_arrays_counts_who_holds_them() -> None:
         if any(b"NRT_incref" in path.read_bytes() for path in objects):
             counting.add(name)
     assert counting == {"chain_names"}
+
+
+UNFOUND = """
+import json, struct, sys
+from llvmlite import binding
+from anarchy.serving.compiled.core import cache, compile
+
+def called(code):
+    file = binding.ObjectFileRef.from_data(code[code.index(b"\\x7fELF"):])
+    sections = {section.name(): section.data() for section in file.sections()}
+    names = sections[b".strtab"]
+    for name, _, _, section, _, _ in struct.iter_unpack("<IBBHQQ", sections[b".symtab"]):
+        if name and not section:
+            yield names[name : names.index(b"\\0", name)].decode()
+
+unfound = {}
+for entry in compile.entries():
+    name = entry.py_func.__name__
+    entry.targetctx
+    codes = [path.read_bytes() for path in cache.CACHE.rglob(f"*.{name}-*.nbc")]
+    assert codes
+    unfound[name] = [s for c in codes for s in called(c) if not binding.address_of_symbol(s)]
+print(json.dumps([unfound, "scipy.linalg" in sys.modules]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the format of Linux's object files")
+def test_only_what_makes_arrays_needs_numbas_runtime() -> None:
+    """The rest is run without it: a call of what is not there would end the process."""
+    if cache.CACHE is None:
+        pytest.skip("no folder for the compiled kernel can be written to")
+    compile.compile_all(lambda _: None)
+    done = subprocess.run(
+        [sys.executable, "-c", UNFOUND], capture_output=True, text=True, check=True
+    )
+    unfound, scipy = json.loads(done.stdout)
+    assert {name for name, symbols in unfound.items() if symbols} == {"chain_names"}
+    assert not scipy, "loaded by numba before it compiles"

@@ -75,18 +75,18 @@ def compiled(function: F) -> F:
     Other threads run meanwhile. Rounding is that of Python's own arithmetic, or results would not
     equal the reference's: fast-math stays off.
     """
-    return _entry(function, **_UNCOUNTED)
+    return _entry(function, alone=True, **_UNCOUNTED)
 
 
 def allocating(function: F) -> F:
     """As `compiled`, for what makes arrays itself."""
-    return _entry(function)
+    return _entry(function, alone=False)
 
 
-def _entry(function: F, **options: Any) -> F:
+def _entry(function: F, alone: bool, **options: Any) -> F:
     entry = _compile(function, nogil=True, error_model="numpy", **options)
     if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        keep(entry)
+        keep(entry, alone)
     _entries.append(entry)
     return entry
 
