@@ -28,6 +28,9 @@ rule no_pdf:
 
 onstart:
     remove_orphans()
+    # Its limit of jobs per second binds nowhere, but lets Snakemake look anew for each job that has
+    # ended, every second from then on.
+    workflow.scheduler.job_rate_limiter = None
 
 
 include: "workflow/rules/inputs.smk"

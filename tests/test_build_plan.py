@@ -3,18 +3,17 @@
 import os
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from anarchy.build_plan import FEWEST_JOBS, MOST_POINTS, load_plan, point_job, split_into_jobs
+from anarchy.build_jobs import point_job
+from anarchy.build_plan import load_plan
 from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.experiment import combinations
-from anarchy.config.scenario import with_fields
 from anarchy.config.settings import load_scenario
 from anarchy.config.yaml_files import merge, read_yaml
 from anarchy.workload import trace_files
@@ -456,23 +455,3 @@ def test_the_examples_of_the_readme_are_accepted(root: Path) -> None:
     path = root / paths.EXPERIMENTS / "long-outputs.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False))
     assert len(load_plan(root=root).points["long-outputs"]) == 6
-
-
-@pytest.mark.parametrize("count", [1, 3, 4, 17, 96])
-def test_jobs_take_the_points_in_order(count: int, root: Path) -> None:
-    point = load_plan(root=root).points["small"][0]
-    points = [replace(point, name=str(number)) for number in range(count)]
-    parts = split_into_jobs(points)
-    assert [point for part in parts for point in part] == points
-    assert len(parts) >= min(count, FEWEST_JOBS)
-    assert max(map(len, parts)) <= MOST_POINTS
-
-
-def test_a_job_replays_one_trace(root: Path) -> None:
-    point = load_plan(root=root).points["small"][0]
-    workloads = [{"kind": "trace", "trace": name} for name in ("a", "a", "b")]
-    changes = [{"workload": workload, "assumptions": {}} for workload in workloads * 40]
-    scenarios = [with_fields(point.scenario, change, "test") for change in changes]
-    points = [replace(point, scenario=scenario) for scenario in scenarios]
-    for part in split_into_jobs(points):
-        assert len({point.scenario.workload.trace for point in part}) == 1  # type: ignore[union-attr]

@@ -6,7 +6,7 @@ The Snakefile and `anarchy check` load the same plan, so what the one accepts th
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, product
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,10 @@ from anarchy.config.silicon import Silicon, deployments
 from anarchy.config.validation import validate, validate_layers
 from anarchy.config.workload import ClosedLoop
 from anarchy.config.yaml_files import list_files, read_yaml
-from anarchy.measure.experiment_point import PointJob
 from anarchy.measure.knee.sweeps import LOAD
 from anarchy.measure.measures import check_measure
 from anarchy.serving.reference.router.policy import plugins
 from anarchy.serving.scenario_checks import ScenarioChecks
-
-FEWEST_JOBS, MOST_POINTS = 4, 12
-"""An experiment has at least so many jobs if it has as many points, and a job at most so many
-points."""
 
 MOST_CHARACTERS = 200
 """Longest name of a point, which files are called by."""
@@ -293,35 +288,3 @@ def _measure(
 ) -> None:
     with faults_in(source):
         check_measure(name, estimators, scenario)
-
-
-def split_into_jobs(points: Sequence[SweepPoint]) -> list[tuple[SweepPoint, ...]]:
-    """The points of an experiment as its jobs take them, in order.
-
-    A job starts for longer than it simulates a short point, so it takes some of them; a few jobs
-    remain for the cores to share, and the points of one job replay one trace.
-    """
-    size = max(1, min(MOST_POINTS, len(points) // FEWEST_JOBS))
-    parts: list[tuple[SweepPoint, ...]] = []
-    for _, alike in groupby(points, lambda point: getattr(point.scenario.workload, "trace", None)):
-        rest = tuple(alike)
-        parts += [rest[start : start + size] for start in range(0, len(rest), size)]
-    return parts
-
-
-def point_job(plan: Plan, point: SweepPoint) -> PointJob:
-    """What the job of a point needs to know, and nothing else."""
-    settings, experiment = plan.settings, plan.experiments[point.experiment]
-    return PointJob(
-        experiment=point.experiment,
-        keys={"scenario": point.scenario_name, **point.values},
-        scenario=point.scenario,
-        measures=experiment.measures,
-        estimators=experiment.estimators,
-        seed=settings.seed,
-        replications=experiment.replications or settings.replications,
-        requests=experiment.requests or settings.requests,
-        warmup_cycles=settings.warmup_cycles,
-        bootstrap=settings.bootstrap,
-        plugins=experiment.plugins,
-    )

@@ -16,7 +16,8 @@ from anarchy.common.errors import InputError
 from anarchy.workload.trace_files import find_trace
 from anarchy.measure.knee.knee_map import count_parts
 from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
-from anarchy.build_plan import CURVES, point_job, load_plan, split_into_jobs
+from anarchy.build_jobs import jobs_of, point_job
+from anarchy.build_plan import CURVES, load_plan
 from anarchy.serving.service_times.table_files import latency_sources
 from anarchy.config.silicon import deployments
 
@@ -50,7 +51,7 @@ def get_sources(script):
 
 
 # The points of each experiment as its jobs take them.
-PARTS = {name: split_into_jobs(points) for name, points in PLAN.points.items()}
+PARTS = {name: jobs_of(PLAN, name) for name in PLAN.points}
 
 # The models on measured hardware, if the project has them.
 SILICON = ["silicon"] if PLAN.silicon else []
@@ -338,18 +339,19 @@ def get_number_declarations():
     return sorted(map(str, Path("paper/numbers.d").glob("*.yaml")))
 
 
+# The results that the paper's numbers are read from.
+NUMBER_SOURCES = sources(map(Path, get_number_declarations()))
+
+
 def get_number_files():
-    return [
-        f"{RESULTS}/{file}" for file in sources(map(Path, get_number_declarations()))
-    ]
+    return [f"{RESULTS}/{file}" for file in NUMBER_SOURCES]
 
 
 def get_committed_files():
     """Files that numbers are read from and that hold committed reference values."""
-    needed = sources(map(Path, get_number_declarations()))
     return {
         file: f"{RESULTS}/{file}"
-        for file in needed
+        for file in NUMBER_SOURCES
         if re.fullmatch(LOST, Path(file).stem)
     }
 
