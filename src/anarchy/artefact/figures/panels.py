@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import FigureBase
@@ -209,12 +208,17 @@ def norm_for(values: Sequence[float | None], scale: Scale, log: bool) -> Normali
 class _PlainNumbers(Formatter):
     """Ticks as the tables print numbers, with the digits that tell neighbours apart."""
 
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        steps = [b - a for a, b in itertools.pairwise(sorted(values)) if b > a]
+        finest = math.floor(math.log10(min(steps))) if steps else 0
+        return [self._text(x, finest) for x in values]
+
     def __call__(self, x: float, pos: int | None = None) -> str:
-        places = sorted(self.axis.get_majorticklocs()) if isinstance(self.axis, Axis) else []
-        steps = [b - a for a, b in itertools.pairwise(places) if b > a]
-        finest = math.log10(min(steps)) if steps and x else 0.0
+        return self._text(x, 0)
+
+    def _text(self, x: float, finest: int) -> str:
         # Two digits for the step itself: half or a quarter of a power of ten is common.
-        digits = math.floor(math.log10(abs(x))) - math.floor(finest) + 2 if x else 0
+        digits = math.floor(math.log10(abs(x))) - finest + 2 if x else 0
         return number(x, max(3, digits))
 
 
