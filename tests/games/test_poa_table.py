@@ -1,12 +1,13 @@
 """The rows behind the bounds table and the parallel-server figure."""
 
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
-from anarchy.common.files import read_rows, write_rows
+from anarchy.common.files import Row, read_rows, write_rows
 from anarchy.games.common.latency import Polynomial
 from anarchy.games.poa_table import (
     DERIVED,
@@ -18,24 +19,29 @@ from anarchy.games.poa_table import (
 from anarchy.games.routing import congestion
 from anarchy.games.routing.solve import solve_routing
 
-ROWS = {row["id"]: row for row in bounds_rows()}
 KEYS = ["id", "quantity", "setting", "value", "exact", "unit", "source", "method", "certified"]
 NUMBERS = Path(__file__).parents[2] / "paper" / "numbers.d" / "games.yaml"
 
 
+@cache
+def rows() -> dict[str, Row]:
+    """The bounds by id."""
+    return {row["id"]: row for row in bounds_rows()}
+
+
 def test_rows_share_one_shape_and_unique_ids() -> None:
-    assert len(ROWS) == len(bounds_rows())
-    for row in ROWS.values():
+    assert len(rows()) == len(bounds_rows())
+    for row in rows().values():
         assert list(row) == KEYS
         assert row["unit"] == "ratio"
         assert row["exact"] is None or float(Fraction(row["exact"])) == row["value"]
 
 
 def test_rows_are_certified_unless_they_are_marked_as_closed_forms() -> None:
-    formulas = {name for name, row in ROWS.items() if not row["certified"]}
-    assert formulas == {n for n, row in ROWS.items() if row["method"].startswith("closed form")}
-    derived = {name for name, row in ROWS.items() if row["method"] == DERIVED}
-    assert derived == {name for name in ROWS if name.startswith("parallel-")}
+    formulas = {name for name, row in rows().items() if not row["certified"]}
+    assert formulas == {n for n, row in rows().items() if row["method"].startswith("closed form")}
+    derived = {name for name, row in rows().items() if row["method"] == DERIVED}
+    assert derived == {name for name in rows() if name.startswith("parallel-")}
 
 
 @pytest.mark.parametrize("weight", OFFSET_WEIGHTS)
@@ -49,7 +55,7 @@ def test_one_request_alone_loses_the_weight_or_its_inverse(weight: Fraction) -> 
     found = solve_routing(congestion.CongestionGame(latencies, (strategies,), weight))
     assert found.price_of_anarchy == max(weight, 1 / weight)
     name = f"offset-weight-{weight}".replace("/", "-")
-    assert found.price_of_anarchy <= Fraction(ROWS[name]["exact"])
+    assert found.price_of_anarchy <= Fraction(rows()[name]["exact"])
 
 
 def test_known_values() -> None:
@@ -68,18 +74,18 @@ def test_known_values() -> None:
         "parallel-equal": "1",
         "parallel-equal-proxy": "66937/4437",
     }
-    assert {name: ROWS[name]["exact"] for name in expected} == expected
+    assert {name: rows()[name]["exact"] for name in expected} == expected
 
 
 def test_rows_survive_writing(tmp_path: Path) -> None:
-    write_rows(tmp_path / "bounds.json", list(ROWS.values()))
-    assert [row["id"] for row in read_rows(tmp_path / "bounds.json")] == list(ROWS)
+    write_rows(tmp_path / "bounds.json", list(rows().values()))
+    assert [row["id"] for row in read_rows(tmp_path / "bounds.json")] == list(rows())
 
 
 def test_every_number_of_the_text_has_its_row() -> None:
     for entry in yaml.safe_load(NUMBERS.read_text("utf-8")):
         assert entry["file"] == "theory/bounds.json"
-        row = ROWS[entry["id"]]
+        row = rows()[entry["id"]]
         assert row[entry["field"]] is not None
 
 

@@ -1,14 +1,19 @@
 """The checks of the allocation theorems, and that each would notice a wrong formula."""
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from unittest.mock import patch
 
 import pytest
 
 from anarchy.games.theorems import allocation
+from anarchy.games.theorems.checks import Row
 
-ROWS = allocation.check_rows()
+
+@pytest.fixture(scope="module")
+def rows() -> Sequence[Row]:
+    return allocation.check_rows()
 
 
 def failing() -> set[str]:
@@ -16,12 +21,12 @@ def failing() -> set[str]:
     return {row["id"] for row in allocation.check_rows() if not row["holds"]}
 
 
-def test_every_check_holds() -> None:
-    assert [row["id"] for row in ROWS if not row["holds"]] == []
+def test_every_check_holds(rows: Sequence[Row]) -> None:
+    assert [row["id"] for row in rows if not row["holds"]] == []
 
 
-def test_ids_are_unique_kebab_case_with_the_module_in_front() -> None:
-    ids = [row["id"] for row in ROWS]
+def test_ids_are_unique_kebab_case_with_the_module_in_front(rows: Sequence[Row]) -> None:
+    ids = [row["id"] for row in rows]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"allocation(-[a-z0-9]+)+", name) for name in ids)
 
@@ -48,8 +53,8 @@ def test_loss_at_instances_worked_out_by_hand(ratio: int, scale: int, loss: str)
     assert allocation.unit_loss(ratio, Fraction(1, scale)) == Fraction(loss)
 
 
-def test_loss_depends_on_no_load_and_no_budget() -> None:
-    rows = {row["id"]: row["value"] for row in ROWS}
+def test_loss_depends_on_no_load_and_no_budget(rows: Sequence[Row]) -> None:
+    losses = {row["id"]: row["value"] for row in rows}
     for rate in ("0", "1-10", "1", "3", "24"):
-        few, many = (rows[f"allocation-interference-{rate}-slack-{slack}"] for slack in (2, 40))
+        few, many = (losses[f"allocation-interference-{rate}-slack-{slack}"] for slack in (2, 40))
         assert few == pytest.approx(many, rel=1e-9)

@@ -96,8 +96,9 @@ def count_choices(chosen: Sequence[int], workers: int) -> dict[tuple[State, Frac
     """
     taken: Counter[tuple[State, Fraction]] = Counter()
     arose: Counter[State] = Counter()
-    for start in range(0, len(chosen), len(PROMPTS)):
-        trial = chosen[start : start + len(PROMPTS)]
+    starts = range(0, len(chosen), len(PROMPTS))
+    trials = Counter(tuple(chosen[start : start + len(PROMPTS)]) for start in starts)
+    for trial, times in trials.items():
         for position, worker in enumerate(trial):
             costs = worker_costs(position, trial, workers)
             name = _state(position, trial, costs)
@@ -105,9 +106,9 @@ def count_choices(chosen: Sequence[int], workers: int) -> dict[tuple[State, Frac
                 continue
             levels = normalised(costs)
             state = (name, tuple(sorted(levels)))
-            arose[state] += 1
+            arose[state] += times
             if len(set(levels)) > 1 or worker == 0:
-                taken[state, levels[worker]] += 1
+                taken[state, levels[worker]] += times
     return {
         (state, level): [taken[state, level], n]
         for state, n in arose.items()
