@@ -8,7 +8,7 @@ from anarchy.common.jobs import job_log
 from anarchy.config.experiment import KneeMap
 from anarchy.config.scenario import Scenario
 from anarchy.measure.knee.map_limits import gain_rows, host_rows, limit_rows
-from anarchy.measure.knee.map_results import fact_rows, summary_rows, whole_map
+from anarchy.measure.knee.map_results import fact_rows, summary_rows, variant_rows, whole_map
 from anarchy.serving.service_times.lookup import load_service_times
 
 with job_log(snakemake.log[0]):
@@ -22,4 +22,4 @@ with job_log(snakemake.log[0]):
     write_rows(snakemake.output.facts, fact_rows(study, rows))
     write_rows(snakemake.output.summary, [*summary_rows(study, rows), *gain_rows(*given)])
     write_rows(snakemake.output.limits, limit_rows(*given))
-    write_rows(snakemake.output.hosts, host_rows(*given))
+    write_rows(snakemake.output.hosts, [*host_rows(*given), *variant_rows(study, rows)])

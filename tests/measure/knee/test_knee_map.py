@@ -30,7 +30,7 @@ def test_what_laws_decide_is_not_searched_and_the_audit_confirms_it() -> None:
     for row in (short, shorter):
         assert (row["decider"], row["side"], row["feasible"]) == ("a", "below", False)
         assert row["audit"] is True
-        assert row["knee:a"] is row["fact:0:a"] is None, "only members are searched and judged"
+        assert row["knee:a"] is row["fact:0:a"] is None
     assert used["side"] is used["audit"] is None
     assert used["feasible"]
     assert used["chosen"]
@@ -66,6 +66,8 @@ def test_a_variant_is_an_axis() -> None:
     assert (without["variant"], without["feasible"], without["chosen"]) == ("none", True, True)
     assert (behind["variant"], behind["side"], behind["chosen"]) == ("slow", "below", False)
     assert behind["audit"] is True
+    for name in SCENARIOS:  # the variants of what is used are searched whatever was decided
+        assert behind[f"knee:{name}"] == pytest.approx(behind[f"bound:{name}"], abs=3)
 
 
 def test_the_combinations_are_shared_out_without_loss() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from anarchy.common.errors import InputError
-from anarchy.measure.knee.map_results import fact_rows, summary_rows, whole_map
+from anarchy.measure.knee.map_results import fact_rows, summary_rows, variant_rows, whole_map
 from tests.measure.knee.conftest import study
 
 
@@ -18,6 +18,7 @@ def row(tokens: int, knees: tuple[int, int] | None, facts: Any = (None, None)) -
         "audit": None if knees else tokens != 8,
         "feasible": knees is not None,
         "chosen": tokens == 144,
+        "varied": tokens == 144,
     }
     for name, knee, fact in zip("ab", knees or (None, None), facts, strict=True):
         values |= {f"knee:{name}": knee, f"bound:{name}": 100.0, f"fact:0:{name}": fact}
@@ -54,3 +55,13 @@ def test_the_summary_counts_who_decided_and_how_far_knees_lie_outside() -> None:
     assert (found["least-knee"], found["largest-knee"]) == (98, 121)
     assert found["bracket-error"] == pytest.approx(121 / 110 - 1)
     assert found["bound-error:1"] == pytest.approx(0.21)
+
+
+def test_the_knees_of_what_is_used_stand_by_variant_and_scenario() -> None:
+    rows = [{**entry, "variant": "slow"} for entry in ROWS]
+    found = variant_rows(study(), rows)
+    assert [(r["variant"], r["scenario"], r["value"]) for r in found] == [
+        ("slow", "a", 121),
+        ("slow", "b", 98),
+    ]
+    assert {(r["lo"], r["hi"]) for r in found} == {(99.0, 110.0)}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from anarchy.config.experiment import OUTPUT_TOKENS, KneeMap, combinations
+from anarchy.config.experiment import OUTPUT_TOKENS, VARIANT, KneeMap, combinations
 from anarchy.config.scenario import Scenario, ServedModel, get_field, with_fields
 from anarchy.measure.knee.cycle import Cycle, cycle_of
 from anarchy.measure.knee.simulated import simulated_knee, simulated_load
@@ -105,11 +105,13 @@ class KneeSearch:
             "audit": None,
             "feasible": not outside and all(map(self._is_inside, cases.values())),
             "chosen": self._cases.are_used(values),
+            "varied": self._cases.are_used({k: v for k, v in values.items() if k != VARIANT}),
         }
         if decider is not None and audited:
             row["audit"] = self._is_on(outside[decider], cases[decider])
+        searched = row["feasible"] or row["varied"]
         for name, case in cases.items():
-            found = self._found(case) if row["feasible"] else dict.fromkeys(self._found_columns())
+            found = self._found(case) if searched else dict.fromkeys(self._found_columns())
             row |= {f"{column}:{name}": value for column, value in found.items()}
         return row
 
@@ -136,7 +138,7 @@ class KneeSearch:
         return ["least", "most", "bound", "knee", *facts]
 
     def _found(self, case: Case) -> Row:
-        """What is found of a case that has its knee where it was published."""
+        """Where the knee of a case is, and what it says of the published facts."""
         elsewhere = case.cycle.elsewhere(case.output_tokens)
         least, most = case.cycle.bracket(self._study.busy)
         found: list[Any] = [line.at(elsewhere) for line in (least, most, case.cycle.crossing)]
@@ -165,7 +167,7 @@ class KneeSearch:
         return load >= self._study.busy
 
     def _knee(self, case: Case) -> int | None:
-        """The knee in the published interval, with the first of the study's seeds."""
+        """The knee with the first of the study's seeds, that in the published interval if any."""
         return simulated_knee(
             case.scenario(),
             case.latency,
@@ -211,8 +213,9 @@ def map_knees(
     Columns: the combination; `decider`, the first scenario whose bounds decided against it, and
     `side`, where they keep its knee, above or below, both null where it was simulated; `audit`,
     whether a run confirms the bounds, null where none was asked; `feasible`, whether all knees are
-    in the published interval in all runs; `chosen`, whether the scenarios use it. For feasible ones
-    and each scenario, else null: `least:<name>` and `most:<name>`, the bounds on its knee;
+    in the published interval in all runs; `chosen`, whether the scenarios use it; `varied`, whether
+    they do but for its variant. For feasible and varied ones and each scenario, else null:
+    `least:<name>` and `most:<name>`, the bounds on its knee;
     `bound:<name>`, N*; `knee:<name>` and `fact:<number>:<name>`, the knee and the measure of a
     published fact with the first seed.
     """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from anarchy.common.errors import InputError
-from anarchy.config.experiment import KneeMap, combinations
+from anarchy.config.experiment import VARIANT, KneeMap, combinations
 
 Row = dict[str, Any]
 
@@ -53,6 +53,27 @@ def fact_rows(study: KneeMap, rows: Sequence[Row]) -> list[Row]:
             }
         )
     return result
+
+
+def variant_rows(study: KneeMap, rows: Sequence[Row]) -> list[Row]:
+    """The knees of what the scenarios use under each variant: rows {id, variant, scenario, value}.
+
+    `lo` and `hi` are the bounds on a knee, which is null if the search gave up.
+    """
+    return [
+        {
+            "id": "knee",
+            VARIANT: row.get(VARIANT),
+            "scenario": name,
+            "value": row[f"knee:{name}"],
+            "unit": "clients",
+            "lo": row[f"least:{name}"],
+            "hi": row[f"most:{name}"],
+        }
+        for row in rows
+        if row["varied"]
+        for name in study.scenarios
+    ]
 
 
 def summary_rows(study: KneeMap, rows: Sequence[Row]) -> list[Row]:
