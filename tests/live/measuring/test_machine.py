@@ -16,7 +16,11 @@ def test_what_gives_way_and_waiting_for_disks_are_free(tmp_path: Path) -> None:
     assert before.free_share(before) == 1.0
 
 
-def test_the_words_name_the_processor() -> None:
-    words = in_words()
-    assert "processors" in words
-    assert "GiB" in words
+def test_the_words_name_the_processor(tmp_path: Path) -> None:
+    cpuinfo, meminfo = tmp_path / "cpuinfo", tmp_path / "meminfo"
+    cpuinfo.write_text("processor : 0\nmodel name : Maker(R) Chip(TM) 9\n")
+    meminfo.write_text(f"MemTotal: {24 * 1024**2} kB\n")
+    words = in_words(cpuinfo, meminfo)
+    assert "(Maker Chip 9), 24 GiB of memory" in words
+    cpuinfo.write_text("processor : 0\n")
+    assert "processors (" in in_words(cpuinfo, meminfo)

@@ -95,7 +95,7 @@ class Connection:
         status = await self._line()
         while header := (await self._line()).strip():
             if header.lower().startswith(b"content-length"):
-                raise ValueError(f"{status.decode().strip()}, and no stream")
+                raise LiveError(f"{self._url}: {status.decode().strip()}, and no stream")
         left = b""
         while size := int(await self._line(), 16):
             async with asyncio.timeout(PATIENCE):

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,5 +39,5 @@ def in_words(cpuinfo: Path = _CPUINFO, meminfo: Path = _MEMINFO) -> str:
     lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     memory = int(meminfo.read_text(encoding="ascii").split()[1]) / 1024**2
-    model = models[0] if models else platform.machine()
+    model = re.sub(r"\((R|TM)\)", "", models[0]) if models else platform.machine()
     return f"{os.cpu_count()} processors ({model}), {memory:.0f} GiB of memory, no GPU"
