@@ -366,6 +366,40 @@ def test_faults_of_a_study(root: Path, change: dict[str, Any], message: str) -> 
         load_plan(root=root)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "knees"}, "kind: unknown kind 'knees'; .*allowed: estimators, knee-map"),
+        ({"scenarios": ["71b"]}, "unknown scenario '71b'"),
+        ({"scenarios": ["mooncake-8p8d"]}, "is no closed loop"),
+        ({"levels": {"71b": 7.0}}, "unknown scenario '71b'"),
+        ({"settings": {"router.heat": [0, 1]}}, "unknown key 'router.heat'"),
+        ({"variants": {"a": {"router.policy": "kvv"}}}, "unknown router policy 'kvv'"),
+        (
+            {"properties": {"a": {"claim": "C01", "text": "x", "statistic": "plateau"}}},
+            "a property",
+        ),
+        (
+            {"properties": {"a": {"claim": "C01", "text": "x", "statistic": "p", "at_most": 1}}},
+            "properties.a.statistic: unknown statistic 'p'",
+        ),
+    ],
+)
+def test_faults_of_a_study_of_estimators(root: Path, change: dict[str, Any], message: str) -> None:
+    data = read_yaml(paths.ROOT / paths.STUDIES / "estimators.yaml")
+    families = [
+        {**data["families"][0], "windows": [{"window": 8}], "entries": [{"entry": "queue"}]}
+    ]
+    data = data | {"scenarios": ["70b-1p2d"], "levels": {}, "families": families} | change
+    data["properties"] = change.get("properties", {})
+    if not data["properties"]:
+        wanted = {"claim": "C01", "text": "x", "statistic": "flatness", "at_most": 1.1}
+        data["properties"] = {"flat": wanted}
+    (root / paths.STUDIES / "study.yaml").write_text(yaml.safe_dump(data))
+    with pytest.raises(InputError, match=rf"study\.yaml: .*{message}"):
+        load_plan(root=root)
+
+
 def test_an_overlay_coarsens_an_experiment(root: Path) -> None:
     overlay = root / "overlay.yaml"
     overlay.write_text("adjust: {experiments: {small: {sweep: {workload.clients: [2]}}}}")

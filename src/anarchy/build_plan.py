@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from anarchy.common import paths
-from anarchy.common.errors import InputError, faults_in, suggest
+from anarchy.common.errors import InputError, faults_in, shown, suggest
 from anarchy.config.base import Scalar
-from anarchy.config.estimator import Estimator
+from anarchy.config.estimator import Estimator, EstimatorStudy
 from anarchy.config.experiment import (
+    STUDY_KINDS,
     VARIANT,
     Experiment,
     KneeMap,
@@ -29,6 +30,8 @@ from anarchy.config.silicon import Silicon, deployments
 from anarchy.config.validation import validate, validate_layers
 from anarchy.config.workload import ClosedLoop
 from anarchy.config.yaml_files import list_files, read_yaml
+from anarchy.measure.estimators.members import cells, check_families
+from anarchy.measure.estimators.signature import STATISTICS
 from anarchy.measure.knee.sweeps import LOAD
 from anarchy.measure.measures import check_measure
 from anarchy.serving.reference.router.policy import plugins
@@ -59,12 +62,22 @@ class Plan:
     settings: Settings
     scenarios: Mapping[str, Scenario]
     experiments: Mapping[str, Experiment]
-    studies: Mapping[str, KneeMap]
+    studies: Mapping[str, Study]
     traces: TraceSources
     points: Mapping[str, tuple[SweepPoint, ...]]  # by experiment
     missing: Mapping[str, str] = field(default_factory=dict)  # experiment -> trace not to be had
     live: tuple[LivePoint, ...] = ()  # measured of the real Dynamo
     silicon: Silicon | None = None  # the models on measured hardware
+
+    @property
+    def knee_maps(self) -> dict[str, KneeMap]:
+        """The studies that are knee maps."""
+        return {name: s for name, s in self.studies.items() if isinstance(s, KneeMap)}
+
+    @property
+    def estimator_studies(self) -> dict[str, EstimatorStudy]:
+        """The studies of estimators."""
+        return {name: s for name, s in self.studies.items() if isinstance(s, EstimatorStudy)}
 
     @property
     def outputs(self) -> paths.Outputs:
@@ -89,7 +102,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
     experiments = _load_all(
         root / paths.EXPERIMENTS, Experiment, settings.adjust.experiments, overlay
     )
-    studies = _load_all(root / paths.STUDIES, Study, settings.adjust.studies, overlay)
+    studies = _load_all(root / paths.STUDIES, None, settings.adjust.studies, overlay)
     _check_names(root, experiments, studies)
 
     points: dict[str, tuple[SweepPoint, ...]] = {}
@@ -111,6 +124,9 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
         )
     for name, study in list(studies.items()):
         source = str(root / paths.STUDIES / f"{name}.yaml")
+        if isinstance(study, EstimatorStudy):
+            _check_estimators(study, scenarios, checks, source)
+            continue
         for fact in study.facts:
             _measure(fact.measure, study.estimators, source)
         changed = []
@@ -151,10 +167,30 @@ def _silicon(root: Path) -> Silicon | None:
     return validate(Silicon, read_yaml(path), str(path)) if path.exists() else None
 
 
+def _check_estimators(
+    study: EstimatorStudy, scenarios: Mapping[str, Scenario], checks: ScenarioChecks, source: str
+) -> None:
+    """What a job of the study would refuse."""
+    with faults_in(source):
+        check_families(study)
+        for name, wanted in study.properties.items():
+            STATISTICS.find(wanted.statistic, f"properties.{name}.statistic")
+    for named in [*study.levels, *(p.scenario for p in study.properties.values())]:
+        _scenario(scenarios, named or study.scenarios[0], source)
+    for used, cell in product(study.scenarios, cells(study)):
+        scenario = _scenario(scenarios, used, source)
+        if not isinstance(scenario.workload, ClosedLoop):
+            raise InputError(f"{source}: scenarios: '{used}' is no closed loop, so it has no load")
+        checks.scenario(with_fields(scenario, cell.set_fields, source), source)
+
+
 def _load_all(
     folder: Path, model: Any, adjust: Mapping[str, Any], overlay: Path | None
 ) -> dict[str, Any]:
-    """The files of a folder with the overlay's adjustments laid over them."""
+    """The files of a folder with the overlay's adjustments laid over them.
+
+    Without a model each file's `kind` tells it.
+    """
     files = list_files(folder)
     for name in adjust:
         if name not in files:
@@ -166,8 +202,16 @@ def _load_all(
         layers = [(path, read_yaml(path))]
         if name in adjust and overlay is not None:
             layers.append((overlay, adjust[name]))
-        loaded[name] = validate_layers(model, layers)
+        loaded[name] = validate_layers(model or _kind(layers[0][1], path), layers)
     return loaded
+
+
+def _kind(data: Mapping[str, Any], path: Path) -> type[Study]:
+    """The model of a study."""
+    kind = str(data.get("kind"))
+    if kind not in STUDY_KINDS:
+        raise InputError(f"{path}: kind: unknown kind {shown(kind)}; {suggest(kind, STUDY_KINDS)}")
+    return STUDY_KINDS[kind]
 
 
 def _check_output(root: Path, output: str, overlay: Path | None) -> None:

@@ -13,15 +13,17 @@ EXPERIMENTS = ("concurrency", "engines", "router-sweep", "mooncake-routing", "az
 
 def test_every_phase_has_its_products(built: Path) -> None:
     out = built / OUT
-    for name in (*EXPERIMENTS, *CURVES, "knee-map", "validation"):
+    for name in (*EXPERIMENTS, *CURVES, "knee-map", "estimators", "validation"):
         for suffix in ("pdf", "png"):
             assert (out / "figures" / f"{name}.{suffix}").stat().st_size > 1000, name
     for name in EXPERIMENTS:
         assert (out / "paper/generated/tables/experiments" / f"{name}.tex").is_file()
-    for table in ("bounds", "assumptions", "scenarios", "facts/knee-map"):
+    tables = ("bounds", "assumptions", "scenarios", "facts/knee-map", "facts/estimators")
+    for table in (*tables, "studies/estimators"):
         assert r"\toprule" in (out / f"paper/generated/tables/{table}.tex").read_text()
     assert r"\newcommand" in (out / "paper/generated/numbers.tex").read_text()
     assert read_rows(out / "results/theory/bounds.json")
+    assert read_rows(out / "results/estimators.json")
     assert read_rows(out / "results/machine/provenance.json")
 
 

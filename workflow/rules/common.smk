@@ -100,6 +100,16 @@ def get_study_latency_files(wildcards):
     return sorted({str(p) for t in tables for p in latency_sources(paths.LATENCY, t)})
 
 
+def get_scenario(wildcards):
+    return PLAN.scenarios[wildcards.scenario].model_dump(mode="json")
+
+
+def get_scenario_latency_files(wildcards):
+    """The latency table of a scenario, with the table that it is scaled from."""
+    table = PLAN.scenarios[wildcards.scenario].model.latency
+    return sorted(map(str, latency_sources(paths.LATENCY, table)))
+
+
 def get_part_latency_files(wildcards):
     return get_tables(get_part(wildcards))
 
@@ -228,14 +238,18 @@ def get_all_results():
     for experiment in PLAN.experiments:
         kinds = ("", ".knees", ".compare", ".spread", ".estimators")
         names += [f"experiments/{experiment}{kind}" for kind in kinds]
-    for study in PLAN.studies:
+    for study in PLAN.knee_maps:
         kinds = ("", ".facts", ".summary", ".limits", ".hosts")
         names += [f"studies/{study}{kind}" for kind in kinds]
+    for study in PLAN.estimator_studies:
+        names += [study, f"studies/{study}.curves", f"studies/{study}.summary"]
     files = [f"{RESULTS}/{name}.json" for name in names] + list_live()
     for experiment in PLAN.experiments.keys() - PLAN.missing.keys():
         files += [*list_points(experiment), *list_logs(experiment)]
-    for study in PLAN.studies:
+    for study in PLAN.knee_maps:
         files += list_knee_maps(study)
+    for study in PLAN.estimator_studies:
+        files += list_indices(study)
     return sorted({*files, *get_number_files(), f"{MACHINE}/provenance.json"})
 
 
@@ -280,6 +294,15 @@ def list_knee_maps(study):
     return [f"{RESULTS}/knees/{study}/{part}.json" for part in parts]
 
 
+def list_indices(study):
+    """One file per scenario and replication of a study of estimators."""
+    return [
+        f"{RESULTS}/indices/{study}/{scenario}__{part}.npy"
+        for scenario in PLAN.studies[study].scenarios
+        for part in range(PLAN.studies[study].replications)
+    ]
+
+
 def get_points(wildcards):
     return list_points(wildcards.experiment)
 
@@ -305,6 +328,10 @@ def get_knee_maps(wildcards):
     return list_knee_maps(wildcards.study)
 
 
+def get_indices(wildcards):
+    return list_indices(wildcards.study)
+
+
 def get_log_names(wildcards):
     """The files in each folder of logs."""
     parts = PARTS[wildcards.experiment]
@@ -318,7 +345,8 @@ def get_experiment_scenarios(wildcards):
 
 # Figures of experiments and studies share a folder: their names tell the rules apart.
 EXPERIMENT_NAMES = "|".join(PLAN.experiments) or "-"
-STUDY_NAMES = "|".join(PLAN.studies) or "-"
+KNEE_MAP_NAMES = "|".join(PLAN.knee_maps) or "-"
+ESTIMATOR_STUDY_NAMES = "|".join(PLAN.estimator_studies) or "-"
 CURVE_NAMES = "|".join(CURVES)
 
 

@@ -38,11 +38,31 @@ rule plot_study:
     benchmark:
         f"{MACHINE}/benchmarks/plot_study/{{study}}.tsv"
     wildcard_constraints:
-        study=STUDY_NAMES,
+        study=KNEE_MAP_NAMES,
     params:
         study=get_study,
     script:
         "../scripts/plot_study.py"
+
+
+rule plot_family:
+    input:
+        package=get_sources("plot_family"),
+        style=STYLE,
+        curves=f"{RESULTS}/studies/{{study}}.curves.json",
+    output:
+        pdf=f"{FIGURES}/{{study}}.pdf",
+        png=f"{FIGURES}/{{study}}.png",
+    log:
+        f"{LOGS}/plot_family/{{study}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/plot_family/{{study}}.tsv"
+    wildcard_constraints:
+        study=ESTIMATOR_STUDY_NAMES,
+    params:
+        study=get_study,
+    script:
+        "../scripts/plot_family.py"
 
 
 rule plot_curves:

@@ -42,6 +42,8 @@ rule measure_study:
         f"{LOGS}/measure_study/{{study}}.log",
     benchmark:
         f"{MACHINE}/benchmarks/measure_study/{{study}}.tsv"
+    wildcard_constraints:
+        study=KNEE_MAP_NAMES,
     params:
         study=get_study,
         scenarios=get_study_scenarios,
@@ -64,3 +66,23 @@ rule collect_brackets:
         experiments=get_bracketed(),
     script:
         "../scripts/collect_brackets.py"
+
+
+rule rank_family:
+    input:
+        package=get_sources("rank_family"),
+        parts=get_indices,
+    output:
+        members=f"{RESULTS}/{{study}}.json",
+        curves=f"{RESULTS}/studies/{{study}}.curves.json",
+        summary=f"{RESULTS}/studies/{{study}}.summary.json",
+    log:
+        f"{LOGS}/rank_family/{{study}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/rank_family/{{study}}.tsv"
+    wildcard_constraints:
+        study=ESTIMATOR_STUDY_NAMES,
+    params:
+        study=get_study,
+    script:
+        "../scripts/rank_family.py"

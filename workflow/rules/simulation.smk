@@ -1,5 +1,5 @@
 # Simulation: one job for a few points of an experiment (their replications inside), one for a
-# share of a study's combinations.
+# share of a knee map's combinations, one per scenario and replication of a study of estimators.
 
 
 rule simulate_points:
@@ -41,3 +41,23 @@ rule map_knees:
         seed=PLAN.settings.seed,
     script:
         "../scripts/map_knees.py"
+
+
+rule measure_family:
+    input:
+        package=get_sources("measure_family"),
+        latency=get_scenario_latency_files,
+    output:
+        f"{RESULTS}/indices/{{study}}/{{scenario}}__{{part}}.npy",
+    log:
+        f"{LOGS}/measure_family/{{study}}/{{scenario}}__{{part}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/measure_family/{{study}}/{{scenario}}__{{part}}.tsv"
+    params:
+        study=get_study,
+        scenario=get_scenario,
+        requests=PLAN.settings.requests,
+        warmup_cycles=PLAN.settings.warmup_cycles,
+        seed=PLAN.settings.seed,
+    script:
+        "../scripts/measure_family.py"

@@ -36,10 +36,33 @@ rule tabulate_study:
         f"{LOGS}/tabulate_study/{{study}}.log",
     benchmark:
         f"{MACHINE}/benchmarks/tabulate_study/{{study}}.tsv"
+    wildcard_constraints:
+        study=KNEE_MAP_NAMES,
     params:
         study=get_study,
     script:
         "../scripts/tabulate_study.py"
+
+
+rule tabulate_family:
+    input:
+        package=get_sources("tabulate_family"),
+        members=f"{RESULTS}/{{study}}.json",
+        curves=f"{RESULTS}/studies/{{study}}.curves.json",
+        summary=f"{RESULTS}/studies/{{study}}.summary.json",
+    output:
+        members=f"{GENERATED}/tables/studies/{{study}}.tex",
+        properties=f"{GENERATED}/tables/facts/{{study}}.tex",
+    log:
+        f"{LOGS}/tabulate_family/{{study}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/tabulate_family/{{study}}.tsv"
+    wildcard_constraints:
+        study=ESTIMATOR_STUDY_NAMES,
+    params:
+        study=get_study,
+    script:
+        "../scripts/tabulate_family.py"
 
 
 rule tabulate_bounds:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from anarchy.cli.measure import add_measure
 from anarchy.cli.simulate import add_simulate
 from anarchy.common.errors import InputError
 from anarchy.common.paths import SCHEMAS, find_project
@@ -160,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     solve.set_defaults(run=_solve)
 
     add_simulate(commands)
+    add_measure(commands)
 
     schema = commands.add_parser(
         "schema",
@@ -201,6 +203,11 @@ def _list(_: argparse.Namespace) -> int:
     from rich.text import Text
 
     from anarchy.build_plan import load_plan
+    from anarchy.measure.estimators.aggregations import AGGREGATIONS
+    from anarchy.measure.estimators.entries import ENTRIES
+    from anarchy.measure.estimators.matchings import MATCHINGS
+    from anarchy.measure.estimators.numerators import NUMERATORS
+    from anarchy.measure.estimators.windows import WINDOWS
     from anarchy.measure.measures import LOSSES, MEASURES, get_measure
     from anarchy.serving.reference.core.clients import WORKLOADS
     from anarchy.serving.reference.router.policy import POLICIES
@@ -210,8 +217,9 @@ def _list(_: argparse.Namespace) -> int:
     rows = [("scenario", name, s.description) for name, s in plan.scenarios.items()]
     rows += [("experiment", name, e.title) for name, e in plan.experiments.items()]
     rows += [("study", name, s.title) for name, s in plan.studies.items()]
-    for registry in (POLICIES, WORKLOADS, LAWS):
+    for registry in (POLICIES, WORKLOADS, LAWS, WINDOWS, NUMERATORS, MATCHINGS, AGGREGATIONS):
         rows += [(registry.kind, name, _summary(registry[name])) for name in sorted(registry)]
+    rows += [(ENTRIES.kind, name, _summary(ENTRIES[name].compute)) for name in sorted(ENTRIES)]
     rows += [("measure", m.name, f"{m.label} [{m.unit}]") for m in MEASURES.values()]
     rows.append(("measure", "poa-hat:<estimator>", "PoA-hat by an estimator of the experiment [1]"))
     rows += [("measure", name, f"{get_measure(name, {}).label} [1]") for name in LOSSES]
@@ -226,8 +234,8 @@ def _list(_: argparse.Namespace) -> int:
     return 0
 
 
-def _summary(thing: type) -> str:
-    """The first line of a class's documentation."""
+def _summary(thing: Any) -> str:
+    """The first line of the documentation of a class or a function."""
     return (thing.__doc__ or "").partition("\n")[0]
 
 

@@ -75,7 +75,7 @@ def plan_simulation(
     scenario's workload, `rows` limits a trace or the measured requests of a synthetic workload,
     and `changes` are fields to set.
     """
-    file, scenario = _load(name, root)
+    file, scenario = read_scenario(name, root)
     if not 0 <= seed <= MOST_SEED:
         raise InputError(f"--seed: {seed}, allowed are whole numbers from 0 to {MOST_SEED}")
     if rows is not None and not 1 <= rows <= MOST_REQUESTS:
@@ -227,7 +227,7 @@ def _is_open(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _load(name: str, root: Path) -> tuple[Path, Scenario]:
+def read_scenario(name: str, root: Path) -> tuple[Path, Scenario]:
     """The file of a scenario, and what it says with all that it extends."""
     library = root / paths.SCENARIOS
     if not name.endswith((".yaml", ".yml")) and os.sep not in name:

@@ -20,7 +20,7 @@ from anarchy.config.base import (
     Replications,
     Title,
 )
-from anarchy.config.estimator import Estimator
+from anarchy.config.estimator import Estimator, EstimatorStudy
 
 MOST_POINTS = 10_000
 """Most points of an experiment or a study."""
@@ -250,7 +250,13 @@ class KneeMap(Model):
         return varied | set(self.axes.get(path, []))
 
 
-Study = KneeMap
+Study = KneeMap | EstimatorStudy
+
+STUDY_KINDS: dict[str, type[KneeMap] | type[EstimatorStudy]] = {
+    "knee-map": KneeMap,
+    "estimators": EstimatorStudy,
+}
+"""The model of a study by its `kind`."""
 
 
 def _limit(scenarios: Sequence[str], axes: Mapping[str, Sequence[Any]]) -> None:

@@ -19,7 +19,7 @@ from anarchy.config.base import (
     Title,
     Whole,
 )
-from anarchy.config.experiment import Experiment, Study
+from anarchy.config.experiment import STUDY_KINDS, Experiment
 from anarchy.config.live import LiveCampaign
 from anarchy.config.scenario import Scenario, merge_scenarios
 from anarchy.config.silicon import Silicon
@@ -106,7 +106,8 @@ SCHEMA_MODELS: dict[str, type[Model]] = {
     "config": Settings,
     "scenario": Scenario,
     "experiment": Experiment,
-    "study": Study,
+    "study": STUDY_KINDS["knee-map"],
+    "estimator-study": STUDY_KINDS["estimators"],
     "traces": TraceSources,
     "live": LiveCampaign,
     "silicon": Silicon,

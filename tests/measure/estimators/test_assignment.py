@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from anarchy.games.routing.min_cost_assignment import minimise
 from anarchy.measure.estimators import assignment
-from anarchy.measure.estimators.assignment import balanced, cheapest, rectangular
+from anarchy.measure.estimators.assignment import balanced, rectangular
 
 
 def cost(matrix, workers):
@@ -85,7 +85,3 @@ def test_many_windows_are_solved_each_for_itself():
     matrices = np.stack([draw("real", seed, 12, 2) for seed in range(20)])
     alone = [balanced(matrix[None])[0] for matrix in matrices]
     assert (balanced(matrices) == alone).all()
-
-
-def test_cheapest_has_no_capacity():
-    assert cheapest(np.array([[[1.0, 2.0], [1.0, 3.0], [4.0, 3.0]]])).tolist() == [[0, 0, 1]]

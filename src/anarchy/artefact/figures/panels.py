@@ -58,7 +58,7 @@ def draw_lines(
             color=colour(i),
             linewidth=width,
             linestyle=_DASHES[i // len(_MARKERS) % len(_DASHES)],
-            marker=_MARKERS[i % len(_MARKERS)] if len(x) <= MARKED else "",
+            marker=marker(i) if len(x) <= MARKED else "",
             markersize=2.0 + width,
             markerfacecolor="white",
             markeredgewidth=0.7,
@@ -66,6 +66,11 @@ def draw_lines(
         axes.fill_between(x, lo, hi, color=colour(i), alpha=0.22, linewidth=0)
     _scale_x(axes, [p[0] for s in series for p in s.points], log_x)
     _scale_values(axes, [v for line in series for v in line.column(1)], log_y)
+
+
+def marker(index: int) -> str:
+    """The marker of a line, from the first again when all are used up."""
+    return _MARKERS[index % len(_MARKERS)]
 
 
 def label_lines(axes: Axes, series: Sequence[Series], scale: Scale) -> None:

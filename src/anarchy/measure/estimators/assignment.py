@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from anarchy.serving.log.request_log import Floats, Ints
 
-DENSE = 128
+DENSE = 256
 """Requests up to which the dense solver, which is compiled, takes less time than paths."""
 
 EQUAL = 1e-13
@@ -47,12 +47,6 @@ def balanced(matrices: Floats) -> Ints:
 def rectangular(matrices: Floats) -> Ints:
     """At most one request on each worker, and as many as possible; windows x n to windows x n."""
     return np.array([_one_each(matrix) for matrix in matrices], dtype=np.int64)
-
-
-def cheapest(matrices: Floats) -> Ints:
-    """Every request on its cheapest worker; windows x n x m to windows x n."""
-    workers: Ints = matrices.argmin(axis=-1)
-    return workers
 
 
 def dense(matrix: NDArray[np.float64]) -> tuple[Ints, Ints]:
@@ -119,7 +113,7 @@ def _one_each(matrix: Floats) -> Ints:
 def _by_paths(matrix: Floats, capacity: int) -> Ints:
     """Start at every request's cheapest worker; while one is overfull, one request leaves it."""
     n, m = matrix.shape
-    workers = cheapest(matrix)
+    workers: Ints = matrix.argmin(axis=1)
     load = np.bincount(workers, minlength=m)
     extra = matrix - matrix[np.arange(n), workers][:, None]
     rounding = EQUAL * float(np.abs(matrix).max())

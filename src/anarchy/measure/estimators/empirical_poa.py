@@ -35,7 +35,7 @@ from anarchy.common.errors import InputError
 from anarchy.config.estimator import Estimator
 from anarchy.measure.estimators.aggregations import AGGREGATIONS
 from anarchy.measure.estimators.entries import ENTRIES, SECONDS
-from anarchy.measure.estimators.matchings import MATCHINGS, taken_places
+from anarchy.measure.estimators.matchings import MATCHINGS, PLACES, taken_places
 from anarchy.measure.estimators.numerators import NUMERATORS, chosen_entries
 from anarchy.measure.estimators.observed import Itl, Observed
 from anarchy.measure.estimators.windows import WINDOWS
@@ -97,7 +97,7 @@ class Indices:
         """The index by one estimator, with what it rests on and its neutral controls."""
         costs = self.costs(options)
         return Report(
-            value=_index(options, costs),
+            value=_aggregated(options, costs.actual, costs.optimal),
             n=float(costs.requests.mean()) if len(costs.requests) else 0.0,
             m=self._observed.workers,
             windows=len(costs.optimal),
@@ -112,25 +112,36 @@ class Indices:
         options that contradict each other and for a log whose costs are no numbers.
         """
         check_estimator(options)
-        taken = [self._taken(options, self._actual, *window) for window in self._matrices(options)]
-        if (seconds := NUMERATORS[options.numerator](self._observed.log)) is not None:
-            taken = [seconds[rows] for rows, _ in self._matrices(options)]
-        sizes = [np.full(len(entries), float(entries.shape[1])) for entries in taken]
-        paid = [entries.sum(axis=1) for entries in taken]
-        return WindowCosts(_joined(paid), _joined(self._optima(options)), _joined(sizes))
+        sizes = [np.full(len(rows), float(rows.shape[1])) for rows, _ in self._matrices(options)]
+        return WindowCosts(self._paid(options), self._optima(options), _joined(sizes))
 
     def _control(self, options: Estimator, choice: Choice) -> float | None:
         if options.numerator != "frozen":
             return None
-        taken = [self._taken(options, choice, *window) for window in self._matrices(options)]
-        actual, optimal = _joined([t.sum(axis=1) for t in taken]), _joined(self._optima(options))
+        actual = self._chosen(options, choice)
         known = np.isfinite(actual)
-        return _index(options, WindowCosts(actual[known], optimal[known], actual[known]))
+        return _aggregated(options, actual[known], self._optima(options)[known])
+
+    def _paid(self, options: Estimator) -> Floats:
+        """The cost of the actual routing of each window."""
+        seconds = NUMERATORS[options.numerator](self._observed.log)
+        if seconds is None:
+            return self._chosen(options, self._actual)
+        return _joined([seconds[rows].sum(axis=1) for rows, _ in self._matrices(options)])
+
+    def _chosen(self, options: Estimator, choice: Choice) -> Floats:
+        """The frozen cost of a choice, for each window."""
+
+        def sums() -> Floats:
+            windows = self._matrices(options)
+            return _joined([self._taken(options, choice, *w).sum(axis=1) for w in windows])
+
+        return self._once((*_frame(options), choice.__name__), sums)
 
     def _taken(self, options: Estimator, choice: Choice, rows: Ints, matrices: Floats) -> Floats:
         """The entries of a choice, windows x n."""
         workers = choice(rows)
-        if options.matching != "places":
+        if options.matching != PLACES:
             return chosen_entries(matrices, workers)
         places = matrices.shape[-1]
         columns = workers * places + taken_places(workers, self._observed.workers)
@@ -159,7 +170,7 @@ class Indices:
 
     def _matrices(self, options: Estimator) -> list[tuple[Ints, Floats]]:
         """The windows of each length with their matrices, where the routing has a finite cost."""
-        places = options.matching == "places"
+        places = options.matching == PLACES
         build = self._place_entries if places else self._entries
 
         def finite() -> list[tuple[Ints, Floats]]:
@@ -171,17 +182,20 @@ class Indices:
                 found.append((rows[known], matrices[known]))
             return found
 
-        return self._once((*_frame(options), places), finite)
+        return self._once((*_frame(options), "matrices"), finite)
 
-    def _optima(self, options: Estimator) -> list[Floats]:
-        """The least cost of each window, for each length."""
-        key = (*_frame(options), options.matching)
-        optimum = MATCHINGS[options.matching].optimum
-        return self._once(key, lambda: [optimum(m) for _, m in self._matrices(options)])
+    def _optima(self, options: Estimator) -> Floats:
+        """The least cost of each window."""
+        optimum = MATCHINGS[options.matching]
+
+        def least() -> Floats:
+            return _joined([optimum(matrices) for _, matrices in self._matrices(options)])
+
+        return self._once((*_frame(options), options.matching), least)
 
     def _entries(self, options: Estimator, rows: Ints) -> Floats:
         """Windows x n x m; infinite where a worker is not available."""
-        entries = ENTRIES[options.entry].compute(self._observed, rows, _moment(options))
+        entries = ENTRIES[options.entry].compute(self._observed, rows, moment_of(options))
         if np.isnan(entries).any() or np.isneginf(entries).any():
             raise InputError(f"estimator entry '{options.entry}': the log's costs are no numbers")
         return np.where(self._observed.available[rows], entries, np.inf)
@@ -196,7 +210,7 @@ class Indices:
             )
         places = ENTRIES[options.entry].places
         assert places is not None  # check_estimator refuses such entries
-        entries = places(self._observed, rows, _moment(options), np.arange(1, n + 1))
+        entries = places(self._observed, rows, moment_of(options), np.arange(1, n + 1))
         return np.where(self._observed.available[rows][..., None], entries, np.inf)
 
     def _once(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -212,7 +226,8 @@ def poa_hat(run: Run, options: Estimator, itl: Itl) -> float | None:
     Raises InputError for options that contradict each other and for a log whose costs are no
     numbers.
     """
-    return _index(options, window_costs(run, options, itl))
+    costs = window_costs(run, options, itl)
+    return _aggregated(options, costs.actual, costs.optimal)
 
 
 def window_costs(run: Run, options: Estimator, itl: Itl) -> WindowCosts:
@@ -237,7 +252,7 @@ def check_estimator(options: Estimator) -> None:
             f"numerator '{options.numerator}' is in seconds and entry '{options.entry}' is not; "
             "allowed: frozen"
         )
-    if options.matching == "places" and entry.places is None:
+    if options.matching == PLACES and entry.places is None:
         allowed = ", ".join(name for name, entry in ENTRIES.items() if entry.places is not None)
         raise InputError(
             f"matching 'places' needs an entry that depends on load, '{options.entry}' does not; "
@@ -253,16 +268,16 @@ def check_estimator(options: Estimator) -> None:
 def _frame(options: Estimator) -> tuple[Hashable, ...]:
     """What a matrix depends on."""
     window = (options.windowing, options.window, options.seconds)
-    return (*window, options.entry, _moment(options))
+    return (*window, options.entry, moment_of(options), options.matching == PLACES)
 
 
-def _moment(options: Estimator) -> str:
+def moment_of(options: Estimator) -> str:
     """The moment that the entries are frozen at; empty if the entry has no say."""
     return options.freezing or next(iter(ENTRIES[options.entry].moments), "")
 
 
-def _index(options: Estimator, costs: WindowCosts) -> float | None:
-    return AGGREGATIONS[options.aggregation](costs.actual, costs.optimal)
+def _aggregated(options: Estimator, actual: Floats, optimal: Floats) -> float | None:
+    return AGGREGATIONS[options.aggregation](actual, optimal)
 
 
 def _joined(parts: Sequence[Floats]) -> Floats:

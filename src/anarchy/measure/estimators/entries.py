@@ -28,8 +28,8 @@ windows x n x m x K."""
 class Entry:
     """An entry: `moments` are those it can be frozen at, its own first; none if it has no say.
 
-    `places` is there for entries that depend on load, and `predicts` says that the entry needs
-    the inter-token latency of the engine.
+    `places` is there for entries that depend on load, `predicts` says that the entry needs the
+    inter-token latency of the engine, and `needs` names columns that a log may lack.
     """
 
     compute: Compute
@@ -37,6 +37,7 @@ class Entry:
     unit: str = SECONDS
     predicts: bool = False
     places: AtPlace | None = None
+    needs: tuple[str, ...] = ()
 
 
 ENTRIES: Registry[Entry] = Registry("entry")
@@ -152,17 +153,18 @@ def _observed(observed: Observed, seconds: Floats, rows: Ints) -> Floats:
 
 
 _LOADED = ("arrival", "window-start")
+_PREFILL = ("prefill_start", "prefill_end")
 
 for _name, _entry in {
     "decode-latency": Entry(
         decode_latency, (*_LOADED, "idle"), predicts=True, places=decode_latency_places
     ),
-    "ttft": Entry(ttft, ("idle", *_LOADED)),
-    "e2e": Entry(e2e, ("idle", *_LOADED), predicts=True, places=e2e_places),
+    "ttft": Entry(ttft, ("idle", *_LOADED), needs=_PREFILL),
+    "e2e": Entry(e2e, ("idle", *_LOADED), predicts=True, places=e2e_places, needs=_PREFILL),
     "queue": Entry(queue, ("window-start", "arrival"), predicts=True, places=queue_places),
     "crowded": Entry(crowded, ("window-start", "arrival"), predicts=True, places=crowded_places),
     "observed-e2e": Entry(observed_e2e, ()),
     "observed-ttft": Entry(observed_ttft, ()),
-    "router-cost": Entry(router_cost, _LOADED, unit=BLOCKS),
+    "router-cost": Entry(router_cost, _LOADED, unit=BLOCKS, needs=("decode_cost",)),
 }.items():
     ENTRIES.register(_name)(_entry)

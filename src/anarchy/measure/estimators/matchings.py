@@ -5,62 +5,75 @@ entries are never used.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from anarchy.common.registry import Registry
-from anarchy.measure.estimators.assignment import balanced, cheapest, dense, rectangular
+from anarchy.measure.estimators import assignment
 from anarchy.measure.estimators.numerators import chosen_entries
 from anarchy.serving.log.request_log import Floats, Ints
 
+Matching = Callable[[Floats], Floats]
+"""The optima of windows x n x m matrices; of windows x n x m x K with places."""
 
-@dataclass(frozen=True)
-class Matching:
-    """A matching of requests with workers, windows x n x m to workers, or with their places.
-
-    With `assign` None the matrices have an axis more, the places of each worker.
-    """
-
-    assign: Callable[[Floats], Ints] | None
-
-    def optimum(self, matrices: Floats) -> Floats:
-        """The least cost of each window."""
-        if self.assign is None:
-            return np.array([_places_cost(matrix) for matrix in matrices], dtype=float)
-        workers = self.assign(matrices)
-        entries = chosen_entries(matrices, np.maximum(workers, 0))
-        used = zip(entries, workers >= 0, strict=True)
-        return np.array([row[assigned].sum() for row, assigned in used], dtype=float)
-
+PLACES = "places"
+"""The matching whose matrices have an axis more, the places of each worker."""
 
 MATCHINGS: Registry[Matching] = Registry("matching")
 
-for _name, _matching in {
-    # Each worker has ceil(n / m) places and every request is assigned. If workers are out of
-    # service, the places are the fewest, equally many for each worker that is in service at all,
-    # with which every request has one.
-    "balanced": Matching(balanced),
-    # The matrix goes to the solver as it is, which assigns min(n, m) requests, fewer if workers
-    # are out of service, while the numerator counts all n.
-    "rectangular": Matching(rectangular),
-    # One request on each worker; for windows of m requests only.
-    "perfect": Matching(rectangular),
-    # Each request takes its cheapest worker.
-    "unconstrained": Matching(cheapest),
-    # Each worker has n places, which cost what the k-th request there adds.
-    "places": Matching(None),
-}.items():
-    MATCHINGS.register(_name)(_matching)
+
+@MATCHINGS.register("balanced")
+def balanced(matrices: Floats) -> Floats:
+    """Each worker has ceil(n / m) places and every request is assigned.
+
+    If workers are out of service, the places are the fewest, equally many for each worker that is
+    in service at all, with which every request has one.
+    """
+    return _cost(matrices, assignment.balanced(matrices))
+
+
+@MATCHINGS.register("rectangular")
+def rectangular(matrices: Floats) -> Floats:
+    """The matrix as it is: min(n, m) requests are assigned, while the numerator counts all n.
+
+    Fewer are assigned if workers are out of service.
+    """
+    return _cost(matrices, assignment.rectangular(matrices))
+
+
+@MATCHINGS.register("perfect")
+def perfect(matrices: Floats) -> Floats:
+    """One request on each worker, for windows of as many requests as workers."""
+    return _cost(matrices, assignment.rectangular(matrices))
+
+
+@MATCHINGS.register("unconstrained")
+def unconstrained(matrices: Floats) -> Floats:
+    """Each request takes its cheapest worker."""
+    least: Floats = matrices.min(axis=2).sum(axis=1)
+    return least
+
+
+@MATCHINGS.register(PLACES)
+def places(matrices: Floats) -> Floats:
+    """Each worker has n places, of which the k-th costs what a k-th request adds."""
+    return np.array([_places_cost(matrix) for matrix in matrices], dtype=float)
+
+
+def _cost(matrices: Floats, workers: Ints) -> Floats:
+    """The entries of the workers assigned, added up in order of the requests."""
+    entries = chosen_entries(matrices, np.maximum(workers, 0))
+    used = zip(entries, workers >= 0, strict=True)
+    return np.array([row[assigned].sum() for row, assigned in used], dtype=float)
 
 
 def taken_places(workers: Ints, count: int) -> Ints:
     """The place of each request on its worker, 0, 1, ... in order; windows x n to windows x n."""
-    places = np.zeros(workers.shape, dtype=np.int64)
+    taken = np.zeros(workers.shape, dtype=np.int64)
     for worker in range(count):
         here = workers == worker
-        places = np.where(here, np.cumsum(here, axis=1) - 1, places)
-    return places
+        taken = np.where(here, np.cumsum(here, axis=1) - 1, taken)
+    return taken
 
 
 def _places_cost(matrix: Floats) -> float:
@@ -69,5 +82,5 @@ def _places_cost(matrix: Floats) -> float:
     columns = matrix.reshape(n, -1)
     if (columns == columns[:1]).all():
         return float(np.sort(columns[0])[:n].sum())
-    rows, places = dense(columns)
-    return float(columns[rows, places].sum())
+    rows, taken = assignment.dense(columns)
+    return float(columns[rows, taken].sum())

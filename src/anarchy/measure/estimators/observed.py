@@ -93,12 +93,14 @@ class Observed:
         `instant` and `rows` have one shape, which the result has.
         """
         log, backlog = self.log, np.zeros(instant.shape)
-        for worker in np.unique(log.prefill_worker[rows]):
-            own = np.flatnonzero(log.prefill_worker == worker)
+        # A prompt that its decode worker computed waited there.
+        server = np.where(log.prefill_worker < 0, ~log.decode_worker, log.prefill_worker)
+        for worker in np.unique(server[rows]):
+            own = np.flatnonzero(server == worker)
             own = own[np.argsort(log.arrival[own], kind="stable")]
             ends = np.concatenate([[-np.inf], np.maximum.accumulate(log.prefill_end[own])])
             last = ends[np.searchsorted(log.arrival[own], instant, side="right")]
-            here = log.prefill_worker[rows] == worker
+            here = server[rows] == worker
             backlog = np.where(here, np.maximum(0.0, last - instant), backlog)
         return backlog
 
@@ -114,14 +116,17 @@ class Observed:
         for worker in range(self.workers):
             own = log.decode_worker == worker
             constant = rate[own] * log.done[own]
-            total = _held(instant, log.routed[own], log.done[own], constant)
-            slope = _held(instant, log.routed[own], log.done[own], rate[own])
+            total = held(instant, log.routed[own], log.done[own], constant)
+            slope = held(instant, log.routed[own], log.done[own], rate[own])
             left.append(np.maximum(0.0, total - slope * instant))
         return np.stack(left, axis=-1)
 
 
-def _held(instant: Floats, begins: Floats, ends: Floats, amounts: Floats) -> Floats:
-    """The sum of the amounts of the intervals (begins, ends] that hold each instant."""
+def held(instant: Floats, begins: Floats, ends: Floats, amounts: Floats) -> Floats:
+    """The sum of the amounts of the intervals (begins, ends] that hold each instant.
+
+    `begins`, `ends` and `amounts` have one shape; the result has that of `instant`.
+    """
     return _upto(instant, begins, amounts) - _upto(instant, ends, amounts)
 
 

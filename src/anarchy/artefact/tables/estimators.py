@@ -1,0 +1,91 @@
+"""The tables of a study of estimators: the best recipes, and who meets which published property."""
+
+from collections.abc import Sequence
+
+from anarchy.artefact.display import number
+from anarchy.artefact.labels import scenario_name
+from anarchy.artefact.tables.booktabs import Column, latex_table
+from anarchy.common.files import Row
+from anarchy.config.estimator import EstimatorStudy, Property
+
+
+def members_table(
+    name: str, study: EstimatorStudy, members: Sequence[Row], curves: Sequence[Row]
+) -> str:
+    """The recipes that the figure shows, in order of rank: what they read and how many they meet.
+
+    `members` and `curves` are the rows of `ranking`.
+    """
+    shown = dict.fromkeys(str(row["id"]) for row in curves)
+    rows = {str(row["id"]): row for row in members}
+    columns = [
+        Column("window"),
+        Column("entry"),
+        Column("numerator"),
+        Column("matching"),
+        Column("windows as"),
+        *(Column(f"plateau {scenario_name(s)}", "r") for s in study.scenarios),
+        Column("growth", "r"),
+        Column("spread", "r"),
+        Column("met", "r"),
+    ]
+    body = [
+        [
+            *(str(rows[id][key]) for key in ("window", "entry", "numerator", "matching")),
+            str(rows[id]["aggregation"]).partition("-")[0],
+            *(number(rows[id][f"plateau:{s}"], 3) for s in study.scenarios),
+            number(rows[id]["growth"], 3),
+            _percent(rows[id]["spread"]),
+            f"{rows[id]['score']} of {len(study.properties)}",
+        ]
+        for id in shown
+    ]
+    caption = (
+        f"{study.title}: the estimators that meet most of the published properties, the best of "
+        f"each kind of window, numerator and matching, out of {len(members)} members"
+        f"{', all with the property ' + study.survive if study.survive else ''}. Plateaus at "
+        f"{study.plateau} clients, growth from there to {study.deep} (the least over the "
+        "topologies), spread as coefficient of variation over the router's settings (the largest)"
+    )
+    return latex_table(columns, body, caption, f"studies:{name}")
+
+
+def properties_table(name: str, study: EstimatorStudy, summary: Sequence[Row]) -> str:
+    """One row a published property: how it is judged, and how many members meet it."""
+    found = {str(row["id"]): row for row in summary}
+    columns = [
+        Column("claim"),
+        Column("published", "p", 0.40),
+        Column("judged by", "p", 0.22),
+        Column("members", "r"),
+        Column("share", "r"),
+    ]
+    body = []
+    for key, wanted in study.properties.items():
+        row = found[f"met:{key}"]
+        body.append(
+            [
+                wanted.claim,
+                wanted.text,
+                f"{wanted.statistic} {_range(wanted)}",
+                number(row["value"]),
+                _percent(row["value"] / row["n"]),
+            ]
+        )
+    caption = (
+        f"{study.title}: the published properties and how many of {found['members']['value']} "
+        "estimators meet each. A property that most of them meet is no evidence for any"
+    )
+    return latex_table(columns, body, caption, f"facts:{name}")
+
+
+def _range(wanted: Property) -> str:
+    if wanted.at_most is None:
+        return f"≥ {number(wanted.at_least)}"
+    if wanted.at_least is None:
+        return f"≤ {number(wanted.at_most)}"
+    return f"{number(wanted.at_least)} to {number(wanted.at_most)}"
+
+
+def _percent(share: float | None) -> str:
+    return number(share) if share is None else f"{number(100 * share, 2)} %"

@@ -1,0 +1,145 @@
+"""`anarchy measure`: the index of a log of one's own, by estimators of one's choice."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from anarchy.common.errors import InputError, suggest
+from anarchy.common.paths import find_project
+
+EXAMPLES = """\
+examples
+
+  anarchy measure log.csv
+      by what each worker was seen to take: nothing but the log is needed
+
+  anarchy measure log.parquet --scenario 70b-1p2d
+      by the decode latency that the scenario's service times predict
+
+  anarchy measure log.csv --estimator entry=observed-ttft,window=36,matching=rectangular
+      by an estimator of your own: key=value, key=value, ...; may be repeated
+
+Keys are windowing, window, seconds, entry, freezing, numerator, matching and aggregation;
+`anarchy list` says what they may be, docs/measuring.md what each computes, and which columns a
+log has to have. "random" and "round robin" are what a worker chosen at random, or in turn, costs
+on the same matrices: an index near theirs says nothing of the router.
+"""
+
+LABELS = {
+    "value": ("PoA-hat", "{:.4f}"),
+    "windows": ("windows", "{:,d}"),
+    "n": ("n", "{:.1f}"),
+    "m": ("m", "{:d}"),
+    "per_worker": ("n/m", "{:.2f}"),
+    "random": ("random", "{:.4f}"),
+    "round_robin": ("round robin", "{:.4f}"),
+}
+
+
+def add_measure(commands: Any) -> None:
+    """Add the command to the subparsers of `anarchy`."""
+    parser = commands.add_parser(
+        "measure",
+        help="PoA-hat of a log of your own",
+        description="Compute the index of a request log by one estimator or several.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("log", type=Path, metavar="LOG", help="a Parquet or CSV file")
+    parser.add_argument(
+        "--scenario",
+        metavar="FILE",
+        help="the deployment whose service times predict latencies: a name of config/scenarios, "
+        "or the path of a YAML file",
+    )
+    parser.add_argument(
+        "--estimator",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="estimators",
+        help="balanced, rectangular, or key=value,key=value,...; may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON array instead of a table")
+    parser.set_defaults(run=_measure)
+
+
+def _measure(options: argparse.Namespace) -> int:
+    rows = measure_log(options.log, options.scenario, options.estimators, find_project())
+    if options.json:
+        print(json.dumps(rows, allow_nan=False))
+        return 0
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("estimator", *(label for label, _ in LABELS.values()), box=None)
+    for row in rows:
+        texts = (
+            "none" if row[k] is None else form.format(row[k]) for k, (_, form) in LABELS.items()
+        )
+        table.add_row(escape(str(row["id"])), *texts)
+    Console().print(table)
+    return 0
+
+
+def measure_log(
+    path: Path, scenario: str | None, names: list[str], root: Path
+) -> list[dict[str, Any]]:
+    """One row an estimator: {id, value, windows, n, m, per_worker, random, round_robin}.
+
+    Without names the estimators are `balanced` and `rectangular`, of an entry that the log alone
+    can say if there is no scenario. Raises InputError for whatever cannot be used.
+    """
+    from anarchy.measure.estimators.empirical_poa import Indices
+    from anarchy.measure.estimators.log_file import read_own_log
+
+    own = read_own_log(path)
+    itl = None if scenario is None else _service_times(scenario, root)
+    usual = "decode-latency" if itl else "observed-e2e"
+    chosen = {name: _estimator(name, usual) for name in names or ["balanced", "rectangular"]}
+    indices = Indices(own.run, itl)
+    rows = []
+    for name, options in chosen.items():
+        own.check(name, options)
+        try:
+            report = indices.report(options)
+        except InputError as fault:
+            raise InputError(f"--estimator {name}: {fault}") from None
+        row = {"id": name} | {key: getattr(report, key) for key in LABELS}
+        rows.append(row)
+    return rows
+
+
+def _service_times(name: str, root: Path) -> Any:
+    """The inter-token latency of a scenario's engine."""
+    from anarchy.cli.simulation import read_scenario
+    from anarchy.common import paths
+    from anarchy.serving.service_times.lookup import load_service_times
+
+    _, scenario = read_scenario(name, root)
+    return load_service_times(root / paths.LATENCY, scenario.model).itl
+
+
+def _estimator(text: str, entry: str) -> Any:
+    """An estimator by its name, or by what differs from the usual one."""
+    from anarchy.common.errors import faults_in
+    from anarchy.config.estimator import Estimator
+    from anarchy.config.validation import validate
+    from anarchy.config.yaml_files import parse_yaml
+    from anarchy.measure.estimators.empirical_poa import check_estimator
+
+    named = {"balanced": "matching=balanced", "rectangular": "matching=rectangular"}
+    if "=" not in text and text not in named:
+        raise InputError(f"--estimator: unknown estimator '{text}'; {suggest(text, named)}")
+    data: dict[str, Any] = {"entry": entry}
+    for part in named.get(text, text).split(","):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise InputError(f"--estimator {text}: '{part}' is not key=value, as in window=36")
+        data[key.strip()] = parse_yaml(value, f"--estimator {key}")
+    with faults_in(f"--estimator {text}"):
+        estimator = validate(Estimator, data, "options")
+        check_estimator(estimator)
+    return estimator

@@ -1,0 +1,87 @@
+"""`anarchy measure`: the index of a log of one's own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from anarchy.cli.main import main
+from anarchy.common import paths
+
+HEAD = "arrival,routed,first_token,done,decode_worker,output_tokens"
+
+
+@pytest.fixture(autouse=True)
+def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(paths.ROOT)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> str:
+    """Worker 0 takes 1 s and worker 1 takes 3 s; three of four requests go to worker 1."""
+    rows = [f"{i},{i},{i},{i + (1 if i % 4 == 0 else 3)},{int(i % 4 > 0)},10" for i in range(80)]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join([HEAD, *rows]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, float]]:
+    assert main(["measure", *arguments, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    rows: list[dict[str, float]] = json.loads(captured.out)
+    return rows
+
+
+def test_the_log_alone_is_enough(capsys: pytest.CaptureFixture[str], log: str) -> None:
+    balanced, rectangular = answer(capsys, log)
+    assert balanced["id"] == "balanced"
+    # A window of 40 has 30 requests at 3 s and 10 at 1 s; balanced it has 20 of each.
+    assert balanced["value"] == (30 * 3 + 10) / (20 * 3 + 20)
+    assert balanced["round_robin"] == 1
+    assert rectangular["value"] == (30 * 3 + 10) / (3 + 1)
+    assert [balanced[key] for key in ("n", "m", "per_worker", "windows")] == [40, 2, 20, 2]
+
+
+def test_a_scenario_gives_the_service_times(capsys: pytest.CaptureFixture[str], log: str) -> None:
+    (row,) = answer(capsys, log, "--scenario", "70b-1p2d", "--estimator", "rectangular")
+    assert row["value"] == pytest.approx(20, rel=0.02)
+
+
+def test_an_estimator_is_put_together_on_the_command_line(
+    capsys: pytest.CaptureFixture[str], log: str
+) -> None:
+    mine = "entry=observed-e2e,window=8,numerator=ttft,matching=unconstrained"
+    (row,) = answer(capsys, log, "--estimator", mine)
+    assert (row["id"], row["n"], row["value"]) == (mine, 8, 0)
+    assert row["random"] is None
+
+
+def test_the_table_says_the_same(capsys: pytest.CaptureFixture[str], log: str) -> None:
+    assert main(["measure", log]) == 0
+    text = capsys.readouterr().out
+    assert "1.2500" in text
+    assert "round robin" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--estimator", "balance"], "unknown estimator 'balance'; did you mean 'balanced'"),
+        (["--estimator", "windw=3"], "unknown key 'windw'; did you mean 'window'"),
+        (["--estimator", "window=3,entry"], "'entry' is not key=value"),
+        (["--estimator", "window=many"], "window: a whole number is wanted"),
+        (["--estimator", "entry=queue,freezing=idle"], "freezing 'idle' is undefined"),
+        (["--estimator", "entry=decode-latency"], "the deployment's scenario is wanted"),
+        (["--estimator", "entry=e2e"], "column 'prefill_start' is missing"),
+        (["--scenario", "71b"], "unknown scenario '71b'"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(
+    capsys: pytest.CaptureFixture[str], log: str, arguments: list[str], fault: str
+) -> None:
+    assert main(["measure", log, *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert fault in captured.err
