@@ -390,7 +390,8 @@ def test_faults_of_a_study_of_estimators(root: Path, change: dict[str, Any], mes
     families = [
         {**data["families"][0], "windows": [{"window": 8}], "entries": [{"entry": "queue"}]}
     ]
-    data = data | {"scenarios": ["70b-1p2d"], "levels": {}, "families": families} | change
+    small = {"scenarios": ["70b-1p2d"], "levels": {}, "families": families, "survive": None}
+    data = data | small | change
     data["properties"] = change.get("properties", {})
     if not data["properties"]:
         wanted = {"claim": "C01", "text": "x", "statistic": "flatness", "at_most": 1.1}
