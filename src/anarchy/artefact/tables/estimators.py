@@ -19,12 +19,11 @@ def members_table(
     shown = dict.fromkeys(str(row["id"]) for row in curves)
     rows = {str(row["id"]): row for row in members}
     columns = [
-        Column("window"),
-        Column("entry"),
+        Column("window", "p", 0.11),
+        Column("entry", "p", 0.115),
         Column("numerator"),
         Column("matching"),
-        Column("windows as"),
-        *(Column(f"plateau {scenario_name(s)}", "r") for s in study.scenarios),
+        *(Column(scenario_name(s), "r") for s in study.scenarios),
         Column("growth", "r"),
         Column("spread", "r"),
         Column("met", "r"),
@@ -32,11 +31,10 @@ def members_table(
     body = [
         [
             *(str(rows[id][key]) for key in ("window", "entry", "numerator", "matching")),
-            str(rows[id]["aggregation"]).partition("-")[0],
             *(number(rows[id][f"plateau:{s}"], 3) for s in study.scenarios),
             number(rows[id]["growth"], 3),
             _percent(rows[id]["spread"]),
-            f"{rows[id]['score']} of {len(study.properties)}",
+            number(rows[id]["score"]),
         ]
         for id in shown
     ]
@@ -44,8 +42,9 @@ def members_table(
         f"{study.title}: the estimators that meet most of the published properties, the best of "
         f"each kind of window, numerator and matching, out of {len(members)} members"
         f"{', all with the property ' + study.survive if study.survive else ''}. Plateaus at "
-        f"{study.plateau} clients, growth from there to {study.deep} (the least over the "
-        "topologies), spread as coefficient of variation over the router's settings (the largest)"
+        f"{study.plateau} clients on each topology, growth from there to {study.deep} (the least over "
+        "the topologies), spread as coefficient of variation over the router's settings (the largest), "
+        f"and properties met, of {len(study.properties)}"
     )
     return latex_table(columns, body, caption, f"studies:{name}")
 
