@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from anarchy.artefact.display import number
+from anarchy.artefact.display import number, scaled
 from anarchy.artefact.labels import scenario_name
 from anarchy.artefact.tables.booktabs import Column, latex_table
 from anarchy.common.files import Row
@@ -20,12 +20,12 @@ def members_table(
     rows = {str(row["id"]): row for row in members}
     columns = [
         Column("window", "p", 0.11),
-        Column("entry", "p", 0.115),
+        Column("entry", "p", 0.14),
         Column("numerator"),
         Column("matching"),
         *(Column(scenario_name(s), "r") for s in study.scenarios),
         Column("growth", "r"),
-        Column("spread", "r"),
+        Column("spread (%)", "r"),
         Column("met", "r"),
     ]
     body = [
@@ -33,18 +33,18 @@ def members_table(
             *(str(rows[id][key]) for key in ("window", "entry", "numerator", "matching")),
             *(number(rows[id][f"plateau:{s}"], 3) for s in study.scenarios),
             number(rows[id]["growth"], 3),
-            _percent(rows[id]["spread"]),
+            scaled(rows[id]["spread"], 100, 2),
             number(rows[id]["score"]),
         ]
         for id in shown
     ]
+    required = f", all with the property {study.survive}" if study.survive else ""
     caption = (
         f"{study.title}: the estimators that meet most of the published properties, the best of "
-        f"each kind of window, numerator and matching, out of {len(members)} members"
-        f"{', all with the property ' + study.survive if study.survive else ''}. Plateaus at "
-        f"{study.plateau} clients on each topology, growth from there to {study.deep} (the least over "
-        "the topologies), spread as coefficient of variation over the router's settings (the largest), "
-        f"and properties met, of {len(study.properties)}"
+        f"each kind of window, numerator and matching, out of {len(members)} members{required}. "
+        f"Plateaus at {study.plateau} clients on each topology, growth from there to {study.deep} "
+        "(the least over the topologies), spread as coefficient of variation over the router's "
+        f"settings (the largest), and properties met, of {len(study.properties)}"
     )
     return latex_table(columns, body, caption, f"studies:{name}")
 
