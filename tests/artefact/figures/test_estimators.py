@@ -97,7 +97,7 @@ def test_the_members_table_has_a_row_for_each_curve(study: EstimatorStudy) -> No
     assert "tab:studies:estimators" in text
     assert "out of 3 members" in text
     assert [row[0] for row in body(text)] == ["last-n-8", "last-n-36"]
-    assert body(text)[0][4:] == ["18.2", "--", "4.9", "0.12", "1"]
+    assert body(text)[0][3:] == ["18.2", "--", "4.9", "0.12", "1"]
 
 
 def test_the_properties_table_counts_members(study: EstimatorStudy) -> None:

@@ -20,8 +20,7 @@ def members_table(
     rows = {str(row["id"]): row for row in members}
     columns = [
         Column("window", "p", 0.11),
-        Column("entry", "p", 0.14),
-        Column("numerator"),
+        Column("numerator / entry", "p", 0.18),
         Column("matching"),
         *(Column(scenario_name(s), "r") for s in study.scenarios),
         Column("growth", "r"),
@@ -30,7 +29,9 @@ def members_table(
     ]
     body = [
         [
-            *(str(rows[id][key]) for key in ("window", "entry", "numerator", "matching")),
+            str(rows[id]["window"]),
+            f"{rows[id]['numerator']} / {rows[id]['entry']}",
+            str(rows[id]["matching"]),
             *(number(rows[id][f"plateau:{s}"], 3) for s in study.scenarios),
             number(rows[id]["growth"], 3),
             scaled(rows[id]["spread"], 100, 2),
