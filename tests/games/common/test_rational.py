@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from anarchy.common.errors import InputError
 from anarchy.games.common.rational import MAX_CHARACTERS, exact_text, ratio, rational, root
+from tests.games.rationals import fractions
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_exact_text() -> None:
     ]
 
 
-@given(st.fractions(min_value=0, max_value=10**6))
+@given(fractions(min_value=0, max_value=10**6))
 def test_root_of_a_square_is_exact(value: Fraction) -> None:
     assert root(value * value) == (value, True)
 
 
-@given(st.fractions(min_value=0, max_value=10**6, max_denominator=10**6))
+@given(fractions(min_value=0, max_value=10**6, max_denominator=10**6))
 def test_root_is_right_to_fifty_digits(value: Fraction) -> None:
     found, exact = root(value)
     assert 0 <= value - found * found < Fraction(1, 10**50)

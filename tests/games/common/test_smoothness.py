@@ -15,6 +15,7 @@ from anarchy.games.common.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.common.smoothness import TightBound, tight_poa
 from anarchy.games.routing import congestion
 from anarchy.games.routing.solve import solve_routing
+from tests.games.rationals import fractions
 
 LINEAR = Polynomial((0, 1))
 
@@ -146,10 +147,10 @@ def test_bad_input_is_refused_by_key(arguments: tuple, message: str) -> None:
 
 
 tables = st.lists(
-    st.fractions(min_value=0, max_value=5, max_denominator=4), min_size=3, max_size=3
+    fractions(min_value=0, max_value=5, max_denominator=4), min_size=3, max_size=3
 ).map(lambda values: Table(tuple(sorted(values))))
 polynomials = st.lists(
-    st.fractions(min_value=0, max_value=3, max_denominator=3), min_size=2, max_size=3
+    fractions(min_value=0, max_value=3, max_denominator=3), min_size=2, max_size=3
 ).map(lambda values: Polynomial(tuple(values)))
 
 
@@ -161,11 +162,11 @@ def usable(latency: Latency) -> bool:
 @given(st.data())
 def test_no_small_game_exceeds_its_bound(data: st.DataObject) -> None:
     basis = data.draw(st.lists((tables | polynomials).filter(usable), min_size=1, max_size=2))
-    weight = data.draw(st.none() | st.fractions(min_value=Fraction(1, 4), max_value=4))
+    weight = data.draw(st.none() | fractions(min_value=Fraction(1, 4), max_value=4))
     bound: TightBound = tight_poa(basis, 3, weight)
     assert bound.certificate.check()
     names = ["a", "b", "c"]
-    offsets = st.just(0) if weight is None else st.fractions(min_value=0, max_value=4)
+    offsets = st.just(0) if weight is None else fractions(min_value=0, max_value=4)
     strategies = st.builds(
         congestion.Strategy, st.frozensets(st.sampled_from(names), min_size=1), offsets
     )

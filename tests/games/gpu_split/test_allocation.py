@@ -21,9 +21,10 @@ from anarchy.games.gpu_split.allocation import (
     variational_equilibrium,
 )
 from anarchy.games.queueing.closed_forms import erlang_c, mm1_latency
+from tests.games.rationals import fractions
 
 ROUNDING = 1e-12
-amounts = st.fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=8)
+amounts = fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=8)
 pools = st.builds(Pool, st.just("mm1"), amounts, amounts, amounts)
 
 
@@ -138,7 +139,7 @@ def test_bad_input_is_refused_by_key() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(pools, pools, amounts, st.fractions(0, 1, max_denominator=40))
+@given(pools, pools, amounts, fractions(0, 1, max_denominator=40))
 def test_generalised_equilibria_are_the_whole_segment(
     prefill: Pool, decode: Pool, slack: Fraction, share: Fraction
 ) -> None:
@@ -161,7 +162,7 @@ def test_no_generalised_equilibrium_without_slack(budget: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(pools, pools, amounts, st.fractions(0, 9, max_denominator=8))
+@given(pools, pools, amounts, fractions(0, 9, max_denominator=8))
 def test_interference_puts_too_many_gpus_into_prefill(
     prefill: Pool, decode: Pool, slack: Fraction, rate: Fraction
 ) -> None:
@@ -251,7 +252,7 @@ def test_equal_pools_tie_and_both_splits_are_stable() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 60), st.fractions("1/50", "49/50", max_denominator=50))
+@given(st.integers(1, 60), fractions("1/50", "49/50", max_denominator=50))
 def test_continued_erlang_is_erlang_at_whole_numbers(servers: int, load: Fraction) -> None:
     expected = float(erlang_c(servers, load * servers))
     assert math.isclose(erlang_c_real(servers, float(load * servers)), expected, rel_tol=1e-10)

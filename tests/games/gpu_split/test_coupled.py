@@ -35,21 +35,22 @@ from anarchy.games.gpu_split.delayed_planner import (
     period_two_orbits,
     planner_cycles,
 )
+from tests.games.rationals import fractions
 
 STEP = Fraction(1, 10**8)
 """Step of central differences in rationals; their error is about its square."""
 
-shares = st.fractions(0, 1, max_denominator=20)
+shares = fractions(0, 1, max_denominator=20)
 games = st.builds(
     lambda load, decode, slack, price, credit, weight: CoupledGame(
         AllocationGame(load + decode + slack, Pool("mm1", 1, load), Pool("mm1", 1, decode, weight)),
         price,
         credit,
     ),
-    st.fractions("1/4", 20, max_denominator=8),
-    st.fractions(0, 9, max_denominator=8),
-    st.fractions("1/4", 9, max_denominator=8),
-    st.fractions("1/10", 2, max_denominator=20),
+    fractions("1/4", 20, max_denominator=8),
+    fractions(0, 9, max_denominator=8),
+    fractions("1/4", 9, max_denominator=8),
+    fractions("1/10", 2, max_denominator=20),
     shares,
     st.sampled_from([1, 4, Fraction(1, 9), 2]),
 )
@@ -136,7 +137,7 @@ def test_planner_asks_for_the_equilibrium_of_the_load_that_is_left(
 
 
 @settings(max_examples=60, deadline=None)
-@given(games, st.fractions("1/10", 1, max_denominator=20))
+@given(games, fractions("1/10", 1, max_denominator=20))
 def test_settled_caches_and_routes_answer_each_other(game: CoupledGame, part: Fraction) -> None:
     prefill = game.cold_split * part
     state = settled(game, prefill)
@@ -247,7 +248,7 @@ def test_prompt_planner_that_does_not_overshoot_never_turns_back(
 @given(
     st.integers(1, 4),
     st.integers(0, 2),
-    st.fractions(0, 2, max_denominator=4),
+    fractions(0, 2, max_denominator=4),
     st.sampled_from([0, Fraction(1, 2)]),
 )
 def test_cycles_are_those_of_the_theorem(

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from anarchy.games.common.rational import Extended
 from anarchy.games.placement.game import CachingGame, Placement
+from tests.games.rationals import fractions
 
-amounts = st.fractions(min_value=0, max_value=4, max_denominator=3)
+amounts = fractions(min_value=0, max_value=4, max_denominator=3)
 """Few values, so that ties are common."""
 
 

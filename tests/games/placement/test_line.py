@@ -11,6 +11,7 @@ from anarchy.games.common.equilibrium_report import MAX_LISTED, EquilibriumRepor
 from anarchy.games.placement import enumeration, line, topology
 from anarchy.games.placement.game import CachingGame
 from anarchy.games.placement.solve import solve_placement
+from tests.games.rationals import fractions
 
 PLACEMENT_COSTS = ["0", "1/2", "1", "3/2", "2", "7/3", "4", "11", "100"]
 
@@ -66,7 +67,7 @@ def line_games(draw: st.DrawFn) -> CachingGame:
         st.sampled_from(
             [
                 st.integers(0, 3).map(Fraction),
-                st.fractions(min_value=0, max_value=9, max_denominator=4),
+                fractions(min_value=0, max_value=9, max_denominator=4),
             ]
         )
     )

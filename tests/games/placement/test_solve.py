@@ -14,6 +14,7 @@ from anarchy.games.placement import line, topology
 from anarchy.games.placement.game import CachingGame
 from anarchy.games.placement.solve import solve_placement
 from tests.games.placement.caching_games import caching_games, node_cost
+from tests.games.rationals import fractions
 
 
 @settings(max_examples=100, deadline=None)
@@ -39,7 +40,7 @@ def test_solver_agrees_with_the_definition(game: CachingGame) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 7), st.fractions(min_value=Fraction(1, 10), max_value=20))
+@given(st.integers(1, 7), fractions(min_value=Fraction(1, 10), max_value=20))
 def test_complete_graph_has_price_one_at_every_placement_cost(nodes: int, cost: Fraction) -> None:
     assert solve_placement(CachingGame.of(topology.complete(nodes), cost)).price_of_anarchy == 1
 
@@ -47,8 +48,8 @@ def test_complete_graph_has_price_one_at_every_placement_cost(nodes: int, cost: 
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(1, 6),
-    st.fractions(min_value=1, max_value=9, max_denominator=5),
-    st.fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=5),
+    fractions(min_value=1, max_value=9, max_denominator=5),
+    fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=5),
 )
 def test_complete_graph_with_a_miss_cost_below_the_placement_cost(
     nodes: int, miss: Fraction, excess: Fraction
@@ -63,8 +64,8 @@ def test_complete_graph_with_a_miss_cost_below_the_placement_cost(
 @settings(max_examples=40, deadline=None)
 @given(
     st.integers(1, 6),
-    st.fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=5),
-    st.fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=5),
+    fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=5),
+    fractions(min_value=Fraction(1, 5), max_value=9, max_denominator=5),
 )
 def test_complete_graph_with_a_miss_cost_above_the_placement_cost(
     nodes: int, cost: Fraction, excess: Fraction

@@ -16,12 +16,13 @@ from anarchy.games.queueing.closed_forms import (
     parallel_mm1,
     saturation_limit,
 )
+from tests.games.rationals import fractions
 
 ROUNDING = 1e-12
 
-rates = st.fractions(min_value=Fraction(1, 5), max_value=20, max_denominator=12)
+rates = fractions(min_value=Fraction(1, 5), max_value=20, max_denominator=12)
 rate_lists = st.lists(rates, min_size=1, max_size=5)
-loads = st.fractions(min_value=Fraction(1, 100), max_value=Fraction(99, 100))
+loads = fractions(min_value=Fraction(1, 100), max_value=Fraction(99, 100))
 
 
 @settings(max_examples=80, deadline=None)
@@ -129,7 +130,7 @@ def test_proxy_router_fills_to_one_level(
 ) -> None:
     credits = data.draw(
         st.lists(
-            st.fractions(min_value=-5, max_value=5, max_denominator=6),
+            fractions(min_value=-5, max_value=5, max_denominator=6),
             min_size=len(mu),
             max_size=len(mu),
         )
@@ -175,7 +176,7 @@ def test_erlang_c_of_two_servers() -> None:
     assert erlang_c(2, 1) == Fraction(1, 3)
 
 
-@given(st.integers(1, 12), st.fractions(min_value=0, max_value=1))
+@given(st.integers(1, 12), fractions(min_value=0, max_value=1))
 def test_erlang_c_agrees_with_the_sum_of_state_probabilities(c: int, share: Fraction) -> None:
     assume(share < 1)
     load = share * c
@@ -197,13 +198,11 @@ def test_one_server_mmc_is_mm1() -> None:
     assert mmc_latency(2, Fraction(1), Fraction(2)) == mm1_latency(rate, rate) == math.inf
 
 
-demands = st.lists(
-    st.fractions(min_value=0, max_value=5, max_denominator=6), min_size=1, max_size=4
-)
+demands = st.lists(fractions(min_value=0, max_value=5, max_denominator=6), min_size=1, max_size=4)
 
 
 @settings(max_examples=60, deadline=None)
-@given(demands, st.integers(1, 12), st.fractions(min_value=0, max_value=5, max_denominator=6))
+@given(demands, st.integers(1, 12), fractions(min_value=0, max_value=5, max_denominator=6))
 def test_mva_keeps_little_and_stays_under_both_asymptotes(
     work: list[Fraction], clients: int, think: Fraction
 ) -> None:

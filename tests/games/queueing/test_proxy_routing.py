@@ -16,11 +16,12 @@ from anarchy.games.queueing.proxy_routing import (
     latency_aware_ratio,
     linear_proxy_ratio,
 )
+from tests.games.rationals import fractions
 
-shares = st.fractions(min_value=Fraction(1, 100), max_value=Fraction(99, 100), max_denominator=100)
-rates = st.fractions(min_value=Fraction(1, 2), max_value=5, max_denominator=6)
+shares = fractions(min_value=Fraction(1, 100), max_value=Fraction(99, 100), max_denominator=100)
+rates = fractions(min_value=Fraction(1, 2), max_value=5, max_denominator=6)
 credit_lists = st.lists(
-    st.fractions(min_value=-1, max_value=3, max_denominator=8), min_size=2, max_size=5
+    fractions(min_value=-1, max_value=3, max_denominator=8), min_size=2, max_size=5
 )
 
 
@@ -40,7 +41,7 @@ def test_saturation_law_is_the_solvers_ratio_where_all_servers_are_used(
 def test_a_server_overloads_from_the_critical_demand_on_and_not_before(
     data: st.DataObject, mu: list[Fraction]
 ) -> None:
-    credit = st.fractions(min_value=-2, max_value=6, max_denominator=8)
+    credit = fractions(min_value=-2, max_value=6, max_denominator=8)
     credits = data.draw(st.lists(credit, min_size=len(mu), max_size=len(mu)))
     critical = critical_demand(mu, credits)
     assert 0 < critical <= sum(mu)
@@ -49,7 +50,7 @@ def test_a_server_overloads_from_the_critical_demand_on_and_not_before(
     assert parallel_mm1(mu, below, credits).equilibrium_cost < math.inf
 
 
-@given(st.lists(rates, min_size=1, max_size=5), st.fractions(min_value=-3, max_value=3))
+@given(st.lists(rates, min_size=1, max_size=5), fractions(min_value=-3, max_value=3))
 def test_capacity_is_kept_exactly_by_proxies_that_agree_at_capacity(
     mu: list[Fraction], level: Fraction
 ) -> None:
@@ -120,7 +121,7 @@ def test_latency_aware_ratio_worked_out_by_hand() -> None:
     assert latency_aware_ratio(1, "1/6", "1/4") == Fraction(11, 10)
 
 
-@given(rates, shares, st.fractions(min_value=0, max_value=4, max_denominator=8))
+@given(rates, shares, fractions(min_value=0, max_value=4, max_denominator=8))
 def test_latency_aware_ratio_keeps_its_bound_at_every_load(
     rate: Fraction, load: Fraction, credit: Fraction
 ) -> None:

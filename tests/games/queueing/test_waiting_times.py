@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from anarchy.common.errors import InputError
 from anarchy.games.queueing import waiting_times
 from anarchy.games.queueing.closed_forms import mm1_latency, mmc_latency
+from tests.games.rationals import fractions
 
 LOADS = (0.3, 0.5, 0.8, 0.95)
 loads = st.floats(0.01, 0.97)
@@ -83,7 +84,7 @@ def test_tails_against_lindleys_recursion(load: float) -> None:
             assert (sojourn > time).mean() == pytest.approx(tail(load, time), abs=0.01)
 
 
-@given(st.integers(1, 12), st.fractions(Fraction(1, 100), Fraction(97, 100)))
+@given(st.integers(1, 12), fractions(Fraction(1, 100), Fraction(97, 100)))
 def test_means_equal_the_exact_ones(servers: int, load: Fraction) -> None:
     exact = mmc_latency(servers, Fraction(1), load * servers)
     assert waiting_times.mmc_mean(float(load), servers) == pytest.approx(float(exact), rel=1e-12)

@@ -14,6 +14,7 @@ from anarchy.games.common.rational import Extended
 from anarchy.games.routing import symmetric
 from anarchy.games.routing.congestion import Colocation, CongestionGame, Strategy
 from anarchy.games.routing.solve import solve_routing
+from tests.games.rationals import fractions
 
 LINEAR = Polynomial((0, 1))
 
@@ -59,10 +60,10 @@ def by_definition(game: CongestionGame) -> tuple[list[tuple[int, ...]], dict[tup
     return equilibria, social
 
 
-numbers = st.fractions(min_value=-2, max_value=3, max_denominator=4)
+numbers = fractions(min_value=-2, max_value=3, max_denominator=4)
 latencies = st.one_of(
     st.builds(Polynomial, st.lists(numbers, min_size=1, max_size=3).map(tuple)),
-    st.builds(MM1, st.fractions(min_value=Fraction(1, 2), max_value=5, max_denominator=3)),
+    st.builds(MM1, fractions(min_value=Fraction(1, 2), max_value=5, max_denominator=3)),
     st.builds(Table, st.lists(numbers, min_size=4, max_size=4).map(tuple)),
 )
 

@@ -22,8 +22,9 @@ from anarchy.games.routing.min_cost_assignment import (
     social_marginals,
 )
 from anarchy.games.routing.solve import solve_routing
+from tests.games.rationals import fractions
 
-numbers = st.fractions(min_value=-4, max_value=4, max_denominator=3)
+numbers = fractions(min_value=-4, max_value=4, max_denominator=3)
 Instance = tuple[list[list[Extended]], list[list[Fraction | None]]]
 
 

@@ -13,14 +13,15 @@ from anarchy.games.common.latency import MM1, Polynomial, Table
 from anarchy.games.routing import symmetric
 from anarchy.games.routing.congestion import CongestionGame, Strategy
 from anarchy.games.routing.solve import solve_routing
+from tests.games.rationals import fractions
 
 MAX_TRIED = 5
 
-numbers = st.fractions(min_value=-2, max_value=3, max_denominator=3)
+numbers = fractions(min_value=-2, max_value=3, max_denominator=3)
 small = st.integers(-1, 2).map(Fraction)
 latencies = st.one_of(
     st.builds(Polynomial, st.lists(numbers, min_size=1, max_size=3).map(tuple)),
-    st.builds(MM1, st.fractions(min_value=Fraction(1, 2), max_value=6, max_denominator=2)),
+    st.builds(MM1, fractions(min_value=Fraction(1, 2), max_value=6, max_denominator=2)),
     # Few different values make ties, and values in any order make decreasing latencies.
     st.builds(Table, st.lists(small, min_size=MAX_TRIED, max_size=MAX_TRIED).map(tuple)),
 )

@@ -16,6 +16,7 @@ from anarchy.games.theorems import finite, plateau
 from anarchy.games.theorems.gains import gain_game, gain_worst_ratio
 from anarchy.games.theorems.plateau import LINEAR, affine_game, affine_worst_ratio, polynomial
 from anarchy.games.theorems.worst_game import worst_game
+from tests.games.rationals import fractions
 
 THIRD = Fraction(1, 3)
 
@@ -44,14 +45,14 @@ def test_values_worked_out_by_hand(gamma: object, value: object) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.fractions(min_value=Fraction(1, 10), max_value=8, max_denominator=20))
+@given(fractions(min_value=Fraction(1, 10), max_value=8, max_denominator=20))
 def test_closed_form_is_the_linear_program_and_a_game_attains_it(gamma: Fraction) -> None:
     stated = affine_worst_ratio(gamma)
     assert tight_poa([LINEAR], 16, gamma).poa == stated
     assert solve_routing(affine_game(gamma)).price_of_anarchy == stated
 
 
-@given(st.fractions(min_value=Fraction(5, 3), max_value=200, max_denominator=50))
+@given(fractions(min_value=Fraction(5, 3), max_value=200, max_denominator=50))
 def test_no_whole_number_beats_the_chosen_one_above_the_plateau(gamma: Fraction) -> None:
     tried = (gamma * x * x / (gamma + x * x - x - 1) for x in range(2, 1000))
     assert affine_worst_ratio(gamma) == max(tried)
@@ -101,14 +102,14 @@ def test_weight_zero_is_refused() -> None:
 
 
 tables = st.lists(
-    st.fractions(min_value=0, max_value=5, max_denominator=4), min_size=4, max_size=4
+    fractions(min_value=0, max_value=5, max_denominator=4), min_size=4, max_size=4
 ).map(lambda values: Table(tuple(values)))
 
 
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(tables.filter(lambda t: t(1) > 0), min_size=1, max_size=2),
-    st.none() | st.fractions(min_value=Fraction(1, 4), max_value=4, max_denominator=12),
+    st.none() | fractions(min_value=Fraction(1, 4), max_value=4, max_denominator=12),
 )
 def test_any_finite_bound_with_offsets_is_attained(
     latencies: list[Table], gamma: Fraction | None
@@ -144,7 +145,7 @@ def test_no_coarse_correlated_equilibrium_exceeds_the_bound(
     assert found <= float(affine_worst_ratio(gamma)) * (1 + 1e-9)
 
 
-@given(st.fractions(min_value=0, max_value=Fraction(39, 40), max_denominator=40))
+@given(fractions(min_value=0, max_value=Fraction(39, 40), max_denominator=40))
 def test_overlap_as_a_gain_attains_its_own_ratio(beta: Fraction) -> None:
     gain, cost = (solve_routing(gain_game(beta, plus)) for plus in (False, True))
     assert gain.price_of_anarchy == gain_worst_ratio(beta)
@@ -154,7 +155,7 @@ def test_overlap_as_a_gain_attains_its_own_ratio(beta: Fraction) -> None:
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.fractions(min_value=0, max_value=Fraction(39, 40), max_denominator=40))
+@given(fractions(min_value=0, max_value=Fraction(39, 40), max_denominator=40))
 def test_overlap_as_a_gain_is_a_latency_less_a_constant(beta: Fraction) -> None:
     latency = Polynomial((-beta, Fraction(1)))
     assert tight_poa([latency], 10).poa == gain_worst_ratio(beta)

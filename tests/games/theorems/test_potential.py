@@ -15,8 +15,9 @@ from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems import finite, potential, softmax
 from anarchy.games.theorems.finite import FiniteGame, largest_defect
 from anarchy.games.theorems.potential import common_prefixes, routing_game
+from tests.games.rationals import fractions
 
-numbers = st.fractions(min_value=-2, max_value=4, max_denominator=3)
+numbers = fractions(min_value=-2, max_value=4, max_denominator=3)
 prompts = st.lists(st.text("ab", min_size=1, max_size=5), min_size=2, max_size=4)
 
 
@@ -87,7 +88,7 @@ def test_two_requests_of_the_router_lack_an_equilibrium_exactly_if_one_flees_and
     one: int, two: int, data: st.DataObject
 ) -> None:
     shared = data.draw(st.integers(0, min(one, two)))
-    weight = data.draw(st.fractions(min_value=0, max_value=6, max_denominator=4))
+    weight = data.draw(fractions(min_value=0, max_value=6, max_denominator=4))
     texts = ["s" * shared + tail * (n - shared) for n, tail in ((one, "a"), (two, "b"))]
     game = potential.identical_workers_game(texts, weight)
     flees_and_follows = (one - weight * shared) * (two - weight * shared) < 0

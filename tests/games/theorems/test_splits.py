@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from anarchy.games.queueing.closed_forms import parallel_mm1
 from anarchy.games.theorems import splits
+from tests.games.rationals import fractions
 
 RELATIVE = 1e-9
 rate_lists = st.lists(st.integers(1, 9), min_size=1, max_size=4)
-loads = st.fractions(min_value=Fraction(1, 20), max_value=Fraction(19, 20), max_denominator=40)
+loads = fractions(min_value=Fraction(1, 20), max_value=Fraction(19, 20), max_denominator=40)
 
 
 @settings(max_examples=60, deadline=None)
