@@ -93,6 +93,12 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+def products(project: Path) -> dict[str, bytes]:
+    """What equal builds agree on to the byte."""
+    unequal = ("results/machine/", "paper/main.log")
+    return {k: v for k, v in contents(project / OUT).items() if not k.startswith(unequal)}
+
+
 def has_tex() -> bool:
     """Whether the PDF can be built here."""
     return shutil.which("latexmk") is not None and shutil.which("pdflatex") is not None

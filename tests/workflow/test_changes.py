@@ -1,12 +1,21 @@
-"""What a change of a finished build does: a new experiment, a user's router, traces not at hand."""
+"""What a change of a finished build does: experiments come and go, files or traces are missing."""
 
 import shutil
 from pathlib import Path
 
+import pytest
 import yaml
 
 from anarchy.common.files import read_rows
-from tests.workflow.conftest import OUT, contents, copy_built, has_tex, snakemake, targets
+from tests.workflow.conftest import (
+    OUT,
+    contents,
+    copy_built,
+    has_tex,
+    products,
+    snakemake,
+    targets,
+)
 
 ROUTER = '''
 """A user's own router: always the last worker."""
@@ -34,29 +43,64 @@ EXPERIMENT = {
 }
 
 
-def test_an_experiment_is_one_file_and_a_router_one_class(built: Path, tmp_path: Path) -> None:
-    project = copy_built(built, tmp_path / "extended")
-    ours = {k: v for k, v in contents(project).items() if not k.startswith((".", "build"))}
+DELETED = (
+    "results/validation.json",
+    "results/theory/curves/plateau.json",
+    "results/experiments/concurrency.spread.json",
+    "figures/placement.png",
+    "paper/generated/tables/bounds.tex",
+)
+
+
+@pytest.fixture(scope="module")
+def extended(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished build, built again with an experiment and a router more."""
+    project = copy_built(built, tmp_path_factory.mktemp("extended") / "project")
     (project / "my_routers").mkdir()
     (project / "my_routers/last.py").write_text(ROUTER)
     (project / "config/experiments/my-router.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     done = snakemake(project, *targets())
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    rows = read_rows(project / OUT / "results/experiments/my-router.json")
+    return project
+
+
+def test_an_experiment_is_one_file_and_a_router_one_class(built: Path, extended: Path) -> None:
+    rows = read_rows(extended / OUT / "results/experiments/my-router.json")
     imbalance = {
         row["router.policy"]: row["value"] for row in rows if row["id"] == "decode-imbalance"
     }
     assert imbalance["last-worker"] == 2.0, "all requests went to one of two workers"
     assert imbalance["kv"] < 1.1
-    assert (project / OUT / "figures/my-router.pdf").is_file()
-    assert (project / OUT / "paper/generated/tables/experiments/my-router.tex").is_file()
+    assert (extended / OUT / "figures/my-router.pdf").is_file()
+    assert (extended / OUT / "paper/generated/tables/experiments/my-router.tex").is_file()
     if has_tex():
-        outline = (project / OUT / "results/machine/latex/main.aux").read_text()
+        outline = (extended / OUT / "results/machine/latex/main.aux").read_text()
         assert "A user" in outline
-        log = (project / OUT / "paper/main.log").read_text(errors="replace")
+        log = (extended / OUT / "paper/main.log").read_text(errors="replace")
         assert "my-router.pdf" in log, "the figure is on a page of the appendix"
-    unchanged = {k: v for k, v in contents(project).items() if k in ours}
-    assert unchanged == ours
+    ours = {k: v for k, v in contents(built).items() if not k.startswith((".", "build"))}
+    assert {k: v for k, v in contents(extended).items() if k in ours} == ours
+
+
+def test_what_was_deleted_comes_back_and_what_was_removed_goes(
+    built: Path, extended: Path, tmp_path: Path
+) -> None:
+    """In the end all is as it was before the experiment came, but for a user's own files."""
+    project = copy_built(extended, tmp_path / "changed")
+    own = ("results/notes.txt", "figures/mine.png")
+    for name in own:
+        (project / OUT / name).write_text("a user's own\n")
+    assert len([name for name in contents(project / OUT) if "my-router" in name]) > 8
+    (project / "config/experiments/my-router.yaml").unlink()
+    for name in DELETED:
+        (project / OUT / name).unlink()
+    done = snakemake(project, "no_pdf")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "removed what is no longer configured: " in done.stderr
+    before, after = products(built), products(project)
+    assert sorted(after) == sorted([*before, *own])
+    different = [name for name in before if after[name] != before[name]]
+    assert set(different) <= {"paper/main.pdf"}, "which is typeset no more"
 
 
 def test_absent_traces_fall_back_on_reference_values(built: Path, tmp_path: Path) -> None:
