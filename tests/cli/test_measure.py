@@ -85,3 +85,21 @@ def test_what_cannot_be_used_is_one_line(
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert fault in captured.err
+
+
+def test_a_bracket_encloses_what_a_simulated_run_lost(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run = str(tmp_path / "run.parquet")
+    assert main(["simulate", "70b-1p2d", "--rows", "200", "--seed", "3", "--out", run]) == 0
+    capsys.readouterr()
+    rows = answer(capsys, run, "--scenario", "70b-1p2d", "--bracket", "--seed", "3")
+    losses = {row["id"]: row for row in rows if str(row["id"]).startswith("loss:")}
+    assert {"loss:e2e-mean", "loss:ttft-p99", "loss:throughput"} <= set(map(str, losses))
+    for row in losses.values():
+        assert 1 == row["lo"] <= row["hi"]
+
+
+def test_a_bracket_needs_a_scenario(capsys: pytest.CaptureFixture[str], log: str) -> None:
+    assert main(["measure", log, "--bracket"]) == 2
+    assert "give --scenario" in capsys.readouterr().err

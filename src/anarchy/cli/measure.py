@@ -20,6 +20,9 @@ examples
   anarchy measure log.csv --estimator entry=observed-ttft,window=36,matching=rectangular
       by an estimator of your own: key=value, key=value, ...; may be repeated
 
+  anarchy measure log.parquet --scenario 70b-1p2d --bracket
+      what the run lost beside it: at least `from`, at most `to` times the best schedule
+
 Keys are windowing, window, seconds, entry, freezing, numerator, matching and aggregation;
 `anarchy list` says what they may be, docs/measuring.md what each computes, and which columns a
 log has to have. "random" and "round robin" are what a worker chosen at random, or in turn, costs
@@ -61,14 +64,30 @@ def add_measure(commands: Any) -> None:
         dest="estimators",
         help="balanced, rectangular, or key=value,key=value,...; may be repeated",
     )
+    parser.add_argument(
+        "--bracket",
+        action="store_true",
+        help="what the run lost, between proved ends; needs --scenario and the log of a whole run",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of the simulated run, for --bracket of a closed loop (default 1)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON array instead of a table")
     parser.set_defaults(run=_measure)
 
 
 def _measure(options: argparse.Namespace) -> int:
-    rows = measure_log(options.log, options.scenario, options.estimators, find_project())
+    project = find_project()
+    rows = measure_log(options.log, options.scenario, options.estimators, project)
+    losses: list[dict[str, Any]] = []
+    if options.bracket:
+        losses = bracket_log(options.log, options.scenario, options.seed, project)
     if options.json:
-        print(json.dumps(rows, allow_nan=False))
+        print(json.dumps([*rows, *losses], allow_nan=False))
         return 0
     from rich.console import Console
     from rich.markup import escape
@@ -81,6 +100,12 @@ def _measure(options: argparse.Namespace) -> int:
         )
         table.add_row(escape(str(row["id"])), *texts)
     Console().print(table)
+    if losses:
+        table = Table("loss of", "run", "no schedule beats", "from", "to", box=None)
+        for row in losses:
+            ends = (row[key] for key in ("value", "bound", "lo", "hi"))
+            table.add_row(row["id"].partition(":")[2], *(f"{end:.4g}" for end in ends))
+        Console().print(table)
     return 0
 
 
@@ -96,7 +121,7 @@ def measure_log(
     from anarchy.measure.estimators.log_file import read_own_log
 
     own = read_own_log(path)
-    itl = None if scenario is None else _service_times(scenario, root)
+    itl = None if scenario is None else _deployment(scenario, root)[1].itl
     usual = "decode-latency" if itl else "observed-e2e"
     chosen = {name: _estimator(name, usual) for name in names or ["balanced", "rectangular"]}
     indices = Indices(own.run, itl)
@@ -112,14 +137,26 @@ def measure_log(
     return rows
 
 
-def _service_times(name: str, root: Path) -> Any:
-    """The inter-token latency of a scenario's engine."""
+def bracket_log(path: Path, scenario: str | None, seed: int, root: Path) -> list[dict[str, Any]]:
+    """What the run lost: rows of `measure.bracket.run_bracket.bracket`, `loss:` before their id."""
+    from anarchy.measure.bracket.run_bracket import bracket
+    from anarchy.serving.log.request_log import read_log
+
+    if scenario is None:
+        raise InputError("--bracket: the scenario is wanted; give --scenario")
+    deployment, latency = _deployment(scenario, root)
+    rows = bracket(read_log(path), deployment, latency, seed=seed)
+    return [{**row, "id": f"loss:{row['id']}"} for row in rows]
+
+
+def _deployment(name: str, root: Path) -> tuple[Any, Any]:
+    """A scenario and its service times."""
     from anarchy.cli.simulation import read_scenario
     from anarchy.common import paths
     from anarchy.serving.service_times.lookup import load_service_times
 
     _, scenario = read_scenario(name, root)
-    return load_service_times(root / paths.LATENCY, scenario.model).itl
+    return scenario, load_service_times(root / paths.LATENCY, scenario.model)
 
 
 def _estimator(text: str, entry: str) -> Any:
