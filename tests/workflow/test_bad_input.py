@@ -82,8 +82,8 @@ CASES = [
         id="no-clients",
     ),
     pytest.param(
-        change("scenarios/70b-1p5d.yaml", {"topology": {"decode": 6}}),
-        ["70b-1p5d.yaml", "28 GPUs", "at most 6 workers"],
+        change("scenarios/70b-1p5d-v09.yaml", {"topology": {"decode": 6}}),
+        ["70b-1p5d-v09.yaml", "28 GPUs", "at most 6 workers"],
         id="more-decode-workers-than-gpus",
     ),
 ]  # fmt: skip
