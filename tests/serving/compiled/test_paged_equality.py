@@ -1,5 +1,6 @@
 """The kernel returns the reference's log with paged memory, too, to the last bit."""
 
+import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from anarchy.common import paths
@@ -16,11 +17,15 @@ from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
 from anarchy.serving.compiled.paged.run import CompiledPagedSystem
 from anarchy.serving.log.request_log import Run
+from anarchy.serving.reference.core.event_queue import Timer
 from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.service_times.table import LatencyTable
 from anarchy.workload.traces import TraceData, load_trace
 from tests.serving.compiled.scenarios import engines, scenarios, tables, traces
+
+LATEST = 40.0
+"""Simulated seconds after which a drawn run is taken to be endless."""
 
 SLOW = settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -55,6 +60,21 @@ def outcome(kind: type[System | CompiledPagedSystem], *arguments: Any) -> Run | 
         return str(fault)
 
 
+def refuse_endless(*arguments: Any) -> None:
+    """Reject a run in which requests preempt each other for ever, since memory is short for two.
+
+    Neither simulator would come to its end; runs that end take seconds.
+    """
+    scenario, table, *others = arguments
+    with contextlib.suppress(InputError):
+        system = System(scenario, Latency(table), *others)
+        Timer(system.events, LATEST, system.events.stop)
+        with contextlib.suppress(InputError):
+            system.run()
+        if system.events.now >= LATEST and system.events.pending:
+            reject()
+
+
 def assert_same(*arguments: Any) -> Run | str:
     """Both simulators give the same run or refuse with the same words; the reference's answer."""
     reference, compiled = (outcome(kind, *arguments) for kind in (System, CompiledPagedSystem))
@@ -75,13 +95,17 @@ def assert_same(*arguments: Any) -> Run | str:
 def test_synthetic_workloads(
     scenario: Scenario, table: LatencyTable, seed: int, requests: int
 ) -> None:
-    assert_same(scenario, table, seed, 0, requests, 3.0, None)
+    arguments = (scenario, table, seed, 0, requests, 3.0, None)
+    refuse_endless(*arguments)
+    assert_same(*arguments)
 
 
 @given(scenario=paged({"kind": "trace", "trace": "drawn"}), table=tables(), trace=traces())
 @SLOW
 def test_traces(scenario: Scenario, table: LatencyTable, trace: TraceData) -> None:
-    assert_same(scenario, table, 1, 0, 0, 3.0, trace)
+    arguments = (scenario, table, 1, 0, 0, 3.0, trace)
+    refuse_endless(*arguments)
+    assert_same(*arguments)
 
 
 def recorded() -> TraceData:
