@@ -1,14 +1,10 @@
 """The live figure: a line and dots for each long series, in each panel."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
-from matplotlib.figure import Figure
-
+from anarchy.artefact.figures import live
 from anarchy.artefact.figures.live import FEWEST_POINTS, PANELS, plot
-from anarchy.artefact.figures.style import saved_figure
+from tests.artefact.figures.drawn import figures_of
 
 
 def rows(series: str, points: int) -> list[dict]:
@@ -29,15 +25,7 @@ def rows(series: str, points: int) -> list[dict]:
 
 
 def test_short_series_are_left_to_the_table(tmp_path: Path) -> None:
-    figures: list[Figure] = []
-
-    @contextmanager
-    def kept(out_base: Path, width: float, height: float) -> Iterator[Figure]:
-        with saved_figure(out_base, width, height) as figure:
-            yield figure
-            figures.append(figure)
-
-    with patch("anarchy.artefact.figures.live.saved_figure", kept):
+    with figures_of(live) as figures:
         plot([*rows("long", FEWEST_POINTS), *rows("short", 2)], tmp_path / "live")
     (figure,) = figures
     assert len(figure.axes) == len(PANELS)

@@ -1,27 +1,15 @@
 """The figure of the models on measured hardware: points of both models, rings without caching."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
-from matplotlib.figure import Figure
-
+from anarchy.artefact.figures import silicon
 from anarchy.artefact.figures.silicon import plot_silicon
-from anarchy.artefact.figures.style import saved_figure
+from tests.artefact.figures.drawn import figures_of
 from tests.artefact.tables.test_silicon import SILICON, rows
 
 
 def test_every_model_has_a_point_a_table(tmp_path: Path) -> None:
-    figures: list[Figure] = []
-
-    @contextmanager
-    def kept(out_base: Path, width: float, height: float) -> Iterator[Figure]:
-        with saved_figure(out_base, width, height) as figure:
-            yield figure
-            figures.append(figure)
-
-    with patch("anarchy.artefact.figures.silicon.saved_figure", kept):
+    with figures_of(silicon) as figures:
         plot_silicon(SILICON, rows(), tmp_path / "silicon")
     (figure,) = figures
     left, right = figure.axes

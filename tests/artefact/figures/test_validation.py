@@ -1,17 +1,14 @@
 """The figure of the validation suite: hollow where nothing is judged, each named in a legend."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 import pytest
-from matplotlib.figure import Figure
 
-from anarchy.artefact.figures.style import saved_figure
+from anarchy.artefact.figures import validation
 from anarchy.artefact.figures.validation import plot
 from anarchy.measure.intervals import Interval
 from anarchy.measure.validation.checks import Row, interval_check, judge
+from tests.artefact.figures.drawn import figures_of
 
 
 def mean(load: float, judged: bool = True) -> Row:
@@ -24,15 +21,7 @@ def mean(load: float, judged: bool = True) -> Row:
 def test_points_that_are_not_judged_are_hollow_and_named_in_a_legend(
     tmp_path: Path, short: bool
 ) -> None:
-    figures: list[Figure] = []
-
-    @contextmanager
-    def kept(out_base: Path, width: float, height: float) -> Iterator[Figure]:
-        with saved_figure(out_base, width, height) as figure:
-            yield figure
-            figures.append(figure)
-
-    with patch("anarchy.artefact.figures.validation.saved_figure", kept):
+    with figures_of(validation) as figures:
         plot(judge([mean(0.5, True), mean(0.9, not short)]), tmp_path / "validation")
     (figure,) = figures
     drawn = {
