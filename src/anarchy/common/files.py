@@ -34,29 +34,32 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OSError(errno.EINVAL, "it is there and no regular file", os.fspath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_remains(target)
-    temporary, lock = _create_beside(target)
+    temporary = target.with_name(
+        f".{target.stem[:MOST_STEM]}.{secrets.token_hex(4)}.part{target.suffix}"
+    )
+    lock = None
     try:
+        lock = _create_locked(temporary)  # in here: an interrupt may come once the file is there
         yield temporary
         os.fsync(lock)
         temporary.replace(target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
     finally:
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
 
 
-def _create_beside(target: Path) -> tuple[Path, int]:
-    """A new file and a descriptor that locks it, by which others see that somebody writes it."""
+def _create_locked(path: Path) -> int:
+    """A descriptor that locks a new file, by which others see that somebody writes it."""
     while True:
-        path = target.with_name(
-            f".{target.stem[:MOST_STEM]}.{secrets.token_hex(4)}.part{target.suffix}"
-        )
         lock = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         with suppress(OSError):  # not all file systems have locks
             fcntl.flock(lock, fcntl.LOCK_EX)
         if os.fstat(lock).st_nlink:
-            return path, lock
+            return lock
         os.close(lock)  # taken for remains before it was locked
 
 
