@@ -18,7 +18,7 @@ LAYERS = {
     "games": {"common", "config"},
     "control": {"common", "config"},
     "serving": {"common", "config", "workload", "control"},
-    "live": {"common", "config", "workload", "serving"},
+    "live": {"common", "config", "workload", "control", "serving"},
     "measure": {"common", "config", "workload", "games", "control", "serving"},
     "artefact": {"common", "config", "workload", "games", "control", "serving", "measure"},
 }

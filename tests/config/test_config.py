@@ -42,7 +42,7 @@ def published() -> dict[str, Any]:
             id="misspelt-section",
         ),
         pytest.param(
-            {"zzz": 1}, "unknown key 'zzz'; allowed: assumptions, description,", id="unknown-key"
+            {"zzz": 1}, "unknown key 'zzz'; allowed: assumptions, controller,", id="unknown-key"
         ),
         pytest.param(
             {"workload": {"clients": 0}},
@@ -83,6 +83,17 @@ def published() -> dict[str, Any]:
             {"assumptions": {"workload.lenght": "guess"}},
             "x.yaml: unknown field 'workload.lenght' at 'lenght'",
             id="assumption-of-no-field",
+        ),
+        pytest.param(
+            {"controller": {"thresholds": {"transition": 10.0, "saturated": 1.0}}},
+            "controller.thresholds: transition (10.0) must be less than saturated (1.0)",
+            id="thresholds-out-of-order",
+        ),
+        pytest.param({"controller": {"polls": 0}}, "controller.polls", id="no-poll-has-to-agree"),
+        pytest.param({"controller": {"interval": 0.0}}, "controller.interval", id="polls-for-ever"),
+        pytest.param({"controller": {"smoothing": 0.0}}, "controller.smoothing", id="no-sample"),
+        pytest.param(
+            {"controller": {"edges": [1.0, 1.0]}}, "controller: edges must ascend", id="edges"
         ),
     ],
 )

@@ -1,10 +1,13 @@
-"""`router`: the routing policy, its parameters and what it knows of the workers."""
+"""`router` and `controller`: the routing policy, its parameters, and what changes them in a run."""
 
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from anarchy.config.base import Count, Model, Seconds, Title, Weight, Whole
+from anarchy.config.base import Count, Duration, Interval, Model, Seconds, Title, Weight, Whole
+
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Tracking(Model):
@@ -86,3 +89,78 @@ class Router(Model):
         16, description="batch-assignment: requests that end the wait at once"
     )
     tracking: Tracking = Tracking()
+
+
+class Override(Model):
+    """The two parameters of the router that a controller sets, and nothing else."""
+
+    temperature: Weight = Field(description="tau")
+    overlap_weight: Weight = Field(description="omega")
+
+
+class Regimes(Model):
+    """What the router is told in each regime."""
+
+    below: Override = Override(temperature=0.0, overlap_weight=1.0)
+    transition: Override = Override(temperature=0.7, overlap_weight=1.0)
+    saturated: Override = Override(temperature=0.8, overlap_weight=0.1)
+
+
+class Thresholds(Model):
+    """Smoothed tails of TTFT at which regimes begin."""
+
+    unit: Literal["seconds", "unloaded"] = Field(
+        "seconds", description="unloaded: multiples of the TTFT of a request that is alone"
+    )
+    transition: Duration = 1.0
+    saturated: Duration = 10.0
+
+    @model_validator(mode="after")
+    def _are_in_order(self) -> Self:
+        if self.transition >= self.saturated:
+            raise ValueError(
+                f"transition ({self.transition}) must be less than saturated ({self.saturated})"
+            )
+        return self
+
+
+DYNAMO_EDGES = (
+    *(0.0022, 0.0047, 0.01, 0.022, 0.047, 0.1, 0.22, 0.47, 1.0, 2.2, 4.7),
+    *(10.0, 22.0, 48.0, 100.0, 220.0, 480.0),
+)
+"""Upper edges (seconds) of the TTFT histogram of Dynamo v0.9.0's frontend, but for 0 and infinity,
+between which nothing can be told apart."""
+
+
+class Controller(Model):
+    """What watches the tail of TTFT and overrides the router's parameters: see `control`.
+
+    The source gives the interval, the regimes, their thresholds for one model and the number of
+    polls that must agree. The other defaults are ours, for nobody has published them.
+    """
+
+    interval: Interval = Field(5.0, description="seconds between polls")
+    window: Duration = Field(30.0, description="seconds over which the P99 of TTFT is taken")
+    source: Literal["exact", "buckets"] = Field(
+        "exact", description="buckets: as `histogram_quantile` interpolates it within `edges`"
+    )
+    edges: list[Duration] = Field(
+        default=[*DYNAMO_EDGES], min_length=1, description="upper edges of the finite buckets"
+    )
+    smoothing: Share = Field(
+        0.5, description="weight of the newest poll in the moving average; 1 smooths nothing"
+    )
+    thresholds: Thresholds = Thresholds()
+    polls: Count = Field(3, description="polls that must agree on another regime")
+    hysteresis: Share = Field(
+        0.8, description="share of a regime's threshold below which the average must fall to leave"
+    )
+    cooldown: Seconds = Field(30.0, description="least seconds between two switches")
+    regimes: Regimes = Regimes()
+    dry_run: bool = Field(False, description="decide, and leave the router as it is")
+
+    @model_validator(mode="after")
+    def _edges_ascend(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError("edges must ascend")
+        return self

@@ -22,7 +22,7 @@ from anarchy.config.base import (
     Whole,
 )
 from anarchy.config.engine import Engine
-from anarchy.config.router import Router
+from anarchy.config.router import Controller, Router
 from anarchy.config.validation import UnknownField, validate
 from anarchy.config.workload import Synthetic, Tenant, Workload
 from anarchy.config.yaml_files import merge, other_kind
@@ -177,6 +177,9 @@ class Scenario(Model):
     engine: Engine = Engine()
     router: Router = Router()
     planner: Planner = Planner()
+    controller: Controller | None = Field(
+        None, description="what changes the router as the run goes on; null: nothing does"
+    )
     outages: list[Outage] = Field(default=[], description="failures of workers")
     workload: Workload
     assumptions: dict[FieldPath, Prose] = Field(
