@@ -9,9 +9,10 @@ from typing import Any, Literal, Protocol, TypedDict, Unpack, get_args
 from anarchy.common.errors import InputError, suggest
 from anarchy.config.scenario import Scenario, get_field
 from anarchy.serving.compiled.core.coverage import MOST_PLACES, lacking, shared_places
-from anarchy.serving.log.request_log import Run
+from anarchy.serving.log.request_log import Ints, Run
 from anarchy.serving.log.sinks import Sink
 from anarchy.serving.reference.system import System
+from anarchy.serving.rules.plan import NO_PLAN, check_plan
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.workload.traces import TraceData
 
@@ -41,6 +42,7 @@ class Options(TypedDict, total=False):
     warmup_cycles: float  # default 3
     trace: TraceData | None
     simulator: Simulator  # default auto
+    plan: Ints  # default none
 
 
 def simulate(scenario: Scenario, latency: Latency, *, seed: int, **options: Unpack[Options]) -> Run:
@@ -50,6 +52,8 @@ def simulate(scenario: Scenario, latency: Latency, *, seed: int, **options: Unpa
     (closed loop) or a tenth of `requests` (Poisson); a trace is measured whole. Equal arguments
     give equal runs, whichever simulator; runs that differ in the router only see the same
     requests.
+
+    `plan` says where requests go, whatever the policy (see `rules.plan`).
     """
     return prepare(scenario, latency, seed=seed, **options).run()
 
@@ -64,23 +68,25 @@ def prepare(
     warmup_cycles: float = 3.0,
     trace: TraceData | None = None,
     simulator: Simulator = "auto",
+    plan: Ints = NO_PLAN,
     costs: bool = True,
 ) -> Runnable:
     """What `simulate` runs, before it runs.
 
     Without `costs` nobody wants to know what the routers saw, and the compiled one does not log it.
     """
+    check_plan(plan, scenario)
     arguments = (scenario, latency, seed, replication, requests, warmup_cycles, trace)
     if takes_compiled(scenario, simulator, trace):
         # Only now, because numba takes a while to import.
         if scenario.engine.memory.paged:
             from anarchy.serving.compiled.paged.run import CompiledPagedSystem
 
-            return CompiledPagedSystem(*arguments, costs)
+            return CompiledPagedSystem(*arguments, costs, plan)
         from anarchy.serving.compiled.plain.run import CompiledSystem
 
-        return CompiledSystem(*arguments, costs)
-    return System(*arguments)
+        return CompiledSystem(*arguments, costs, plan)
+    return System(*arguments, plan)
 
 
 def takes_compiled(

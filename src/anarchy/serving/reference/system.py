@@ -15,12 +15,12 @@ import numpy as np
 
 from anarchy.common.garbage_collection import gc_paused
 from anarchy.config.scenario import Scenario
-from anarchy.serving.log.request_log import ROWS, Floats, Run
+from anarchy.serving.log.request_log import ROWS, Floats, Ints, Run
 from anarchy.serving.log.sinks import Sink
 from anarchy.serving.reference.core.clients import Context, make_workload
 from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.frontend import FrontendProcess
-from anarchy.serving.reference.core.request import PoolName, Request, request_log
+from anarchy.serving.reference.core.request import POOLS, PoolName, Request, request_log
 from anarchy.serving.reference.elastic.autoscaled import Autoscaler
 from anarchy.serving.reference.elastic.capacity import Capacity
 from anarchy.serving.reference.elastic.failures import Failures
@@ -31,6 +31,7 @@ from anarchy.serving.reference.router.dispatch import Dispatcher, Place
 from anarchy.serving.reference.router.policy import get_policy
 from anarchy.serving.reference.router.worker_loads import WorkerLoads
 from anarchy.serving.rules.feasibility import all_wait, check_backlog, ends_early
+from anarchy.serving.rules.plan import NO_PLAN, POLICY
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.unloaded import unloaded_seconds
 from anarchy.serving.service_times.worker_speeds import Services
@@ -65,6 +66,7 @@ class System:
         requests: int,
         warmup_cycles: float,
         trace: TraceData | None,
+        plan: Ints = NO_PLAN,
     ) -> None:
         self.events = EventQueue()
         self.capacity = make_capacity(scenario, latency)
@@ -85,6 +87,7 @@ class System:
         )
         self._frontend = FrontendProcess(self.events, scenario.frontend, self._received)
         self._arrived: list[Request] = []  # in order of arrival, the order of the log
+        self._plan = iter(plan.tolist())
         self._completions = 0
         self._replicas = scenario.router.tracking.replicas
         self._one_prefill = scenario.topology.prefill == 1 and self.capacity.pools is None
@@ -157,6 +160,8 @@ class System:
         if self._workload.demand.endless:
             check_backlog(len(self._arrived), *self.progress)
         self._choose_replica(request)
+        planned = zip(POOLS, next(self._plan, ()), strict=False)
+        request.planned = {pool: worker for pool, worker in planned if worker != POLICY}
         self._arrived.append(request)
         self._frontend.receive(request)
 

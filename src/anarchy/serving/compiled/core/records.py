@@ -325,6 +325,7 @@ class State(NamedTuple):
     events: Table[Event]
     requests: Table[Request]
     costs: FloatGrid  # of each request: prefill costs, decode costs, active requests at decode
+    plan: IntGrid  # first requests x pools: where they go, or NOBODY if the policy decides
     # What the driver supplies.
     asks: Table[Ask]
     arrival_times: Floats  # of an open workload

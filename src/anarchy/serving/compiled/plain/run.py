@@ -22,6 +22,7 @@ from anarchy.serving.compiled.router.worker_loads import with_room
 from anarchy.serving.log import sinks
 from anarchy.serving.log.request_log import LoggedRequest, RequestLog, Run
 from anarchy.serving.rules.feasibility import check_backlog, ends_early
+from anarchy.serving.rules.plan import NO_PLAN
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.unloaded import unloaded_seconds
 from anarchy.workload.demand import make_demand
@@ -63,12 +64,14 @@ class CompiledSystem:
         warmup_cycles: float,
         trace: TraceData | None,
         costs: bool = True,
+        plan: Ints = NO_PLAN,
     ) -> None:
         """Arguments as those of `simulate`; without `costs` the log has no columns of what the
         routers saw."""
         self._scenario = scenario
         self._table = latency.table
         self._costs = costs
+        self._plan = np.ascontiguousarray(plan)
         self._generators = streams(seed, replication)
         self._demand = make_demand(
             scenario,
@@ -102,6 +105,7 @@ class CompiledSystem:
             self._asks,
             self._demand.extent,
             self._costs,
+            self._plan,
             self._caches(prefill=True),
             self._caches(prefill=False),
         )

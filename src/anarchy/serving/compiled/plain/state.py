@@ -21,7 +21,7 @@ from anarchy.serving.compiled.core.records import (
     State,
 )
 from anarchy.serving.compiled.core.service_times import make_service_times
-from anarchy.serving.compiled.core.tables import Memory, Table
+from anarchy.serving.compiled.core.tables import Ints, Memory, Table
 from anarchy.serving.compiled.router.choices import STREAMS
 from anarchy.serving.compiled.router.dispatch import make_dispatcher
 from anarchy.serving.service_times.table import LatencyTable
@@ -42,6 +42,7 @@ def make_state(
     asks: AskSource,
     extent: Extent,
     log_costs: bool,
+    plan: Ints,
     prefill: tuple[PrefixCaches, PrefixCaches, bool],
     decode: tuple[PrefixCaches, PrefixCaches, bool],
 ) -> State:
@@ -66,6 +67,7 @@ def make_state(
         events=memory.table(Event, room),
         requests=memory.table(Request, room),
         costs=memory.zeros(np.float64, room, width),
+        plan=plan,
         asks=no_asks(0),
         arrival_times=np.zeros(0),
         think_times=np.zeros(0),

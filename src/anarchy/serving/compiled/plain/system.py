@@ -108,13 +108,19 @@ def is_through(state: State, number: int) -> bool:
     return False
 
 
+@small
+def _planned(state: State, number: int, pool: int) -> int:
+    """The worker of a pool that a plan sends a request to, NOBODY if there is none."""
+    return state.plan[number, pool] if number < len(state.plan) else NOBODY
+
+
 @inner
 def choose_prefill(state: State, number: int) -> int:
     """Route a request to a prefill worker."""
     to, workers, request = state.to_prefill, len(state.prefill_workers), request_of(state, number)
     if workers == 1:
         return 0
-    w = decide(state, to, request)
+    w = decide(state, to, request, _planned(state, number, integer(0)))
     cached = to.views[w].overlap * state.settings.block_tokens
     request.expected_tokens = max(1, request.input_tokens - cached)
     placed(state, to, request, w)
@@ -131,7 +137,7 @@ def choose_decode(state: State, number: int) -> int:
     to, request = state.to_decode, request_of(state, number)
     request.routed = state.progress.now
     state.progress.lookahead -= 1
-    w = decide(state, to, request)
+    w = decide(state, to, request, _planned(state, number, integer(1)))
     if state.settings.log_costs:
         place, first = place_of(state, number), len(state.prefill_workers)
         workers = len(state.decode_workers)

@@ -149,9 +149,11 @@ def _miscount(state: State, to: Dispatcher, request: Request) -> None:
 
 
 @inner
-def _take_shortcut(state: State, to: Dispatcher, request: Request) -> int:
-    """The choice of a policy that need not price every worker."""
-    if to.rule.shortcut == LOOK_AT_LEAST:
+def _take_shortcut(state: State, to: Dispatcher, request: Request, planned: int) -> int:
+    """The choice of a plan, or of a policy that need not price every worker."""
+    if planned != NOBODY:
+        w = planned
+    elif to.rule.shortcut == LOOK_AT_LEAST:
         w = choose_least(state, to)
     elif to.rule.shortcut == LOOK_AT_TWO:
         w = choose_of_two(state, to, request)
@@ -165,15 +167,18 @@ def _take_shortcut(state: State, to: Dispatcher, request: Request) -> int:
 
 
 @inner
-def decide(state: State, to: Dispatcher, request: Request) -> int:
-    """The worker that a request is sent to; views and costs tell why."""
+def decide(state: State, to: Dispatcher, request: Request, planned: int) -> int:
+    """The worker that a request is sent to; views and costs tell why.
+
+    It is the `planned` one, or the policy's if that is NOBODY.
+    """
     rule = to.rule
     if rule.indexed and rule.cache_lag > 0:
         _apply_cached(state, to)
     if not rule.immediate:
         apply_due(state, to)
     if rule.shortcut != PRICE_ALL:
-        return _take_shortcut(state, to, request)
+        return _take_shortcut(state, to, request, planned)
     if rule.indexed:
         _look_at_caches(state, to, request)
     for w in range(len(to.views)):
@@ -183,4 +188,4 @@ def decide(state: State, to: Dispatcher, request: Request) -> int:
     if not rule.immediate:
         _miscount(state, to, request)
     price(state, to, request)
-    return choose(state, to, request)
+    return choose(state, to, request) if planned == NOBODY else planned

@@ -36,6 +36,7 @@ class Request(Event):
         "held",
         "joined",
         "order",
+        "planned",
         "promised",
         "prompt_blocks",
         "replica",
@@ -69,6 +70,7 @@ class Request(Event):
     held: list[Block]  # blocks that it holds on its decode worker, but for those grown since
     joined: int  # the worker's steps when the request joined its decode batch
     order: int  # in which it became one of the worker's running requests
+    planned: dict[PoolName, int]  # the workers that a plan sends it to, whatever the policy
     promised: int  # tokens that the router thinks prefill has to compute
     source: list[Block]  # blocks that it holds on its prefill worker
     turn: int  # in which it was sent to its decode worker
@@ -92,6 +94,7 @@ class Request(Event):
         self.client = client
         self.cached_tokens = 0
         self.completion = 0  # 1 for the first request done, and so on; 0 before
+        self.planned = {}
         self.replica = 0  # of the router
         self.restarts = 0  # how often it was lost to a failed worker
         self.tenant = 0  # position in the workload's list of tenants

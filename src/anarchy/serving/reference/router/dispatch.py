@@ -39,8 +39,9 @@ class Dispatcher:
         ]
 
     def route(self, request: Request) -> None:
-        """Send the request to a worker, now or when its window ends."""
-        if self._windows:
+        """Send the request to its plan's worker or the policy's, now or when its window ends."""
+        planned = request.planned.get(self.loads.pool)
+        if self._windows and planned is None:
             self._windows[request.replica].hold(request)
             return
         policy = self._policies[request.replica]
@@ -48,7 +49,9 @@ class Dispatcher:
         costs = list(policy.costs(view))  # a policy may return live state
         if len(costs) != self._workers:
             self._refuse(policy, costs)
-        worker = policy.choose(view, costs, self._ties, self._softmax)
+        worker = planned
+        if worker is None:
+            worker = policy.choose(view, costs, self._ties, self._softmax)
         self._place(request, worker, view.overlaps[worker], costs)
 
     def _assign(self, policy: BatchPolicy, requests: list[Request]) -> None:
