@@ -9,8 +9,7 @@ from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
-from anarchy.serving.log.request_log import Ints
-from anarchy.serving.rules.plan import POLICY
+from anarchy.serving.rules.plan import POLICY, Ints
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.service_times.table import LatencyTable
 from anarchy.serving.simulate import simulate

@@ -5,10 +5,12 @@ or POLICY where the policy decides. What is beyond its rows the policy decides, 
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
-from anarchy.serving.log.request_log import Ints
+
+Ints = NDArray[np.int64]
 
 POLICY = -1
 
