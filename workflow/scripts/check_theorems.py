@@ -8,14 +8,16 @@ from anarchy.games.theorems import (
     delayed_planner,
     plateau,
     potential,
-    saturation,
 )
 from anarchy.games.theorems.placement import theorems
+from anarchy.games.theorems.queueing import places, prefixes, saturation
 from anarchy.measure import counterexamples
 
 THEOREMS = (
     plateau,
     saturation,
+    prefixes,
+    places,
     potential,
     theorems,
     allocation,

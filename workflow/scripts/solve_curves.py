@@ -3,8 +3,9 @@
 from anarchy.common.files import write_rows
 from anarchy.common.jobs import job_log
 from anarchy.games import poa_table
-from anarchy.games.theorems import coupling, plateau, saturation
+from anarchy.games.theorems import coupling, plateau
 from anarchy.games.theorems.placement import theorems
+from anarchy.games.theorems.queueing import saturation
 
 CURVES = {
     "parallel-queues": poa_table.parallel_queues_rows,

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from anarchy.artefact.figures.theory import saturation as figure
-from anarchy.games.theorems import saturation
+from anarchy.games.theorems.queueing import saturation
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from anarchy.games.queueing.proxy_routing import (
     latency_aware_ratio,
     linear_proxy_ratio,
 )
-from anarchy.games.theorems import splits
 from anarchy.games.theorems.checks import Row, check, rows_of
+from anarchy.games.theorems.queueing import splits
 
 CURVE_CREDITS = (Fraction(1, 8), Fraction(1, 4), Fraction(1, 2))
 """Credits of the figure, in units of mu for loads and of 1/mu for latencies."""

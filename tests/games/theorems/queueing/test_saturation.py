@@ -7,7 +7,8 @@ from functools import cache
 
 import pytest
 
-from anarchy.games.theorems import checks, saturation
+from anarchy.games.theorems import checks
+from anarchy.games.theorems.queueing import saturation
 
 
 @cache

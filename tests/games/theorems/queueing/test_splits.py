@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anarchy.games.queueing.closed_forms import parallel_mm1
-from anarchy.games.theorems import splits
+from anarchy.games.theorems.queueing import splits
 from tests.games.rationals import fractions
 
 RELATIVE = 1e-9

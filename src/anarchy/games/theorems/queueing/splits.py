@@ -67,25 +67,40 @@ def fill(inverses: Sequence[Inverse], demand: float) -> list[float]:
     return [inverse(level) for inverse in inverses]
 
 
-def total_delay(rates: Sequence[float], flows: Sequence[float]) -> float:
-    """Mean number of requests present; all flows below their rates."""
-    return sum(flow / (rate - flow) for rate, flow in zip(rates, flows, strict=True))
+def power(rate: float, exponent: float, offset: float) -> Inverse:
+    """(n + 1)^exponent/rate plus an offset, n being the mean number present: n + 1 = rate/slack."""
+
+    def flow(level: float) -> float:
+        return max(0.0, rate - rate / math.pow(max(rate * (level - offset), 1.0), 1 / exponent))
+
+    return flow
 
 
-def least_delay(rates: Sequence[float], demand: float) -> float:
-    """Least mean number of requests present, by a solver told only the cost and the constraints.
+def total_delay(
+    rates: Sequence[float], flows: Sequence[float], offsets: Sequence[float] | None = None
+) -> float:
+    """Mean number of requests present plus what offsets cost a second; flows below their rates."""
+    present = sum(flow / (rate - flow) for rate, flow in zip(rates, flows, strict=True))
+    return present + sum(x * b for x, b in zip(flows, offsets or [0.0] * len(flows), strict=True))
+
+
+def least_delay(
+    rates: Sequence[float], demand: float, offsets: Sequence[float] | None = None
+) -> float:
+    """Least `total_delay` of a split, by a solver told only the cost and the constraints.
 
     It works in utilisations, so that rates of different size weigh alike.
     """
     from scipy.optimize import LinearConstraint, minimize
 
     mu = np.array(rates, float)
+    paid = mu * np.array(offsets or [0.0] * len(rates), float)
 
     def cost(load: NDArray[np.float64]) -> float:
-        return float(np.sum(load / (1 - load)))
+        return float(np.sum(load / (1 - load) + paid * load))
 
     def slope(load: NDArray[np.float64]) -> NDArray[np.float64]:
-        steep: NDArray[np.float64] = 1 / (1 - load) ** 2
+        steep: NDArray[np.float64] = 1 / (1 - load) ** 2 + paid
         return steep
 
     solved = minimize(
