@@ -56,7 +56,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
         shutil.copy(lock, folder)
     real = os.path.realpath(sys.executable)
     write_program(folder / ".venv/bin/python", PYTHON.format(python=f"'{real}'"))
-    for tool in TEX_TOOLS:
+    for tool in (*TEX_TOOLS, "prometheus"):
         write_program(folder / "tools" / tool, "#!/usr/bin/env bash\n")
     build = 'mkdir -p paper; echo pdf >paper/main.pdf; printf "%s\\n" "$PAGES" >paper/main.log\n'
     (folder / "job").write_text(build, encoding="utf-8")
@@ -337,6 +337,28 @@ def test_the_oracle_is_installed_once_and_may_be_missing(project: Path) -> None:
     assert len(installs) == 2, "the one that failed and one that did not"
     run(project, "clean")
     assert run(project, "test", REPRODUCE_ORACLE="no").stderr == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root fetches packages")
+@pytest.mark.skipif(bool(shutil.which("prometheus")), reason="a Prometheus server is installed")
+def test_a_prometheus_server_is_unpacked_once_and_may_be_missing(project: Path) -> None:
+    """It is not installed: that would start a service."""
+    (project / "tools/prometheus").unlink()
+    (project / "job").write_text("", encoding="utf-8")
+    apt = '#!/usr/bin/env bash\necho "$*" >>"${0%/*}/apt"; [ "$1" = update ] || >prometheus_1.deb\n'
+    unpack = '#!/usr/bin/env bash\n[ -e "$2" ] && mkdir -p usr/bin && cp "$0" usr/bin/prometheus\n'
+    write_program(project / "tools/apt-get", apt)
+    write_program(project / "tools/dpkg-deb", "#!/usr/bin/env bash\nexit 1\n")
+    failed = run(project, "test", REPRODUCE_ORACLE="no")
+    assert failed.returncode == 0
+    assert "tests against it are skipped" in failed.stderr
+    assert not (project / ".cache/prometheus").exists()
+    write_program(project / "tools/dpkg-deb", unpack)
+    assert "fetching the Prometheus server" in run(project, "test", REPRODUCE_ORACLE="no").stderr
+    assert (project / ".cache/prometheus/usr/bin/prometheus").exists()
+    assert run(project, "test", REPRODUCE_ORACLE="no").stderr == ""
+    asked = (project / "tools/apt").read_text(encoding="utf-8").splitlines()
+    assert asked == ["update", "download prometheus"] * 2
 
 
 @pytest.fixture
