@@ -21,7 +21,7 @@ ENVIRONMENTS = {".venv": LOCK + ORACLE, ".venv-live": LIVE, "on a GPU machine": 
 
 # Declared, but called as a program or read by mypy instead of being imported.
 NOT_IMPORTED = {"snakemake"}
-IMPORT_NAMES = {"pyyaml": "yaml"}
+IMPORT_NAMES = {"prometheus-client": "prometheus_client", "pyyaml": "yaml"}
 
 
 def declared() -> list[str]:

@@ -15,6 +15,7 @@ class Canned:
 
     url: str = ""
     body: str = ""
+    bodies: list[str] = field(default_factory=list)  # before `body`, one for each question
     status: int = 200
     pause: float = 0.0
     drip: float = 0.0  # seconds between two bytes
@@ -35,10 +36,11 @@ def canned_server() -> Iterator[Canned]:
             now = time.time() if canned.date is None else canned.date
             self.send_header("Date", formatdate(now, usegmt=True))
             self.end_headers()
-            step = 1 if canned.drip else len(canned.body) or 1
+            body = (canned.bodies.pop(0) if canned.bodies else canned.body).encode()
+            step = 1 if canned.drip else len(body) or 1
             try:
-                for start in range(0, len(canned.body), step):
-                    self.wfile.write(canned.body[start : start + step].encode())
+                for start in range(0, len(body), step):
+                    self.wfile.write(body[start : start + step])
                     time.sleep(canned.drip)
             except OSError:  # the reader has lost patience
                 pass

@@ -68,10 +68,18 @@ def source(url: str, metric: str = TTFT, max_age: float = 30.0, **labels: str) -
     return make_source(url, metric, labels, max_age)
 
 
+def read(url: str, **options: Any) -> list[Reading]:
+    return source(url, **options).read(after=-math.inf)
+
+
+def counts_of(reading: Reading) -> dict[float, float]:
+    return dict(zip(reading.histogram.edges, reading.histogram.counts, strict=True))
+
+
 def refused(url: str, **options: Any) -> str:
     """The one line with which there is no reading."""
     with pytest.raises(UnreadableError) as caught:
-        source(url, **options).read()
+        read(url, **options)
     line = str(caught.value)
     assert "\n" not in line
     return line
@@ -83,23 +91,27 @@ def refused(url: str, **options: Any) -> str:
 def test_a_page_is_read_now(server: Canned) -> None:
     server.body = page()
     before = time.time()
-    reading = source(f"{server.url}/metrics").read()
+    (reading,) = read(f"{server.url}/metrics")
     assert before <= reading.time <= time.time()
-    assert reading.counts == COUNTS
+    assert counts_of(reading) == COUNTS
     assert server.asked == ["/metrics"]
 
 
 def test_a_page_may_say_when_it_was_sampled(server: Canned) -> None:
     moment = NOW - 10.25
     server.body = page(stamp=f" {moment * 1000:.0f}")
-    assert source(f"{server.url}/metrics").read().time == pytest.approx(moment)
+    (reading,) = read(f"{server.url}/metrics")
+    assert reading.time == moment
 
 
-def test_a_server_is_read_at_its_last_sample(server: Canned) -> None:
+def test_a_server_gives_all_that_it_has_kept(server: Canned) -> None:
     server.body = api(COUNTS, age=7.0)
-    reading = source(server.url, model='a"b\\').read()
-    assert reading.time == NOW - 7.0
-    assert reading.counts == COUNTS
+    earlier, last = read(server.url, model='a"b\\')
+    assert (earlier.time, last.time) == (NOW - 12.0, NOW - 7.0)
+    assert counts_of(earlier) == dict.fromkeys(COUNTS, 0.0)
+    assert counts_of(last) == COUNTS
+    assert source(server.url).read(after=NOW - 12.0) == [last]
+    assert source(server.url).read(after=NOW - 7.0) == []
     assert server.asked[0].startswith("/api/v1/query?query=")
     query = server.asked[0].partition("=")[2]
     assert query == f"{TTFT}_bucket%7Bmodel%3D%22a%5C%22b%5C%5C%22%7D%5B300s%5D"
@@ -108,13 +120,14 @@ def test_a_server_is_read_at_its_last_sample(server: Canned) -> None:
 @pytest.mark.parametrize("ending", ["", "/", "/api/v1/query"])
 def test_a_server_may_be_named_in_any_way(server: Canned, ending: str) -> None:
     server.body = api(COUNTS)
-    assert source(f"{server.url}/prefix{ending}").read().counts == COUNTS
+    assert counts_of(read(f"{server.url}/prefix{ending}")[-1]) == COUNTS
     assert server.asked[0].startswith("/prefix/api/v1/query?")
 
 
 def test_labels_choose_a_histogram_of_a_page(server: Canned) -> None:
     server.body = page(labels='model="a"') + page({**COUNTS, math.inf: 99.0}, labels='model="b"')
-    assert source(f"{server.url}/metrics", model="b").read().counts[math.inf] == 99.0
+    (reading,) = read(f"{server.url}/metrics", model="b")
+    assert reading.histogram.counts[-1] == 99.0
 
 
 def test_a_series_that_has_ended_is_not_a_second_one(server: Canned) -> None:
@@ -124,7 +137,7 @@ def test_a_series_that_has_ended_is_not_a_second_one(server: Canned) -> None:
         series["metric"]["instance"] = "gone"
     new["data"]["result"] += old["data"]["result"]
     server.body = json.dumps(new)
-    assert source(server.url).read().counts == COUNTS
+    assert counts_of(read(server.url)[-1]) == COUNTS
 
 
 # ---------------------------------------------------------------- what cannot
@@ -193,7 +206,7 @@ def test_a_page_that_is_broken_off(server: Canned) -> None:
 def test_a_histogram_that_exists_twice(server: Canned) -> None:
     server.body = api(COUNTS, COUNTS)
     with pytest.raises(AmbiguousError, match="exists 2 times") as caught:
-        source(server.url).read()
+        read(server.url)
     assert str(caught.value).endswith(
         "choose one with --label instance=a or with --label instance=b"
     )
@@ -208,7 +221,7 @@ def test_samples_that_are_too_old(server: Canned, age: float) -> None:
 def test_age_is_by_the_clock_of_the_server(server: Canned) -> None:
     server.body = api(COUNTS, age=1000.0)
     server.date = NOW - 1000.0
-    assert source(server.url).read().counts == COUNTS
+    assert counts_of(read(server.url)[-1]) == COUNTS
 
 
 @pytest.mark.parametrize(
@@ -265,6 +278,4 @@ def test_a_metric_may_be_named_by_its_buckets() -> None:
 
 def test_a_reading_is_of_edges_in_order(server: Canned) -> None:
     server.body = page(dict(reversed(COUNTS.items())))
-    reading = source(f"{server.url}/metrics").read()
-    assert isinstance(reading, Reading)
-    assert [*reading.counts] == [0.1, 1.0, math.inf]
+    assert read(f"{server.url}/metrics")[0].histogram.edges == (0.1, 1.0, math.inf)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from anarchy.cli.control import add_control
 from anarchy.cli.measure import add_measure
 from anarchy.cli.simulate import add_simulate
 from anarchy.common.errors import InputError
@@ -162,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_simulate(commands)
     add_measure(commands)
+    add_control(commands)
 
     schema = commands.add_parser(
         "schema",

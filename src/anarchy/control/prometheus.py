@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import urlopen
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from anarchy.common.errors import MOST_CHARACTERS, InputError, printable, shown, suggest
+from anarchy.control.histogram import Histogram
 
 TTFT = "dynamo_frontend_time_to_first_token_seconds"
 """The histogram of times to first token on the metrics page of Dynamo's frontend."""
@@ -34,6 +34,9 @@ MOST_BYTES = 32 * 2**20
 
 LOOK_BACK = 300.0
 """Seconds over which a server is asked for samples, so that one too old can be named."""
+
+Bucket = tuple[Mapping[str, str], Mapping[float, float]]
+"""A bucket of a histogram: its labels, and its counts by time."""
 
 _METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -51,22 +54,18 @@ class AmbiguousError(UnreadableError):
 
 
 class Reading(NamedTuple):
-    """A histogram at a moment: `counts[edge]` observations so far were at most `edge`.
-
-    Edges ascend, and the last one is infinite. `time` is in seconds since the epoch, by the clock
-    of whoever took the sample.
-    """
+    """A histogram at `time`, in seconds since the epoch by the clock of who took the sample."""
 
     time: float
-    counts: dict[float, float]
+    histogram: Histogram
 
 
 @dataclass(frozen=True)
 class Source:
     """Where a histogram is read: `url` is that of a server, or that of a page if `page`.
 
-    The histogram has the name `metric`, which is without `_bucket`, and at least the `labels`. A
-    sample that is more than `max_age` seconds old says nothing.
+    The histogram has the name `metric`, which is without `_bucket`, and at least the `labels`. It
+    says nothing if its last sample is more than `max_age` seconds old.
     """
 
     url: str
@@ -75,10 +74,18 @@ class Source:
     labels: Mapping[str, str]
     max_age: float
 
-    def read(self) -> Reading:
-        """The histogram now; UnreadableError if it cannot be told."""
+    def read(self, after: float) -> list[Reading]:
+        """The readings since `after`, in order; a page has one, a server all that it has kept.
+
+        None if nothing is new. UnreadableError if that cannot be told.
+        """
         samples, now = self._from_page() if self.page else self._from_server()
-        return _newest(self, samples, now)
+        buckets = self._chosen(samples, now)
+        return [
+            Reading(moment, self._histogram(counts))
+            for moment, counts in sorted(buckets.items())
+            if moment > after
+        ]
 
     @property
     def name(self) -> str:
@@ -86,7 +93,7 @@ class Source:
         labels = ", ".join(f'{key}="{_escaped(value)}"' for key, value in self.labels.items())
         return f"{self.metric}{{{labels}}}" if labels else self.metric
 
-    def _from_server(self) -> tuple[list[Sample], float]:
+    def _from_server(self) -> tuple[list[Bucket], float]:
         bucket = self.name.replace(self.metric, f"{self.metric}_bucket", 1)
         query = urlencode({"query": f"{bucket}[{LOOK_BACK:g}s]"})
         answer = _fetch(f"{self.url}/api/v1/query?{query}", self.url)
@@ -97,20 +104,24 @@ class Source:
                 f"{self.url}: no answer of Prometheus' HTTP API to a query: {shown(answer.start)}; "
                 "the address of a page of metrics ends in /metrics"
             ) from None
-        return [one.last for one in series], answer.now
+        return [(one.metric, dict(one.values)) for one in series], answer.now
 
-    def _from_page(self) -> tuple[list[Sample], float]:
+    def _from_page(self) -> tuple[list[Bucket], float]:
         answer = _fetch(self.url, self.url)
-        samples = [
-            sample._replace(timestamp=sample.timestamp or time.time())
+        now = time.time()
+        samples = (
+            sample
             for family in self._families(answer.body.decode(errors="replace"))
             for sample in family.samples
+        )
+        return [
+            (sample.labels, {float(sample.timestamp or now): sample.value})
+            for sample in samples
             if self.labels.items() <= sample.labels.items()
-        ]
-        return samples, answer.now
+        ], answer.now
 
     def _families(self, page: str) -> list[Metric]:
-        """What the page has of the metric; lines of others are not looked at, which takes long."""
+        """What the page has of the metric; to parse all others would take long."""
         lines = [line for line in page.splitlines() if line.startswith(f"{self.metric}_bucket")]
         if not lines:
             there = re.findall(r"^# TYPE (\S+) histogram", page, re.MULTILINE)
@@ -122,6 +133,40 @@ class Source:
             raise UnreadableError(
                 f"{self.url}: '{self.metric}' is not in the text format of Prometheus: {fault}"
             ) from None
+
+    def _chosen(self, buckets: Sequence[Bucket], now: float) -> dict[float, dict[float, float]]:
+        """The one histogram that the buckets are of: counts by edge, by the time of the sample."""
+        if not buckets:
+            raise self._fault("there is none")
+        age = now - max(max(values) for _, values in buckets)
+        if age > self.max_age:
+            raise self._fault(f"the last sample is {age:.0f} s old; allowed: {self.max_age:g} s")
+        found: dict[frozenset[tuple[str, str]], dict[float, dict[float, float]]] = {}
+        for labels, values in buckets:
+            if now - max(values) <= self.max_age:
+                others = frozenset((k, v) for k, v in labels.items() if k not in ("__name__", "le"))
+                for moment, count in values.items():
+                    counts = found.setdefault(others, {}).setdefault(moment, {})
+                    counts[_number(labels.get("le", ""))] = count
+        if len(found) > 1:
+            fault = f"{self.url}: {self.name} exists {len(found)} times; {_choices([*found])}"
+            raise AmbiguousError(fault)
+        return next(iter(found.values()))
+
+    def _histogram(self, counts: Mapping[float, float]) -> Histogram:
+        """The counts in order of their edges; UnreadableError if they are no histogram's."""
+        if any(map(math.isnan, (*counts, *counts.values()))):
+            raise self._fault("a bucket is not a number (NaN)")
+        edges = sorted(counts)
+        heights = [counts[edge] for edge in edges]
+        if edges[-1] != math.inf:
+            raise self._fault('the bucket le="+Inf" is missing')
+        if heights[0] < 0 or heights != sorted(heights):
+            raise self._fault("the buckets do not grow with their edges")
+        return Histogram(tuple(edges), tuple(heights))
+
+    def _fault(self, what: str) -> UnreadableError:
+        return UnreadableError(f"{self.url}: {self.name}: {what}")
 
 
 def make_source(url: str, metric: str, labels: Mapping[str, str], max_age: float) -> Source:
@@ -147,16 +192,22 @@ def make_source(url: str, metric: str, labels: Mapping[str, str], max_age: float
     return Source(url, url.endswith("/metrics"), metric, labels, max_age)
 
 
+def _number(text: str) -> float:
+    """A number as Prometheus writes it; NaN if it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+Value = Annotated[float, BeforeValidator(_number)]
+
+
 class _Series(BaseModel):
-    """A series of the API's answer, over a stretch of time."""
+    """A series of the API's answer: its labels, and its values by time."""
 
     metric: dict[str, str]
-    values: list[tuple[float, str]]
-
-    @property
-    def last(self) -> Sample:
-        moment, value = self.values[-1]
-        return Sample("", self.metric, _number(value), moment)
+    values: list[tuple[float, Value]]
 
 
 class _Result(BaseModel):
@@ -216,55 +267,13 @@ def _moment(date: str | None) -> float:
         return time.time()
 
 
-def _newest(source: Source, samples: Sequence[Sample], now: float) -> Reading:
-    """The one histogram that the samples are buckets of."""
-    place = f"{source.url}: {source.name}"
-    if not samples:
-        raise UnreadableError(f"{place}: there is none")
-    times = [sample.timestamp or now for sample in samples]
-    age = now - max(times)
-    if age > source.max_age:
-        raise UnreadableError(
-            f"{place}: the last sample is {age:.0f} s old; allowed: {source.max_age:g} s"
-        )
-    found: dict[tuple[tuple[str, str], ...], dict[float, float]] = {}
-    for sample, moment in zip(samples, times, strict=True):
-        if now - moment <= source.max_age:
-            labels = {key: value for key, value in sample.labels.items() if key != "__name__"}
-            edge = _number(labels.pop("le", "nan"))
-            found.setdefault(tuple(sorted(labels.items())), {})[edge] = sample.value
-    if len(found) > 1:
-        raise AmbiguousError(f"{place} exists {len(found)} times; {_difference([*found])}")
-    (counts,) = found.values()
-    return Reading(max(times), _checked(counts, place))
-
-
-def _difference(labels: list[tuple[tuple[str, str], ...]]) -> str:
-    """How to tell histograms with these labels apart."""
-    shared = set(labels[0]).intersection(*labels[1:])
-    own = [" ".join(f"--label {k}={v}" for k, v in one if (k, v) not in shared) for one in labels]
-    return f"choose one with {' or with '.join(filter(None, own))}"
-
-
-def _checked(counts: dict[float, float], place: str) -> dict[float, float]:
-    """The buckets in order of their edges; UnreadableError if they are no histogram."""
-    if any(math.isnan(edge) for edge in counts) or any(map(math.isnan, counts.values())):
-        raise UnreadableError(f"{place}: a bucket is not a number (NaN)")
-    ordered = dict(sorted(counts.items()))
-    if [*ordered][-1] != math.inf:
-        raise UnreadableError(f'{place}: the bucket le="+Inf" is missing')
-    heights = [*ordered.values()]
-    if heights[0] < 0 or heights != sorted(heights):
-        raise UnreadableError(f"{place}: the buckets do not grow with their edges")
-    return ordered
-
-
-def _number(text: str) -> float:
-    """A number as Prometheus writes it; NaN if it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+def _choices(labels: list[frozenset[tuple[str, str]]]) -> str:
+    """How to choose between histograms with these labels."""
+    shared = frozenset.intersection(*labels)
+    choices = (
+        " ".join(f"--label {key}={value}" for key, value in sorted(own - shared)) for own in labels
+    )
+    return f"choose one with {' or with '.join(sorted(filter(None, choices)))}"
 
 
 def _escaped(value: str) -> str:
