@@ -1,14 +1,14 @@
 """The kernel returns the reference's log with paged memory, too, to the last bit."""
 
-import contextlib
 import dataclasses
 import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from anarchy.common import paths
@@ -17,15 +17,12 @@ from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
 from anarchy.serving.compiled.paged.run import CompiledPagedSystem
 from anarchy.serving.log.request_log import Run
-from anarchy.serving.reference.core.event_queue import Timer
 from anarchy.serving.reference.system import System
+from anarchy.serving.rules import feasibility
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.service_times.table import LatencyTable
 from anarchy.workload.traces import TraceData, load_trace
 from tests.serving.compiled.scenarios import engines, scenarios, tables, traces
-
-LATEST = 40.0
-"""Simulated seconds after which a drawn run is taken to be endless."""
 
 SLOW = settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -60,21 +57,6 @@ def outcome(kind: type[System | CompiledPagedSystem], *arguments: Any) -> Run | 
         return str(fault)
 
 
-def refuse_endless(*arguments: Any) -> None:
-    """Reject a run in which requests preempt each other for ever, since memory is short for two.
-
-    Neither simulator would come to its end; runs that end take seconds.
-    """
-    scenario, table, *others = arguments
-    with contextlib.suppress(InputError):
-        system = System(scenario, Latency(table), *others)
-        Timer(system.events, LATEST, system.events.stop)
-        with contextlib.suppress(InputError):
-            system.run()
-        if system.events.now >= LATEST and system.events.pending:
-            reject()
-
-
 def assert_same(*arguments: Any) -> Run | str:
     """Both simulators give the same run or refuse with the same words; the reference's answer."""
     reference, compiled = (outcome(kind, *arguments) for kind in (System, CompiledPagedSystem))
@@ -95,17 +77,13 @@ def assert_same(*arguments: Any) -> Run | str:
 def test_synthetic_workloads(
     scenario: Scenario, table: LatencyTable, seed: int, requests: int
 ) -> None:
-    arguments = (scenario, table, seed, 0, requests, 3.0, None)
-    refuse_endless(*arguments)
-    assert_same(*arguments)
+    assert_same(scenario, table, seed, 0, requests, 3.0, None)
 
 
 @given(scenario=paged({"kind": "trace", "trace": "drawn"}), table=tables(), trace=traces())
 @SLOW
 def test_traces(scenario: Scenario, table: LatencyTable, trace: TraceData) -> None:
-    arguments = (scenario, table, 1, 0, 0, 3.0, trace)
-    refuse_endless(*arguments)
-    assert_same(*arguments)
+    assert_same(scenario, table, 1, 0, 0, 3.0, trace)
 
 
 def recorded() -> TraceData:
@@ -168,3 +146,41 @@ def test_both_refuse_in_the_same_words() -> None:
     assert "needs 7 blocks" in refusal(trace, capacity_tokens=6 * size)
     in_blocks = dataclasses.replace(trace, block_tokens=512)
     assert "does not divide" in refusal(in_blocks, block_tokens=48)
+
+
+def test_requests_that_preempt_each_other_for_ever_end_the_run() -> None:
+    """A lone slot has room for its request only while no other one has reserved any."""
+    scenario = with_fields(
+        load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d"),
+        {
+            "topology.decode": 1,
+            "engine.decode.slots": 1,
+            "engine.memory.paged": True,
+            "engine.handoff": {"overhead": 0.0},
+            "engine.cache": {"block_tokens": 4, "capacity_tokens": 240},
+            "workload": {
+                "kind": "poisson",
+                "rate": 60.0,
+                "templates": 1,
+                "input_tokens": 110,
+                "output_tokens": 27,
+            },
+        },
+        "thrashing",
+    )
+    table = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency).table
+    with patch.object(feasibility, "MOST_PREEMPTIONS", 1000):
+        line = assert_same(scenario, table, 1, 0, 100, 3.0, None)
+    assert line == (
+        "engine.cache.capacity_tokens: requests on a worker have preempted each other 1,000 times "
+        "and none is done; give the workers more, or set engine.memory.preempt to never"
+    )
+
+
+@given(scenario=paged(), table=tables(), most=st.integers(1, 5))
+@SLOW
+def test_a_run_ends_at_the_same_preemption(
+    scenario: Scenario, table: LatencyTable, most: int
+) -> None:
+    with patch.object(feasibility, "MOST_PREEMPTIONS", most):
+        assert_same(scenario, table, 1, 0, 40, 3.0, None)

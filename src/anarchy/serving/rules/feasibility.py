@@ -11,6 +11,9 @@ MOST_REQUESTS = 1_000_000
 """Requests that may be in a system at once while others arrive without end: a backlog that no
 study waits for, and about a gigabyte."""
 
+MOST_PREEMPTIONS = 10_000
+"""Preemptions on a worker since a request was last done there, at which a run ends: where memory is
+short for any two, requests may preempt each other for ever."""
 
 MOST_BLOCKS = 5_000_000
 """Most blocks of all templates of a workload, which are kept in memory."""
@@ -93,5 +96,20 @@ def all_wait(done: int, wanted: int) -> InputError:
     return InputError(
         f"engine.cache.capacity_tokens: after {done} of {wanted} requests all others wait "
         "for memory that waiting requests hold; give the workers more, or set "
+        "engine.memory.preempt to never"
+    )
+
+
+def check_preemptions(count: int) -> None:
+    """Refuse to go on after so many preemptions on a worker since a request was last done there."""
+    if count >= MOST_PREEMPTIONS:
+        raise thrashing()
+
+
+def thrashing() -> InputError:
+    """Why a run with paged memory stops in which requests are preempted and none is done."""
+    return InputError(
+        f"engine.cache.capacity_tokens: requests on a worker have preempted each other "
+        f"{MOST_PREEMPTIONS:,} times and none is done; give the workers more, or set "
         "engine.memory.preempt to never"
     )

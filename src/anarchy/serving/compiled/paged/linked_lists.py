@@ -2,7 +2,14 @@
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
 from anarchy.serving.compiled.core.records import NOBODY
-from anarchy.serving.compiled.paged.records import LAST_ADMITTED, LinkedList, PagedState, Sequence
+from anarchy.serving.compiled.paged.records import (
+    LAST_ADMITTED,
+    DecodeQueue,
+    LinkedList,
+    PagedState,
+    PrefillQueue,
+    Sequence,
+)
 
 
 @small
@@ -64,10 +71,14 @@ def following(state: PagedState, number: int) -> int:
 
 
 @inner
-def remove_victim(state: PagedState, members: LinkedList) -> int:
-    """Take out the request that has to give up its blocks: which one."""
-    victim = members.last if state.settings.preempt == LAST_ADMITTED else members.first
-    remove(state, members, victim)
+def remove_victim(state: PagedState, queue: PrefillQueue | DecodeQueue) -> int:
+    """Take out and count the running request that has to give up its blocks: which one."""
+    running = queue.running
+    victim = running.last if state.settings.preempt == LAST_ADMITTED else running.first
+    remove(state, running, victim)
+    queue.preemptions += 1
+    if queue.preemptions - queue.latest_done >= state.settings.most_preemptions:
+        state.progress.thrashes = True
     return victim
 
 

@@ -132,7 +132,7 @@ def readmit(state: PagedState, w: int, number: int, budget: int) -> int:
 def _give_up(state: PagedState, w: int) -> int:
     """Preempt a running request: its blocks go, and it waits before all others."""
     queue = state.decode[w]
-    victim = remove_victim(state, queue.running)
+    victim = remove_victim(state, queue)
     sequence = sequence_of(state, victim)
     if sequence.recomputing:
         sequence.recomputing = False
@@ -145,7 +145,6 @@ def _give_up(state: PagedState, w: int) -> int:
     sequence.computed = 0
     sequence.continued = False
     prepend(state, queue.waiting, victim)
-    queue.preemptions += 1
     queue.tried = False
     return victim
 

@@ -70,7 +70,7 @@ def let_go(state: PagedState, number: int) -> None:
 def _preempt(state: PagedState, w: int) -> int:
     """Let a running prompt start anew: which one."""
     queue = state.prefill[w]
-    victim = remove_victim(state, queue.running)
+    victim = remove_victim(state, queue)
     sequence = sequence_of(state, victim)
     release(state, w, sequence.source)
     sequence.computed = 0
@@ -79,7 +79,6 @@ def _preempt(state: PagedState, w: int) -> int:
     queue.step_tokens -= sequence.scheduled
     sequence.scheduled = 0
     prepend(state, queue.waiting, victim)
-    queue.preemptions += 1
     return victim
 
 
@@ -224,6 +223,7 @@ def end_step(state: PagedState, w: int) -> None:
         if sequence.computed >= request.input_tokens:
             remove(state, queue.running, done)
             request.prefill_end = now
+            queue.latest_done = queue.preemptions
             defer(state, PREFILLED, done, SETTLE)
     publish(state, w)
     blocks = queue.first_release

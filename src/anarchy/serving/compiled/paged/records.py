@@ -12,7 +12,7 @@ from anarchy.serving.compiled.core.numba_types import by_reference
 from anarchy.serving.compiled.core.records import Ring, State
 from anarchy.serving.compiled.core.tables import Grid, Int32, IntGrid, Ints, Record, Table
 
-GROW_LISTS, GROW_CHANGES = 8, 9
+GROW_LISTS, GROW_CHANGES, THRASHES = 8, 9, 10
 """Why the loop returns, beside the reasons of the plain one."""
 
 PREEMPT_RULES = ("last", "first", "never")
@@ -40,6 +40,7 @@ class PagedSettings(Record):
     handoff_is_first_token: bool
     numbered: bool  # whether names have the reference's numbers, for policies that look at them
     preempt: int  # the rule's place in PREEMPT_RULES
+    most_preemptions: int  # on a worker since a request was last done, at which the run ends
     memory_blocks: int  # of each worker
     shared_names: int
     own_names: int
@@ -56,6 +57,7 @@ class PagedProgress(Record):
     settling: bool  # whether the instant's last event is scheduled
     lists_used: int
     held_used: int
+    thrashes: bool  # whether a worker preempts requests and none is done
 
 
 class LinkedList(Record):
@@ -134,6 +136,7 @@ class PrefillQueue(Record):
     running: LinkedList
     ready: bool  # whether it is to begin a step at this instant
     preemptions: int
+    latest_done: int  # the preemptions when a prompt was last done
     step_tokens: int
     step_prompts: int
     step_cached: int  # computed before, and attended to
@@ -152,6 +155,7 @@ class DecodeQueue(Record):
     tried: bool  # whether the first pending request has found no room as it is
     irregular: bool  # whether some running sequence makes no token in this step
     preemptions: int
+    latest_done: int  # the preemptions when a request was last done
     completions: int  # entries of the heap of completions
     turns: int
     promised_blocks: int  # of all reserved requests with their whole output

@@ -14,7 +14,7 @@ from anarchy.serving.compiled.core.compile import allocating
 from anarchy.serving.compiled.core.records import DRAINED, Ask, PrefixCaches, State
 from anarchy.serving.compiled.core.tables import Ints, Table
 from anarchy.serving.compiled.kv_cache.prefix_cache import make_caches
-from anarchy.serving.compiled.paged.records import GROW_CHANGES, GROW_LISTS, UNNUMBERED
+from anarchy.serving.compiled.paged.records import GROW_CHANGES, GROW_LISTS, THRASHES, UNNUMBERED
 from anarchy.serving.compiled.paged.state import (
     make_paged_state,
     with_longer_ring,
@@ -24,7 +24,7 @@ from anarchy.serving.compiled.paged.state import (
 from anarchy.serving.compiled.paged.system import advance_paged
 from anarchy.serving.compiled.plain.run import CompiledSystem
 from anarchy.serving.log.sinks import Sink
-from anarchy.serving.rules.feasibility import all_wait, blocks_of_memory
+from anarchy.serving.rules.feasibility import all_wait, blocks_of_memory, thrashing
 from anarchy.workload.random_streams import Generators
 from anarchy.workload.traces import TraceData
 
@@ -121,7 +121,8 @@ class CompiledPagedSystem(CompiledSystem):
 
     def _advance(self) -> int:
         self._paged = self._paged._replace(plain=self._state)
-        return advance_paged(self._paged)
+        short = advance_paged(self._paged)
+        return THRASHES if self._paged.progress.thrashes else short
 
     def _caches(self, prefill: bool) -> tuple[PrefixCaches, PrefixCaches, bool]:
         """What the router knows of the blocks in a pool, which are the workers' own."""
@@ -138,6 +139,8 @@ class CompiledPagedSystem(CompiledSystem):
             self._paged = with_more_lists(self._paged)
         elif short == GROW_CHANGES:
             self._paged = with_more_changes(self._paged)
+        elif short == THRASHES:
+            raise thrashing()
         elif short == DRAINED:
             raise all_wait(*self.progress)
         else:

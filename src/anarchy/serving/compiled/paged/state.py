@@ -26,6 +26,7 @@ from anarchy.serving.compiled.paged.records import (
     PrefillQueue,
     Sequence,
 )
+from anarchy.serving.rules import feasibility
 
 ACTIONS_OF_ONE = 5
 """Things to do for a request at one instant, at most: one of each kind."""
@@ -108,6 +109,7 @@ def _settings(
         handoff_is_first_token=engine.first_token == "handoff",
         numbered=scenario.router.policy == "two-choice-hashing",
         preempt=PREEMPT_RULES.index(engine.memory.preempt),
+        most_preemptions=feasibility.MOST_PREEMPTIONS,
         memory_blocks=blocks,
         shared_names=names,
         own_names=whole + 1,

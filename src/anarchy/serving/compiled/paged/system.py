@@ -33,6 +33,7 @@ from anarchy.serving.compiled.paged.records import (
     PLACE,
     PREFILL,
     PREFILLED,
+    THRASHES,
     TRANSFER,
     UNNUMBERED,
     PagedState,
@@ -153,6 +154,7 @@ def _end_steps(state: PagedState, w: int) -> bool:
     while number != NOBODY:
         request = request_of(state.plain, number)
         number = sequence_of(state, number).following
+        state.decode[w].latest_done = state.decode[w].preemptions
         if complete(state.plain, request, w):
             return True
     decode.between_steps(state, w)
@@ -195,7 +197,7 @@ def _settle(state: PagedState) -> bool:
             if state.decode[w].ready:
                 state.decode[w].ready = False
                 more = decode.begin(state, w) or more
-        more = more or progress.actions_read < progress.actions_due
+        more = (more or progress.actions_read < progress.actions_due) and not progress.thrashes
     progress.actions_read = progress.actions_due = 0
     progress.settling = False
     return False
@@ -208,6 +210,8 @@ def _short(state: PagedState) -> int:
     At one event a request that is there makes two moves at most, and four events.
     """
     plain, progress = state.plain, state.progress
+    if progress.thrashes:
+        return THRASHES
     there = plain.progress.arrived - plain.progress.completions
     workers = len(state.pools)
     if plain.progress.lookahead < 2 * there + 2:

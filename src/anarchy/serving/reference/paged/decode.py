@@ -22,6 +22,7 @@ from anarchy.serving.reference.paged.release import Releases
 from anarchy.serving.reference.paged.reservation import Reservations
 from anarchy.serving.reference.plain.decode import DecodeWorker
 from anarchy.serving.rules.event_order import on_grid
+from anarchy.serving.rules.feasibility import check_preemptions
 from anarchy.serving.service_times.lookup import Latency
 
 
@@ -72,7 +73,7 @@ class PagedDecodeWorker(DecodeWorker):
         self._first: list[Request] = []  # of them: those whose first token is under way
         self._turn = 0
         self._irregular = False  # whether some running sequence makes no token in this step
-        self.preemptions = 0
+        self.preemptions = self._latest_done = 0  # so far; when a request was last done
 
     def outputs(self, now: float) -> list[tuple[Request, int]]:
         made = self._steps + self._steps_done(now)
@@ -305,6 +306,7 @@ class PagedDecodeWorker(DecodeWorker):
         self._continued.discard(victim)
         self._waiting.appendleft(victim)
         self.preemptions += 1
+        check_preemptions(self.preemptions - self._latest_done)
         self._reservations.changed()
         return victim
 
@@ -380,6 +382,7 @@ class PagedDecodeWorker(DecodeWorker):
         self._step_ended()
         for request in finished:
             request.done = now
+            self._latest_done = self.preemptions
             self._finish(request)
         arrived, self._arrived = self._arrived, []
         for request in arrived:

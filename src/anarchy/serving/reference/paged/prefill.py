@@ -13,6 +13,7 @@ from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.plain.prefill import full_step_work
 from anarchy.serving.rules.event_order import on_grid
+from anarchy.serving.rules.feasibility import check_preemptions
 from anarchy.serving.service_times.lookup import Latency
 
 
@@ -62,7 +63,7 @@ class PagedPrefillWorker(Event):
         self._releases: list[Request] = []  # asked for within a step, done at its end
         self._unnamed: list[tuple[Block, int]] = []  # computed in this step, found from its end
         self.stepping = False
-        self.preemptions = 0
+        self.preemptions = self._latest_done = 0  # so far; when a prompt was last done
         self.busy = 0.0
         self.work = 0.0
         self.started = 0.0
@@ -201,6 +202,7 @@ class PagedPrefillWorker(Event):
             scheduled.pop(victim, None)
             self._waiting.appendleft(victim)
             self.preemptions += 1
+            check_preemptions(self.preemptions - self._latest_done)
             if victim is request:
                 return 0
             blocks = pool.take(request.blocks[:found], fresh)
@@ -234,5 +236,6 @@ class PagedPrefillWorker(Event):
         self._releases.clear()
         for request in finished:
             request.prefill_end = now
+            self._latest_done = self.preemptions
             self._finish(request)
         self._ready()
