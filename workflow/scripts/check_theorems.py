@@ -11,10 +11,12 @@ from anarchy.games.theorems import (
 )
 from anarchy.games.theorems.placement import theorems
 from anarchy.games.theorems.queueing import places, prefixes, saturation
+from anarchy.games.theorems.windows import theorems as windows
 from anarchy.measure import counterexamples
 
 THEOREMS = (
     plateau,
+    windows,
     saturation,
     prefixes,
     places,

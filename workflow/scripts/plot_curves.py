@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-from anarchy.artefact.figures.theory import coupled, parallel_queues, placement, plateau, saturation
+from anarchy.artefact.figures.theory import (
+    coupled,
+    parallel_queues,
+    placement,
+    plateau,
+    saturation,
+    windows,
+)
 from anarchy.common.files import read_rows
 from anarchy.common.jobs import job_log
 
@@ -10,6 +17,7 @@ FIGURES = {
     "parallel-queues": parallel_queues.plot,
     "saturation": saturation.plot,
     "plateau": plateau.plot,
+    "windows": windows.plot,
     "placement": placement.plot,
     "coupled": coupled.plot,
 }

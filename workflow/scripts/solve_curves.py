@@ -6,11 +6,13 @@ from anarchy.games import poa_table
 from anarchy.games.theorems import coupling, plateau
 from anarchy.games.theorems.placement import theorems
 from anarchy.games.theorems.queueing import saturation
+from anarchy.games.theorems.windows import theorems as windows
 
 CURVES = {
     "parallel-queues": poa_table.parallel_queues_rows,
     "saturation": saturation.curve_rows,
     "plateau": plateau.curve_rows,
+    "windows": windows.curve_rows,
     "placement": theorems.curve_rows,
     "coupled": coupling.curve_rows,
 }

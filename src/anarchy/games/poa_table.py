@@ -14,7 +14,7 @@ from anarchy.games.placement import topology
 from anarchy.games.placement.game import CachingGame
 from anarchy.games.placement.solve import solve_placement
 from anarchy.games.queueing.closed_forms import parallel_mm1, saturation_limit
-from anarchy.games.routing import congestion
+from anarchy.games.routing import congestion, identical_servers
 from anarchy.games.routing.solve import solve_routing
 
 Row = dict[str, Any]
@@ -23,6 +23,9 @@ AFFINE = Polynomial((Fraction(0), Fraction(1)))
 
 PLAYERS = 12
 """Players of the tight bounds; for degrees up to 4 more players do not raise them."""
+
+SERVER_LOAD = 12
+"""Largest load of the identical servers; more does not change the first four digits."""
 
 OFFSET_WEIGHTS = tuple(Fraction(*pair) for pair in ((1, 3), (2, 3), (1, 1), (5, 3), (2, 1), (4, 1)))
 """Weights at which the bound with offsets is shown: its flat part and both sides of it."""
@@ -139,14 +142,24 @@ def _tight_rows() -> Iterator[Row]:
     for degree, name in names.items():
         monomial = Polynomial((Fraction(0),) * degree + (Fraction(1),))
         setting = f"{name} latencies, {PLAYERS} players"
-        source = "Aland et al. 2011"
+        source = "Awerbuch et al. 2005" if degree == 1 else "Aland et al. 2011"
         yield _tight_row(f"atomic-degree-{degree}", setting, monomial, PLAYERS, source)
     yield _tight_row(
         "atomic-affine-two-players",
         "affine latencies, 2 players",
         AFFINE,
         2,
-        "Chandan et al. 2024",
+        "Christodoulou and Koutsoupias 2005",
+    )
+    identical = identical_servers.worst_case(SERVER_LOAD)
+    yield _row(
+        "atomic-identical-servers",
+        WORST_ATOMIC,
+        f"identical linear servers, each request restricted to some, load up to {SERVER_LOAD}",
+        identical.point[0],
+        "Caragiannis et al. 2011",
+        "linear program over counts of servers, exact vertex with dual certificate",
+        identical.check(),
     )
     for rate in (5, 10):
         setting = f"M/M/1 latencies of rate {rate}, 4 players"

@@ -53,7 +53,8 @@ def weighted_polynomial(degree: int) -> KnownBound:
             low = middle
         else:
             high = middle
-    return KnownBound(math.pow((low + high) / 2, d + 1), "Aland et al. 2011")
+    source = "Awerbuch et al. 2005" if d == 1 else "Aland et al. 2011"
+    return KnownBound(math.pow((low + high) / 2, d + 1), source)
 
 
 def nonatomic_polynomial(degree: int) -> KnownBound:
@@ -94,7 +95,7 @@ def greedy_selfish() -> KnownBound:
     Source: Christodoulou, Mirrokni and Sidiropoulos (2006) from above, Bilò et al. (2011) from
     below.
     """
-    return KnownBound(2 + math.sqrt(5), "Bilò et al. 2011")
+    return KnownBound(2 + math.sqrt(5), "Christodoulou et al. 2006; Bilò et al. 2011")
 
 
 def greedy_least_increase() -> KnownBound:

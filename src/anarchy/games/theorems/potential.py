@@ -8,15 +8,18 @@ there may be no pure equilibrium.
 Sources: four-cycles of Monderer and Shapley (1996), weighted potentials of Fotakis et al. (2005).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
+from anarchy.games import poa_table
+from anarchy.games.common.rational import rational
 from anarchy.games.routing.congestion import Colocation, CongestionGame, Strategy
 from anarchy.games.routing.solve import solve_routing
 from anarchy.games.theorems import gains, softmax
 from anarchy.games.theorems.checks import Row, check, rows_of
-from anarchy.games.theorems.finite import FiniteGame, Profile, largest_defect
+from anarchy.games.theorems.finite import FiniteGame, Profile, largest_defect, moved
 from anarchy.games.theorems.plateau import ENUMERATION, mixed_game, polynomial
 
 Matrix = tuple[tuple[Fraction, ...], ...]
@@ -61,13 +64,19 @@ def best_defect(credit: Matrix) -> Fraction:
     return worst
 
 
-def routing_game(credit: Matrix, combine: str, weight: Fraction = OVERLAP_WEIGHT) -> CongestionGame:
-    """Requests on two affine workers, with static offsets and credits for company."""
+def routing_game(
+    credit: Matrix, combine: str, weight: Fraction = OVERLAP_WEIGHT, workers: int = 2
+) -> CongestionGame:
+    """Requests on two or three affine workers, with static offsets and credits for company."""
+    offsets = ((Fraction(i), Fraction(1, i + 1), Fraction(2)) for i in range(len(credit)))
     players = tuple(
-        (Strategy(frozenset("a"), Fraction(i)), Strategy(frozenset("b"), Fraction(1, i + 1)))
-        for i in range(len(credit))
+        tuple(
+            Strategy(frozenset(name), offset)
+            for name, offset in zip("abc"[:workers], own, strict=False)
+        )
+        for own in offsets
     )
-    latency = {"a": polynomial(0, 1), "b": polynomial(1, 2)}
+    latency = {"a": polynomial(0, 1), "b": polynomial(1, 2), "c": polynomial(2, 1)}
     return CongestionGame(latency, players, Fraction(2), Colocation(credit, combine, weight))
 
 
@@ -144,7 +153,7 @@ def check_rows(most: int | None = None) -> list[Row]:
     the fields of a row.
     """
     return [
-        *rows_of(_credit_rows, _token_rows, _absence_rows, most=most),
+        *rows_of(_rosenthal_rows, _credit_rows, _token_rows, _absence_rows, most=most),
         *gains.check_rows(most),
         *softmax.check_rows(most),
     ]
@@ -178,6 +187,11 @@ def _credit_rows() -> Iterator[Row]:
     }.items():
         credit = _matrix((0, one, two), (one, 0, three), (two, three, 0))
         games[name] = ("thm:overlap", routing_game(credit, "max"), best_defect(credit))
+    # Credits 3, 2, 1 on the three perfect matchings of four requests.
+    matchings = _matrix((0, 3, 2, 1), (3, 0, 1, 2), (2, 1, 0, 3), (1, 2, 3, 0))
+    for workers, defect in ((2, Fraction(0)), (3, Fraction(1))):
+        matched = routing_game(matchings, "max", workers=workers)
+        games[f"best-matchings-{workers}"] = ("thm:overlap", matched, defect)
     for name, (theorem, game, defect) in games.items():
         weight = game.colocation.weight if game.colocation else Fraction(1)
         yield _defect_row(
@@ -187,6 +201,45 @@ def _credit_rows() -> Iterator[Row]:
             largest_defect(FiniteGame.of_congestion(game)),
             weight * defect,
         )
+
+
+def rosenthal(game: CongestionGame, profile: Profile) -> Fraction:
+    """Rosenthal's sum, resource by resource as it fills, and the weighted offsets."""
+    chosen = [strategies[s] for strategies, s in zip(game.players, profile, strict=True)]
+    loads = Counter(r for strategy in chosen for r in strategy.resources)
+    filled = [game.latency[r](k) for r, load in loads.items() for k in range(1, load + 1)]
+    offsets = sum((strategy.offset for strategy in chosen), Fraction(0))
+    return (
+        sum((rational(value, "latency") for value in filled), Fraction(0))
+        + game.perceived_offset_weight * offsets
+    )
+
+
+def _rosenthal_rows() -> Iterator[Row]:
+    """Every change of one request's choice moves the potential by what the request perceives."""
+    for name, routing in (
+        ("mixed", mixed_game(Fraction(2))),
+        ("three-players", poa_table.three_player_game()),
+    ):
+        game = FiniteGame.of_congestion(routing)
+        potential = {s: rosenthal(routing, s) for s in game.perceived}
+        ratios = [
+            (potential[moved(s, i, t)] - potential[s]) / change
+            for s, costs in game.perceived.items()
+            for i, count in enumerate(game.counts)
+            for t in range(count)
+            if (change := game.perceived[moved(s, i, t)][i] - costs[i])
+        ]
+        for kind, found in (("least", min(ratios)), ("greatest", max(ratios))):
+            yield check(
+                f"potential-rosenthal-{name}-{kind}",
+                "prop:potential",
+                f"{kind} change of the potential over what the mover perceives",
+                f"{name.replace('-', ' ')}, {len(ratios)} changes",
+                found,
+                Fraction(1),
+                ENUMERATION,
+            )
 
 
 def _defect_row(name: str, theorem: str, setting: str, found: Fraction, stated: Fraction) -> Row:

@@ -1,0 +1,1 @@
+"""Misjudged overlap under four readings of "equilibrium": four windows of safe weights."""
