@@ -20,7 +20,7 @@ from anarchy.config.settings import Bootstrap
 from anarchy.config.workload import SyntheticTrace, Trace
 from anarchy.measure.bootstrap import difference_interval, measure_interval
 from anarchy.measure.bracket.run_bracket import bracket
-from anarchy.measure.bracket.schedules import schedules
+from anarchy.measure.bracket.schedules.search import schedules
 from anarchy.measure.intervals import Interval
 from anarchy.measure.measures import Deployment, get_measure
 from anarchy.serving.log.request_log import RequestLog, Run

@@ -4,7 +4,7 @@ Instances differ in what may be chosen (prefill, decode or both), in arrivals, l
 speeds. The optimum of each criterion is found by the reference simulator alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -14,12 +14,11 @@ import numpy as np
 import pytest
 
 from anarchy.common import paths
-from anarchy.common.registry import restored
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
 from anarchy.measure.bracket.run_bracket import CRITERIA, bracket
-from anarchy.serving.log.request_log import RequestLog
-from anarchy.serving.reference.router.policy import Policy, View, register
+from anarchy.serving.log.request_log import Ints, RequestLog
+from anarchy.serving.rules.plan import NO_PLAN
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.table import LatencyTable
 from anarchy.serving.service_times.table_files import load_table
@@ -43,15 +42,15 @@ def latency(tokens_cost: float, batch_cost: float) -> Latency:
 
 @dataclass(frozen=True)
 class Instance:
-    """A few requests, how many decisions are made about them, and the service times."""
+    """A few requests, of which some may be sent and not done, and the service times."""
 
     scenario: Scenario
     latency: Latency
     requests: int
-    decisions: Mapping[str, int]
+    sent: int
     trace: TraceData | None = None
 
-    def log(self, policy: str) -> RequestLog:
+    def log(self, policy: str = "kv", plan: Ints = NO_PLAN) -> RequestLog:
         scenario = with_fields(self.scenario, {"router.policy": policy}, "test")
         return simulate(
             scenario,
@@ -60,6 +59,7 @@ class Instance:
             requests=self.requests,
             warmup_cycles=0,
             trace=self.trace,
+            plan=plan,
             simulator="reference",
         ).log
 
@@ -73,15 +73,14 @@ def trace(gap: float, inputs: list[int], outputs: list[int]) -> TraceData:
 def open_instance(prefill: int, decode: int, arrivals: TraceData, **fields: Any) -> Instance:
     changed = {"workload": {"kind": "trace", "trace": "none"}} | _plain(prefill, decode, fields)
     count = len(arrivals)
-    decisions = {"prefill": count * (prefill > 1), "decode": count}
-    return Instance(_scenario(changed), latency(2e-4, 4e-3), count, decisions, arrivals)
+    return Instance(_scenario(changed), latency(2e-4, 4e-3), count, count, arrivals)
 
 
 def closed_instance(clients: int, requests: int, **fields: Any) -> Instance:
     defaults = {"engine__cache__enabled": False}  # or the first prompts cost more than the others
     changed = _plain(1, 2, defaults | fields) | {"workload.clients": clients}
-    decisions = {"prefill": 0, "decode": requests + clients - 1}
-    return Instance(_scenario(changed), latency(2e-4, 4e-3), requests, decisions)
+    sent = requests + clients - 1
+    return Instance(_scenario(changed), latency(2e-4, 4e-3), requests, sent)
 
 
 def _plain(prefill: int, decode: int, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,34 +122,14 @@ INSTANCES = {
 }
 
 
-@pytest.fixture(autouse=True, scope="module")
-def assigned() -> Iterator[type]:
-    """The policy that sends each request where it is told to, in order of the decisions."""
-    with restored():
-
-        @register("assigned")
-        class Assigned(Policy):
-            plan: dict[str, Iterator[int]]
-
-            def costs(self, view: View) -> list[float]:
-                return [0.0] * len(view.active)
-
-            def choose(self, view: View, *_: Any) -> int:
-                return next(self.plan[view.pool])
-
-        yield Assigned
-
-
 @cache
-def optimum(name: str, policy: type) -> tuple[float, ...]:
+def optimum(name: str) -> tuple[float, ...]:
     """The best value of each criterion over all assignments."""
     instance, values = INSTANCES[name], []
-    prefill, decode = instance.decisions["prefill"], instance.decisions["decode"]
-    topology = instance.scenario.topology
-    choices = [range(topology.prefill)] * prefill + [range(topology.decode)] * decode
-    for plan in product(*choices):
-        policy.plan = {"prefill": iter(plan[:prefill]), "decode": iter(plan[prefill:])}
-        log = instance.log("assigned")
+    topology, requests = instance.scenario.topology, instance.sent
+    pools = [topology.prefill, topology.decode]
+    for workers in product(*(range(size) for size in pools for _ in range(requests))):
+        log = instance.log(plan=np.array(workers).reshape(len(pools), requests).T)
         values.append([criterion.value(log) for criterion in CRITERIA])
     columns = zip(CRITERIA, np.array(values).T, strict=True)
     return tuple(float(c.min() if o.is_cost else c.max()) for o, c in columns)
@@ -165,8 +144,8 @@ def brackets(name: str) -> list[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("name", INSTANCES)
-def test_the_bracket_holds_the_loss(name: str, assigned: type) -> None:
-    best = optimum(name, assigned)
+def test_the_bracket_holds_the_loss(name: str) -> None:
+    best = optimum(name)
     for rows in brackets(name):
         for row, criterion, optimal in zip(rows, CRITERIA, best, strict=True):
             loss = criterion.loss(row["value"], optimal)
@@ -174,16 +153,16 @@ def test_the_bracket_holds_the_loss(name: str, assigned: type) -> None:
             assert loss <= row["hi"] * ROUNDING, (row, optimal)
 
 
-def gap(name: str, assigned: type) -> list[float]:
+def gap(name: str) -> list[float]:
     """How far each bound is from the optimum, as a factor of at least 1."""
     rows = brackets(name)[0]
-    best = zip(rows, CRITERIA, optimum(name, assigned), strict=True)
+    best = zip(rows, CRITERIA, optimum(name), strict=True)
     return [criterion.loss(optimal, row["bound"]) for row, criterion, optimal in best]
 
 
 @pytest.mark.parametrize("kind", ["open", "closed"])
-def test_a_bound_that_is_5_percent_too_high_is_caught(kind: str, assigned: type) -> None:
+def test_a_bound_that_is_5_percent_too_high_is_caught(kind: str) -> None:
     """Some instance has its optimum nearer to each of the bounds than that."""
     names = [n for n, i in INSTANCES.items() if (i.trace is None) == (kind == "closed")]
-    gaps = np.array([gap(name, assigned) for name in names])
+    gaps = np.array([gap(name) for name in names])
     assert (gaps.min(axis=0) < TIGHT).all(), gaps

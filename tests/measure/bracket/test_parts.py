@@ -15,7 +15,7 @@ from anarchy.measure.bracket.longest_stays import LongestStays
 from anarchy.measure.bracket.open_arrivals import shortest_first
 from anarchy.measure.bracket.requests import fewest_computed
 from anarchy.measure.bracket.run_bracket import CRITERIA, bracket
-from anarchy.measure.bracket.schedules import schedules
+from anarchy.measure.bracket.schedules.search import schedules
 from anarchy.measure.bracket.service_limits import ServiceLimits, check_bounded
 from anarchy.measure.bracket.summary import summary_rows
 from anarchy.serving.service_times.lookup import Latency, load_latency

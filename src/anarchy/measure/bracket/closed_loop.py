@@ -36,16 +36,28 @@ from anarchy.workload.random_streams import exponentials, streams
 class ClosedLoopDraws:
     """What all schedules of one closed loop share until the n-th completion.
 
-    `requests` are the n + C - 1 that may be sent. The n + C - 1 pauses before them (starts and
-    think times) are over by then but for at most C - 1: thinking lies between two limits. Seconds.
+    `requests` are the n + C - 1 that may be sent, after as many pauses: the C `starts` and n - 1
+    `thinks`, in seconds. At most C - 1 pauses are not over by then.
     """
 
     completions: int
     clients: int
     requests: Requests
-    first_start: float
-    least_thinking: float
-    most_thinking: float
+    starts: Floats
+    thinks: Floats
+
+    @property
+    def most_thinking(self) -> float:
+        """Seconds of all pauses."""
+        return float(self.starts.sum() + self.thinks.sum())
+
+    def least_thinking(self, time: float) -> float:
+        """Seconds of the pauses that are over, if the n-th completion is not before `time`."""
+        pauses, over = self.thinks, float(self.starts.sum())
+        if time < self.starts.max():  # somebody may not have begun
+            pauses, over = np.concatenate([self.starts, self.thinks]), 0.0
+        left = max(0, len(pauses) - self.clients + 1)
+        return over + float(np.sort(pauses)[:left].sum())
 
 
 def draw(
@@ -64,7 +76,6 @@ def draw(
         lambda prompt, output: unloaded_seconds(scenario, latency, prompt, output),
     )
     thinks = exponentials(generators["think"], workload.think_time)
-    pauses = [*demand.starts.tolist(), *(next(thinks) for _ in range(completions - 1))]
     prompts = SyntheticPrompts(workload, demand.block_tokens, generators)
     sent = [prompts.request(-1) for _ in range(completions + clients - 1)]
     inputs, outputs, tenants = (
@@ -75,9 +86,8 @@ def draw(
         completions,
         clients,
         Requests(inputs, outputs, fewest_computed(scenario, inputs, tenants)),
-        first_start=min(demand.starts.tolist()),
-        least_thinking=sum(sorted(pauses)[:completions]),
-        most_thinking=sum(pauses),
+        starts=demand.starts,
+        thinks=np.fromiter(thinks, float, completions - 1),
     )
 
 
@@ -100,7 +110,12 @@ class ClosedLoopBounds:
     @cached_property
     def least_time(self) -> float:
         """Seconds until the n-th completion: the busiest station's, or all clients' together."""
-        limits, costs, start = self._limits, self._costs, self._draws.first_start
+        return max(self._busiest, self._over_prices(self._time_at_price))
+
+    @cached_property
+    def _busiest(self) -> float:
+        """Seconds until the station with most to do has done it and the last request is through."""
+        limits, costs, start = self._limits, self._costs, float(self._draws.starts.min())
         frontend = limits.scenario.frontend
         prefill = self._least(costs.work) / sum(limits.prefill_speeds)
         prefilled = start + frontend.overhead + prefill
@@ -108,13 +123,18 @@ class ClosedLoopBounds:
         if frontend.serial:
             received = start + frontend.overhead * self._draws.completions
             busiest = max(busiest, received + float(costs.done.min()) - frontend.overhead)
-        return max(busiest, self._over_prices(self._time_at_price))
+        return busiest
 
     def _time_at_price(self, price: float) -> float:
         """Seconds in which the clients can have thought, been handed over, and paid for tokens."""
         costs, draws = self._costs, self._draws
-        spent = draws.least_thinking + self._least(costs.handed_over + price * self._tokens)
+        spent = self._thought + self._least(costs.handed_over + price * self._tokens)
         return spent / (draws.clients + self._rent(price))
+
+    @cached_property
+    def _thought(self) -> float:
+        """Seconds that the clients have thought at least."""
+        return self._draws.least_thinking(self._busiest)
 
     @cached_property
     def e2e_sum(self) -> float:

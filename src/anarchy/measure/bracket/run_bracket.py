@@ -108,15 +108,15 @@ def bracket(
     """
     check_bounded(scenario)
     bounds = _bounds(log, scenario, Latency(latency.table), seed, replication, trace)
-    logs = [log, *schedules]
+    own = [criterion.value(log) for criterion in CRITERIA]
+    others = [[criterion.value(other) for criterion in CRITERIA] for other in schedules]
     rows = []
-    for criterion in CRITERIA:
-        values = [criterion.value(other) for other in logs]
-        found = min(values) if criterion.is_cost else max(values)
+    for criterion, value, *found_values in zip(CRITERIA, own, own, *others, strict=True):
+        found = min(found_values) if criterion.is_cost else max(found_values)
         bound = criterion.bound(bounds)
-        row: dict[str, Any] = {"id": criterion.name, "unit": criterion.unit, "value": values[0]}
+        row: dict[str, Any] = {"id": criterion.name, "unit": criterion.unit, "value": value}
         row |= {"found": found, "bound": bound, "n": len(log)}
-        row |= {"lo": criterion.loss(values[0], found), "hi": criterion.loss(values[0], bound)}
+        row |= {"lo": criterion.loss(value, found), "hi": criterion.loss(value, bound)}
         rows.append(row)
     return rows
 
