@@ -4,7 +4,8 @@ A round proposes a move in each of some stretches of the run: a request, the lik
 waits, or the one before it on its worker, goes to another worker or changes places with a
 neighbour. One replay makes all of them. What a move changes it changes nearby first, so moves are
 kept where their stretch has gained, and a second replay makes these alone. The better of both is
-the next plan if it is better than the last. The number of stretches is drawn anew each time.
+the next plan unless it is worse than the last by more than a slack, which shrinks to nothing
+(threshold accepting, Dueck and Scheuer 1990). The number of stretches is drawn anew each time.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +18,9 @@ from anarchy.serving.log.request_log import Floats, Ints, RequestLog
 
 PREFILL, DECODE = range(2)
 """The columns of a plan."""
+
+SLACK = 0.3
+"""By how much of a request's mean cost the sum of all may grow in a round, at first."""
 
 NEARBY = 512
 """Requests before another among which those are sought that are still there."""
@@ -53,7 +57,8 @@ def explored(
             tried.append(_kept(near, plan, tried[0]))
             yield tried[1].log
         best = min(tried, key=lambda trial: float(near.costs(trial.log).mean()))
-        if near.costs(best.log).mean() < near.costs(log).mean():
+        slack = SLACK * left / replays / len(log)
+        if near.costs(best.log).mean() < near.costs(log).mean() * (1 + slack):
             plan, log = best.plan, best.log
 
 
@@ -126,12 +131,13 @@ def _pool(
 
 def _waiting(log: RequestLog, pool: int, stretch: slice, rng: np.random.Generator) -> int:
     """A row of a stretch, whose last ones may not be in the log: half by waits, half any."""
-    waits = np.zeros(stretch.stop - stretch.start)
+    first: int = stretch.start
+    waits = np.zeros(stretch.stop - first)
     logged = _waits(log, pool)[stretch]
     waits[: len(logged)] = logged
     if waits.any() and rng.random() < 0.5:
-        return stretch.start + int(rng.choice(len(waits), p=waits / waits.sum()))
-    return stretch.start + int(rng.integers(len(waits)))
+        return first + int(rng.choice(len(waits), p=waits / waits.sum()))
+    return first + int(rng.integers(len(waits)))
 
 
 def _waits(log: RequestLog, pool: int) -> Floats:
