@@ -1,6 +1,7 @@
 """`anarchy measure`: the index of a log of one's own."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ def log(tmp_path: Path) -> str:
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, float]]:
     assert main(["measure", *arguments, "--json"]) == 0
     captured = capsys.readouterr()
-    assert captured.err == ""
+    assert ("--bracket" in arguments) == ("schedules: " in captured.err)
+    assert captured.err.count("\n") <= 1
     rows: list[dict[str, float]] = json.loads(captured.out)
     return rows
 
@@ -93,11 +95,52 @@ def test_a_bracket_encloses_what_a_simulated_run_lost(
     run = str(tmp_path / "run.parquet")
     assert main(["simulate", "70b-1p2d", "--rows", "200", "--seed", "3", "--out", run]) == 0
     capsys.readouterr()
-    rows = answer(capsys, run, "--scenario", "70b-1p2d", "--bracket", "--seed", "3")
-    losses = {row["id"]: row for row in rows if str(row["id"]).startswith("loss:")}
-    assert {"loss:e2e-mean", "loss:ttft-p99", "loss:throughput"} <= set(map(str, losses))
+    asked = (run, "--scenario", "70b-1p2d", "--bracket", "--seed", "3")
+    rows = answer(capsys, *asked, "--replays", "20")
+    losses = {str(row["id"]): row for row in rows if str(row["id"]).startswith("loss:")}
+    assert {"loss:e2e-mean", "loss:ttft-p99", "loss:throughput"} <= set(losses)
     for row in losses.values():
-        assert 1 == row["lo"] <= row["hi"]
+        assert 1 <= row["lo"] <= row["hi"]
+    assert losses["loss:ttft-mean"]["lo"] > 1, "a better schedule was found"
+    few = {str(row["id"]): row for row in answer(capsys, *asked, "--replays", "0")}
+    assert few["loss:e2e-mean"]["lo"] <= losses["loss:e2e-mean"]["lo"]
+
+
+def test_a_bracket_of_recorded_arrivals_replays_the_log(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A copy of the scenario at hand names its trace by a path."""
+    trace, run = tmp_path / "trace.jsonl", str(tmp_path / "run.parquet")
+    rows = [
+        {"timestamp": 20 * k, "input_length": 1000, "output_length": 9, "hash_ids": [0, k + 1]}
+        for k in range(30)
+    ]
+    trace.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    text = (paths.ROOT / paths.SCENARIOS / "mooncake-8p8d.yaml").read_text(encoding="utf-8")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(text.replace("trace: mooncake-conversation", f"trace: {trace}"), "utf-8")
+    assert main(["simulate", str(mine), "--set", "router.policy=random", "--out", run]) == 0
+    capsys.readouterr()
+    found = answer(capsys, run, "--scenario", str(mine), "--bracket", "--replays", "10")
+    losses = {str(row["id"]): row for row in found}
+    assert 1 < losses["loss:ttft-mean"]["lo"] <= losses["loss:ttft-mean"]["hi"]
+    trace.write_text("\n".join(map(json.dumps, rows[:20])), encoding="utf-8")
+    assert main(["measure", run, "--scenario", str(mine), "--bracket"]) == 2
+    assert "no rows of the scenario's trace" in capsys.readouterr().err
+
+
+def test_what_was_not_searched_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run = str(tmp_path / "run.parquet")
+    set_ = ["--set", "topology.decode=1"]
+    assert main(["simulate", "70b-1p2d", "--rows", "50", *set_, "--out", run]) == 0
+    text = (paths.ROOT / paths.SCENARIOS / "70b-1p2d.yaml").read_text(encoding="utf-8")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(re.sub(r"decode: 2", "decode: 1", text), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["measure", run, "--scenario", str(mine), "--bracket"]) == 0
+    assert "none searched: there is one worker a pool" in capsys.readouterr().err
+    assert main(["measure", run, "--scenario", str(mine), "--bracket", "--replays", "-1"]) == 2
+    assert "--replays: -1" in capsys.readouterr().err
 
 
 def test_a_bracket_needs_a_scenario(capsys: pytest.CaptureFixture[str], log: str) -> None:

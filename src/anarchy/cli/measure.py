@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +23,16 @@ examples
       by an estimator of your own: key=value, key=value, ...; may be repeated
 
   anarchy measure log.parquet --scenario 70b-1p2d --bracket
-      what the run lost beside it: at least `from`, at most `to` times the best schedule
+      what the run lost beside it: at least `from`, at most `to` times the best schedule;
+      schedules of the same requests are replayed in search of it
 
 Keys are windowing, window, seconds, entry, freezing, numerator, matching and aggregation;
 `anarchy list` says what they may be, docs/measuring.md what each computes, and which columns a
 log has to have. "random" and "round robin" are what a worker chosen at random, or in turn, costs
 on the same matrices: an index near theirs says nothing of the router.
 """
+
+REPLAYS, MOST_REPLAYS = 200, 1_000_000
 
 LABELS = {
     "value": ("PoA-hat", "{:.4f}"),
@@ -76,6 +81,13 @@ def add_measure(commands: Any) -> None:
         metavar="N",
         help="of the simulated run, for --bracket of a closed loop (default 1)",
     )
+    parser.add_argument(
+        "--replays",
+        type=int,
+        default=REPLAYS,
+        metavar="N",
+        help=f"of the local search, for --bracket (default {REPLAYS}; 0: other routers only)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON array instead of a table")
     parser.set_defaults(run=_measure)
 
@@ -85,7 +97,7 @@ def _measure(options: argparse.Namespace) -> int:
     rows = measure_log(options.log, options.scenario, options.estimators, project)
     losses: list[dict[str, Any]] = []
     if options.bracket:
-        losses = bracket_log(options.log, options.scenario, options.seed, project)
+        losses = bracket_log(options.log, options.scenario, options.seed, options.replays, project)
     if options.json:
         print(json.dumps([*rows, *losses], allow_nan=False))
         return 0
@@ -101,9 +113,9 @@ def _measure(options: argparse.Namespace) -> int:
         table.add_row(escape(str(row["id"])), *texts)
     Console().print(table)
     if losses:
-        table = Table("loss of", "run", "no schedule beats", "from", "to", box=None)
+        table = Table("loss of", "run", "best found", "no schedule beats", "from", "to", box=None)
         for row in losses:
-            ends = (row[key] for key in ("value", "bound", "lo", "hi"))
+            ends = (row[key] for key in ("value", "found", "bound", "lo", "hi"))
             table.add_row(row["id"].partition(":")[2], *(f"{end:.4g}" for end in ends))
         Console().print(table)
     return 0
@@ -137,16 +149,61 @@ def measure_log(
     return rows
 
 
-def bracket_log(path: Path, scenario: str | None, seed: int, root: Path) -> list[dict[str, Any]]:
-    """What the run lost: rows of `measure.bracket.run_bracket.bracket`, `loss:` before their id."""
+def bracket_log(
+    path: Path, scenario: str | None, seed: int, replays: int, root: Path
+) -> list[dict[str, Any]]:
+    """What the run lost: rows of `measure.bracket.run_bracket.bracket`, `loss:` before their id.
+
+    Schedules of the log's requests are replayed; how many, or why none, is said on stderr.
+    """
     from anarchy.measure.bracket.run_bracket import bracket
+    from anarchy.measure.bracket.schedules.log_requests import NothingToSearch, schedules_of
+    from anarchy.measure.bracket.service_limits import check_bounded
     from anarchy.serving.log.request_log import read_log
 
     if scenario is None:
         raise InputError("--bracket: the scenario is wanted; give --scenario")
+    if not 0 <= replays <= MOST_REPLAYS:
+        raise InputError(f"--replays: {replays}, allowed are whole numbers to {MOST_REPLAYS:,}")
     deployment, latency = _deployment(scenario, root)
-    rows = bracket(read_log(path), deployment, latency, seed=seed)
+    check_bounded(deployment)
+    log, trace = read_log(path), _trace(deployment, seed, root)
+    found: Iterator[Any] = iter(())
+    try:
+        found = schedules_of(log, deployment, latency, seed=seed, replays=replays, trace=trace)
+    except NothingToSearch as fault:
+        print(f"schedules: none searched: {fault}", file=sys.stderr)
+    others = _counted(found)
+    rows = bracket(log, deployment, latency, seed=seed, schedules=others, trace=trace)
     return [{**row, "id": f"loss:{row['id']}"} for row in rows]
+
+
+def _trace(scenario: Any, seed: int, root: Path) -> Any:
+    """The recorded requests of a scenario; None if it has none, or they are not at hand."""
+    from anarchy.cli.simulation import recorded_requests
+
+    try:
+        return recorded_requests(scenario, seed, root)
+    except InputError as fault:
+        print(f"trace: {fault}", file=sys.stderr)
+        return None
+
+
+def _counted(schedules: Iterable[Any]) -> Iterator[Any]:
+    """The schedules, while their number goes up on stderr."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn
+
+    terminal, count = Console(stderr=True), 0
+    text = TextColumn("schedules replayed: {task.completed}")
+    shown = terminal.is_terminal
+    with Progress(text, console=terminal, transient=True, disable=not shown) as bar:
+        task = bar.add_task("schedules", total=None)
+        for count, schedule in enumerate(schedules, start=1):
+            bar.update(task, completed=count)
+            yield schedule
+    if count:
+        print(f"schedules: {count} replayed; the best may be better", file=sys.stderr)
 
 
 def _deployment(name: str, root: Path) -> tuple[Any, Any]:

@@ -101,6 +101,13 @@ def plan_simulation(
     return Simulation(scenario, data, seed, length, (file,) if own is None else (file, own))
 
 
+def recorded_requests(scenario: Scenario, seed: int, root: Path = Path()) -> TraceData | None:
+    """The rows of a scenario's trace, recorded or synthetic; None if it replays none."""
+    sources = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
+    own = _own_trace(scenario.workload, None, sources, root)
+    return _other_trace(scenario, sources, seed, root) if own is None else load_trace(own)
+
+
 class _Rows:
     """Rows into the summary, and into a file if one is written."""
 

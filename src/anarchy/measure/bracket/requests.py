@@ -7,10 +7,11 @@ from itertools import chain
 
 import numpy as np
 
+from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import Prompts, Synthetic
 from anarchy.measure.bracket.service_limits import ServiceLimits
-from anarchy.serving.log.request_log import Floats, Ints
+from anarchy.serving.log.request_log import Floats, Ints, RequestLog
 from anarchy.workload.traces import TraceData
 
 
@@ -70,6 +71,15 @@ def fewest_computed(
         shared = (trace.block_tokens or 1) * _shared_blocks(trace)[rows]
     computed: Ints = tokens - np.minimum(shared, tokens - 1)
     return computed
+
+
+def check_recorded(log: RequestLog, trace: TraceData | None) -> None:
+    """Refuse a log whose requests are not the rows of the trace that it says they are."""
+    if trace is None:
+        return
+    rows = log.prompt
+    if (rows >= len(trace)).any() or (trace.input_tokens[rows] != log.input_tokens).any():
+        raise InputError("bracket: the log has requests that are no rows of the scenario's trace")
 
 
 def _shared_blocks(trace: TraceData) -> Ints:

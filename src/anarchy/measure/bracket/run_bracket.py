@@ -18,7 +18,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop
 from anarchy.measure.bracket.closed_loop import ClosedLoopBounds, draw
 from anarchy.measure.bracket.open_arrivals import OpenBounds
-from anarchy.measure.bracket.requests import Requests, fewest_computed
+from anarchy.measure.bracket.requests import Requests, check_recorded, fewest_computed
 from anarchy.measure.bracket.service_limits import ServiceLimits, check_bounded
 from anarchy.serving.log.request_log import RequestLog
 from anarchy.serving.service_times.lookup import Latency
@@ -133,6 +133,7 @@ def _bounds(
         draws = draw(scenario, latency, seed, replication, len(log))
         _check_drawn(log, draws.requests)
         return ClosedLoopBounds(draws, ServiceLimits(scenario, latency, draws.clients))
+    check_recorded(log, trace)
     computed = fewest_computed(scenario, log.input_tokens, log.tenant, trace, log.prompt)
     requests = Requests(log.input_tokens, log.output_tokens, computed)
     return OpenBounds(log.arrival, requests, ServiceLimits(scenario, latency, len(log)))
