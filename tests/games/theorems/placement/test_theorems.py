@@ -2,7 +2,7 @@
 
 import math
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -169,7 +169,48 @@ def test_broom_distances_by_hand() -> None:
 
 
 def test_a_tree_loses_more_than_the_root_of_its_size() -> None:
-    assert broom_price(100, 1000) > math.sqrt(1101)
+    assert broom_price(144, 864) > math.sqrt(1009)
+
+
+def test_large_brooms_and_the_bound_have_one_constant() -> None:
+    """Both tend to 2^(2/3)/3 times n^(2/3)."""
+    for bend in (300, 3000):
+        nodes = 1 + bend**2 + bend**3 // 2
+        scale = (4 ** (1 / 3) / 3) * nodes ** (2 / 3)
+        bound = forms.unit_links_bound(nodes, Fraction(bend**2 + 2))
+        assert float(forms.broom_bound(bend)) / scale == pytest.approx(1, abs=2 / bend)
+        assert bound / scale == pytest.approx(1, abs=2 / bend)
+
+
+@st.composite
+def metrics(draw: st.DrawFn) -> list[list[int]]:
+    """Symmetric distances with the triangle inequality, from lengths of all pairs."""
+    nodes = draw(st.integers(2, 6))
+    steps = [[0] * nodes for _ in range(nodes)]
+    for i in range(nodes):
+        for j in range(i):
+            steps[i][j] = steps[j][i] = draw(st.integers(0, 8))
+    for k, i, j in product(range(nodes), repeat=3):
+        steps[i][j] = min(steps[i][j], steps[i][k] + steps[k][j])
+    return steps
+
+
+@settings(max_examples=80, deadline=None)
+@given(metrics(), quarters)
+def test_no_metric_loses_more_than_half_the_number_of_nodes(
+    steps: list[list[int]], cost: Fraction
+) -> None:
+    found = solve_placement(CachingGame.of(topology.distance(steps), cost)).price_of_anarchy
+    assert found <= forms.any_network(len(steps))
+
+
+def test_equal_islands_are_not_the_worst_metric() -> None:
+    """The counterexample to "two equal islands lose about the most": a node alone loses twice."""
+    nodes, cost = 8, 6
+    lone = [[0 if i == j or 0 not in (i, j) else cost for j in range(nodes)] for i in range(nodes)]
+    found = solve_placement(CachingGame.of(topology.distance(lone), cost)).price_of_anarchy
+    islands = forms.islands(2, nodes // 2, Fraction(0), Fraction(cost), Fraction(cost)).anarchy
+    assert found == Fraction(nodes, 2) > islands == Fraction(nodes + 2, 4)
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 5, 17, 64, 150])
@@ -179,18 +220,20 @@ def test_line_bounds(nodes: int, cost: str) -> None:
     report = line.solve([alpha] * nodes, [[Fraction(1)]] * nodes)
     root = math.sqrt(alpha)
     assert report.equilibria == forms.line_equilibria(nodes, alpha)
-    assert report.optimum >= math.sqrt(3) / 2 * nodes * root * (1 - 1e-12)
+    assert report.optimum >= nodes * math.sqrt(alpha - Fraction(1, 4)) * (1 - 1e-12)
     if nodes >= 2:
         low, high = forms.line_range(nodes, alpha)
         assert low <= report.price_of_anarchy <= high
+        low, high = forms.line_stability_range(nodes, alpha)
+        assert low <= report.price_of_stability <= high
     if alpha <= nodes:
-        assert report.best_equilibrium >= nodes * alpha / 8
-        assert report.optimum <= 4 * nodes * root
-        assert report.price_of_anarchy <= 2 * math.sqrt(alpha / 3)
+        assert report.best_equilibrium >= 3 * nodes * alpha / 16
+        assert report.optimum <= (nodes + 2 * root) * (root + 1 / 32)
+        low, high = forms.short_line_range(nodes, alpha)
+        assert low <= report.price_of_stability <= report.price_of_anarchy <= high
     else:
-        assert report.worst_equilibrium == alpha + Fraction(nodes * (nodes - 1), 2)
-        low, high = forms.dear_line_range(nodes, alpha)
-        assert low <= report.price_of_anarchy <= high
+        found = (report.price_of_anarchy, report.price_of_stability)
+        assert found == forms.dear_line(nodes, alpha)
 
 
 def test_line_limit_by_hand() -> None:

@@ -72,14 +72,27 @@ def islands(count: int, size: int, intra: Fraction, inter: Fraction, cost: Fract
     return Price(anarchy, anarchy if cost > inter else Fraction(1))
 
 
+def any_network(nodes: int) -> Fraction:
+    """Most that any network with a metric can lose in the basic game, two nodes or more."""
+    return Fraction(nodes, 2)
+
+
 def unit_links_bound(nodes: int, cost: Fraction) -> float:
     """Most that any connected network of unit links can lose at a placement cost of at least 1."""
-    return min(float(cost), 2 + 2 * nodes / math.sqrt(3 * cost))
+    if cost < Fraction(9, 4):
+        return float(cost)
+    spacing = math.sqrt(cost - Fraction(5, 4)) - 1
+    return min(float(cost), 2 + nodes / (nodes / float(cost) + spacing))
 
 
-def broom_bound(nodes: int) -> float:
-    """Least price of anarchy of the broom with s**2 links in its handle and s**3 bristles."""
-    return math.pow(nodes, 2 / 3) / 5
+def broom_bound(bend: int) -> Fraction:
+    """Cost of one copy at the free end of the broom over that of one on every 2 s-th node.
+
+    For an even s = `bend`, s^2 links, s^3/2 bristles and a placement cost of s^2 + 2.
+    """
+    links, bristles = bend**2, Fraction(bend**3, 2)
+    selfish = links + 2 + Fraction(links * (links + 1), 2) + bristles * (links + 1)
+    return selfish / (Fraction(3 * bend**3, 2) + links + bend + 2)
 
 
 def broom(handle: int, bristles: int) -> Distances:
@@ -144,11 +157,37 @@ def line_range(nodes: int, cost: Fraction) -> tuple[Fraction, Fraction]:
     return low, limits.ratio + cost / ((nodes - 1) * limits.cheapest)
 
 
-def dear_line_range(nodes: int, cost: Fraction) -> tuple[float, float]:
-    """Between what the price of anarchy lies on a line of at most `cost` nodes."""
+def line_stability_range(nodes: int, cost: Fraction) -> tuple[Fraction, Fraction]:
+    """The same for the price of stability."""
+    limits = line_limits(cost)
+    gaps = range(math.ceil(cost), 2 * math.floor(cost) + 2)
+    gap = min(gaps, key=lambda g: (cost + g * g // 4) / g)
+    least = (cost + gap * gap // 4) / gap
+    links = nodes - 1
+    low = links * least + cost - (least - Fraction(1, 2)) ** 2
+    high = (links + gap) * least / (links * limits.cheapest)
+    return low / ((links + limits.spacing) * limits.cheapest), high
+
+
+def short_line_range(nodes: int, cost: Fraction) -> tuple[float, float]:
+    """What both prices lie between on a line of at least `cost` nodes, loosely."""
     root = math.sqrt(cost)
-    low = nodes / (8 * root) if cost <= nodes**2 else 1.0
-    return max(1.0, low), 1 + nodes / (math.sqrt(3) * root)
+    low = 3 * nodes * float(cost) / (16 * (nodes + 2 * root) * (root + 1 / 32))
+    return low, float(cost) / math.sqrt(cost - Fraction(1, 4))
+
+
+def dear_line(nodes: int, cost: Fraction) -> Price:
+    """A line of at most `cost` nodes: exactly the single copies are equilibria."""
+
+    def spread(copies: int) -> Fraction:
+        """Cost of copies in the middle of blocks of sizes as equal as possible."""
+        size, more = divmod(nodes, copies)
+        blocks = (copies - more) * (size**2 // 4) + more * ((size + 1) ** 2 // 4)
+        return copies * cost + blocks
+
+    optimum = min(map(spread, range(1, nodes + 1)))
+    worst, best = cost + Fraction(nodes * (nodes - 1), 2), cost + nodes**2 // 4
+    return Price(worst / optimum, best / optimum)
 
 
 def braess_ratio(gap: Fraction) -> Fraction:

@@ -149,8 +149,8 @@ def _by_nodes() -> Iterator[Row]:
             # One object that somebody asks for: the optimum is neither 0 nor infinite.
             assert isinstance(price, Fraction)
             yield _row("by-nodes", name, nodes, cost, price, line.METHOD)
-    for bend in range(1, 11):
-        handle, bristles = bend**2, bend**3
+    for bend in range(2, 13):
+        handle, bristles = bend**2, bend**3 // 2
         price = broom_price(handle, bristles)
         yield _row("by-nodes", "broom", handle + 1 + bristles, Fraction(handle + 2), price, SPINE)
     for exponent in range(2, 12):
@@ -174,6 +174,20 @@ def broom_price(handle: int, bristles: int) -> Fraction:
     at_end = cost + steps + bristles * (handle + 1)
     on_leaf = cost + steps + handle + 1 + 2 * (bristles - 1)
     return Fraction(max(at_end, on_leaf) / optimum)
+
+
+def broom_ratio(bend: int) -> Fraction:
+    """A lower bound of the price of the broom of s^2 links and s^3/2 leaves, `bend` s even.
+
+    One copy at the free end, an equilibrium, over copies on every 2 s-th node, both added up node
+    by node: quick for any size.
+    """
+    handle, bristles = bend**2, bend**3 // 2
+    cost, period = handle + 2, 2 * bend
+    selfish = cost + sum(range(handle + 1)) + bristles * (handle + 1)
+    steps = sum(min(k % period, -k % period) for k in range(handle + 1))
+    spread = (handle // period + 1) * cost + steps + bristles
+    return Fraction(selfish, spread)
 
 
 def _row(

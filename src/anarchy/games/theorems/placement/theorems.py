@@ -18,9 +18,9 @@ from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.placement import closed_forms as forms
 from anarchy.games.theorems.placement import paradoxes
 from anarchy.games.theorems.placement.closed_forms import Price
-from anarchy.games.theorems.placement.curves import SPINE, broom_price
+from anarchy.games.theorems.placement.curves import SPINE, broom_price, broom_ratio
 from anarchy.games.theorems.placement.curves import curve_rows as curve_rows
-from anarchy.games.theorems.placement.paradoxes import count_row, one_way, slug
+from anarchy.games.theorems.placement.paradoxes import count_row, slug
 
 POA, POS = "price of anarchy", "price of stability"
 OUTSIDE = "price of anarchy outside the conditions"
@@ -28,7 +28,16 @@ OUTSIDE = "price of anarchy outside the conditions"
 
 def check_rows(most: int | None = None) -> list[Row]:
     """One row per instance and quantity, see `checks.check`."""
-    families = (_complete, _unequal, _one_slot, _any_network, _islands, _unit_links, _line)
+    families = (
+        _complete,
+        _unequal,
+        _one_slot,
+        _any_network,
+        _islands,
+        _unit_links,
+        _brooms,
+        _line,
+    )
     return [*rows_of(*families, most=most), *paradoxes.check_rows(most)]
 
 
@@ -110,15 +119,20 @@ def _one_slot() -> Iterator[Row]:
 
 
 def _any_network() -> Iterator[Row]:
-    for name, distance, cost in (
-        ("islands", topology.clusters(2, 5, 0, 99), "99"),
-        ("line", topology.line(9), "9"),
-        ("directed", topology.distance(one_way(6)), "5"),
-        ("detour", topology.distance([[0, 1, 50], [1, 0, 1], [50, 1, 0]]), "50"),
-    ):
-        report = solve_placement(CachingGame.of(distance, cost))
-        setting = f"{name}, n = {len(distance)}, alpha = {cost}"
-        yield _row(f"any-{name}", "prop:any-network", POA, setting, report, len(distance), "<=")
+    """The worst metric: one node far away from all others, which are together."""
+    for nodes in (2, 3, 5, 8):
+        far = [[0 if i == j or 0 not in (i, j) else 3 for j in range(nodes)] for i in range(nodes)]
+        report = solve_placement(CachingGame.of(topology.distance(far), 3))
+        setting = f"one node at distance 3 from {nodes - 1} together, alpha = 3"
+        name, quantity = f"any-lone-{nodes}", f"{POA}, the worst metric"
+        stated = forms.any_network(nodes)
+        yield _row(name, "prop:any-network", quantity, setting, report, stated)
+        # Without symmetry: all reach the first node at once, and it reaches nobody cheaply.
+        oneway = [[0 if j in (0, i) else 3 for j in range(nodes)] for i in range(nodes)]
+        report = solve_placement(CachingGame.of(topology.distance(oneway), 3))
+        setting = f"n = {nodes}, free ways to one node, all others of length 3, alpha = 3"
+        name, quantity = f"any-directed-{nodes}", f"{POA}, the worst directed distances"
+        yield _row(name, "prop:any-network", quantity, setting, report, nodes)
 
 
 def _islands() -> Iterator[Row]:
@@ -158,29 +172,57 @@ def _unit_links() -> Iterator[Row]:
             bound = forms.unit_links_bound(nodes, Fraction(cost))
             setting = f"{name}, n = {nodes}, alpha = {cost}"
             row_name = f"unit-links-{name}-{slug(cost)}"
-            yield _row(row_name, "thm:unit-links", POA, setting, report, bound, "<=")
+            quantity = f"{POA}, small networks"
+            yield _row(row_name, "thm:unit-links", quantity, setting, report, bound, "<=")
     # A link of length 99 is no unit link, and the bound fails.
-    report = solve_placement(CachingGame.of(topology.clusters(2, 8, 0, 99), 100))
-    bound = forms.unit_links_bound(16, Fraction(100))
-    setting = "two islands of 8, long link 99, alpha = 100"
+    report = solve_placement(CachingGame.of(topology.clusters(2, 40, 0, 99), 100))
+    bound = forms.unit_links_bound(80, Fraction(100))
+    setting = "two islands of 40, long link 99, alpha = 100"
     yield _row("unit-links-long-link", "thm:unit-links", OUTSIDE, setting, report, bound, ">=")
+
+
+def _brooms() -> Iterator[Row]:
+    """Trees that attain the order n^(2/3), and in the end its constant."""
     for handle, bristles in ((1, 1), (4, 8), (2, 9), (9, 3)):
         report = solve_placement(CachingGame.of(forms.broom(handle, bristles), handle + 2))
         setting = f"broom, handle of {handle} links, {bristles} bristles"
+        name, quantity = f"broom-{handle}-{bristles}", f"{POA} of a small broom"
         stated = broom_price(handle, bristles)
-        yield _row(f"broom-{handle}-{bristles}", "thm:unit-links", POA, setting, report, stated)
-    for bend in (1, 2, 3, 5, 8, 10):
-        nodes = 1 + bend**2 + bend**3
+        yield _row(name, "thm:unit-links", quantity, setting, report, stated)
+    for bend in (2, 4, 6, 8, 10, 12):
         yield check(
             f"placement-broom-growth-{bend}",
             "thm:unit-links",
-            POA,
-            f"broom, n = {nodes}",
-            broom_price(bend**2, bend**3),
-            forms.broom_bound(nodes),
+            f"{POA} of a broom, at least",
+            f"broom, n = {1 + bend**2 + bend**3 // 2}",
+            broom_price(bend**2, bend**3 // 2),
+            forms.broom_bound(bend),
             SPINE,
             ">=",
         )
+    bend = 200
+    nodes, found = 1 + bend**2 + bend**3 // 2, broom_ratio(bend)
+    given = ("two placements, node by node",)
+    setting = f"broom, n = {nodes}"
+    yield check(
+        "placement-broom-large-form",
+        "thm:unit-links",
+        "one equilibrium over one placement, a large broom",
+        setting,
+        found,
+        forms.broom_bound(bend),
+        *given,
+    )
+    yield check(
+        "placement-broom-large",
+        "thm:unit-links",
+        f"{POA} of a large broom, at least, below the bound for all networks",
+        setting,
+        float(found),
+        forms.unit_links_bound(nodes, Fraction(bend**2 + 2)),
+        *given,
+        "<=",
+    )
 
 
 def _line() -> Iterator[Row]:
@@ -199,41 +241,45 @@ def _line() -> Iterator[Row]:
         name = f"line-count-{nodes}-{slug(cost)}"
         stated = Fraction(forms.line_equilibria(nodes, alpha))
         yield count_row(name, "thm:line", setting, report, stated)
-    for nodes, cost in (
-        (2, "1"),
-        (40, "7/3"),
-        (100, "16"),
-        (500, "16"),
-        (500, "33/2"),
-        (300, "299"),
-    ):
-        alpha = Fraction(cost)
-        report = solve_placement(CachingGame.of(topology.line(nodes), alpha))
-        setting = f"line, n = {nodes}, alpha = {cost}"
-        name = f"line-{nodes}-{slug(cost)}"
-        low, high = forms.line_range(nodes, alpha)
-        yield _row(f"{name}-low", "thm:line", POA, setting, report, low, ">=")
-        yield _row(f"{name}-high", "thm:line", POA, setting, report, high, "<=")
-        root = float(alpha) ** 0.5
-        yield _row(f"{name}-root", "thm:line", POA, setting, report, 2 * root / 3**0.5, "<=")
-        yield check(
-            f"placement-{name}-pos",
-            "thm:line",
-            POS,
-            setting,
-            report.price_of_stability,
-            root / 32,
-            report.method,
-            ">=",
-        )
-    # A long line that costs more than its length, up to and beyond the square of it.
+    for nodes, cost in ((100, "7/3"), (500, "16"), (900, "33/2"), (300, "299")):
+        yield from _long_line(nodes, Fraction(cost))
+    # Lines of at most as many nodes as a copy costs, up to and beyond its square root.
     for nodes, dear in ((200, 200), (200, 2000), (30, 900), (30, 10_000)):
-        report = solve_placement(CachingGame.of(topology.line(nodes), dear))
+        game = CachingGame.of(topology.line(nodes), dear)
         setting = f"line, n = {nodes}, alpha = {dear}"
-        name = f"line-dear-{nodes}-{dear}"
-        least, most = forms.dear_line_range(nodes, Fraction(dear))
-        yield _row(f"{name}-low", "thm:line", POA, setting, report, least, ">=")
-        yield _row(f"{name}-high", "thm:line", POA, setting, report, most, "<=")
+        price = forms.dear_line(nodes, Fraction(dear))
+        yield from _both(f"line-dear-{nodes}-{dear}", "thm:line", setting, game, price)
+
+
+def _long_line(nodes: int, alpha: Fraction) -> Iterator[Row]:
+    """The limits of both prices, which the line nears from both sides, and the loose bounds."""
+    report = solve_placement(CachingGame.of(topology.line(nodes), alpha))
+    name, theorem = f"line-{nodes}-{slug(str(alpha))}", "thm:line"
+    setting = f"line, n = {nodes}, alpha = {alpha}"
+    low, high = forms.line_range(nodes, alpha)
+    below, above = f"{POA} of a long line, at least", f"{POA} of a long line, at most"
+    if nodes > 20 * alpha:
+        yield _row(f"{name}-low", theorem, below, setting, report, low, ">=")
+        yield _row(f"{name}-high", theorem, above, setting, report, high, "<=")
+        ends = forms.line_stability_range(nodes, alpha)
+        for side, stated, relation in zip(("least", "most"), ends, (">=", "<="), strict=True):
+            yield check(
+                f"placement-{name}-pos-{side}",
+                theorem,
+                f"{POS} of a long line, at {side}",
+                setting,
+                report.price_of_stability,
+                stated,
+                report.method,
+                relation,
+            )
+    floor, ceiling = forms.short_line_range(nodes, alpha)
+    for kind, price, found, bound, relation in (
+        ("low", POS, report.price_of_stability, floor, ">="),
+        ("high", POA, report.price_of_anarchy, ceiling, "<="),
+    ):
+        given = (f"{price}, loosely", setting, found, bound, report.method, relation)
+        yield check(f"placement-{name}-root-{kind}", theorem, *given)
 
 
 def _ring(nodes: int) -> list[list[int]]:
