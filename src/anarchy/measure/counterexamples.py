@@ -28,6 +28,9 @@ SQUARE = Polynomial((Fraction(0), Fraction(0), Fraction(1)))
 DIPPING = Table((Fraction(1), Fraction(3), Fraction(3), Fraction(3)))
 """A latency whose total k latency(k) = 1, 6, 9, 12 is not convex."""
 
+FLATTENING = Table((Fraction(20), Fraction(11)))
+"""A latency whose total 20, 22 is convex from one request on, but not from none."""
+
 BURSTS = (
     (8, 2, "load", LOAD),
     (6, 3, "load", LOAD),
@@ -208,7 +211,7 @@ def _rectangular() -> Iterator[Row]:
     # All on one worker whose entries are the least, or each request on its dearest worker.
     least = Fraction(n * LOW, LOW + (m - 1) * HIGH)
     greatest = Fraction(n * HIGH, m * LOW)
-    quantity, setting = "rectangular index, extreme entries", f"{place}, entries {LOW} to {HIGH}"
+    quantity, setting = "rectangular index by its bounds", f"{place}, entries {LOW} to {HIGH}"
     for end, chosen, mine, other, stated in (
         ("least", [0] * n, LOW, HIGH, least),
         ("greatest", [i % m for i in range(n)], HIGH, LOW, greatest),
@@ -219,7 +222,6 @@ def _rectangular() -> Iterator[Row]:
         yield check(name, RECTANGULAR, quantity, setting, value, stated, ONE_LOG)
     seen = [[LOW - 1 + (7 * i + 4 * j) % (HIGH - LOW + 1) for j in range(m)] for i in range(n)]
     found = [index(chosen, seen, loads) for chosen in product(range(m), repeat=n)]
-    quantity = "rectangular index, entries in between"
     for end, value, relation, stated in (
         ("least", min(found), ">=", least),
         ("greatest", max(found), "<=", greatest),
@@ -252,9 +254,15 @@ def _greedy() -> Iterator[Row]:
 
 def _bracket() -> Iterator[Row]:
     """The idle index over the run's true loss, over all routings of unequal requests."""
-    m, sizes = 2, [1, 1, 2, 3, 5]
+    m = 2
     options = {"freezing": "idle", "numerator": "realised", "matching": "unconstrained"}
-    for word, latency in (("load", LOAD), ("square", SQUARE)):
+    for word, latency, sizes in (
+        ("load", LOAD, [1, 1, 2, 3, 5]),
+        ("square", SQUARE, [1, 1, 2, 3, 5]),
+        # The two ends: nobody has to share, and all have to share alike.
+        ("alone", LOAD, [1, 2]),
+        ("alike", LOAD, [1, 1, 1, 1]),
+    ):
         costs, found = [], []
         for chosen in product(range(m), repeat=len(sizes)):
             loads = [chosen.count(worker) for worker in chosen]
@@ -262,10 +270,11 @@ def _bracket() -> Iterator[Row]:
             costs.append(sum(paid))
             found.append(index(chosen, [[0] * m] * len(sizes), options, latency, paid, sizes))
         ratios = [value * min(costs) / cost for value, cost in zip(found, costs, strict=True)]
-        place = f"sizes 1, 1, 2, 3, 5, {m} workers, latency = {word}"
+        place = f"sizes {', '.join(map(str, sizes))}, {m} workers, {word}"
+        fair = -(-len(sizes) // m)
         for end, value, relation, stated in (
             ("least", min(ratios), ">=", Fraction(1)),
-            ("greatest", max(ratios), "<=", Fraction(latency(3)) / Fraction(latency(1))),
+            ("greatest", max(ratios), "<=", Fraction(latency(fair)) / Fraction(latency(1))),
         ):
             name, quantity = f"counterexamples-bracket-{word}-{end}", "idle index over true loss"
             yield check(name, BOUNDS, quantity, place, value, stated, ALL_LOGS, relation)
@@ -286,6 +295,7 @@ def _places() -> Iterator[Row]:
     for label, place, latencies, offsets, stated in (
         ("convex", "5 requests, 3 unlike workers", [LOAD, steep, SQUARE], mixed, Fraction(1)),
         ("dipping", "4 requests, 2 workers", [DIPPING] * 2, [[0, 0]] * 4, Fraction(5, 4)),
+        ("from-one", "2 requests, 2 workers", [FLATTENING] * 2, [[0, 0]] * 2, Fraction(11, 2)),
     ):
         optimum = Fraction(solve(latencies, offsets).optimum)
         ratios = [

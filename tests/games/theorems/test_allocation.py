@@ -1,5 +1,6 @@
 """The checks of the allocation theorems, and that each would notice a wrong formula."""
 
+import math
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -58,3 +59,23 @@ def test_loss_depends_on_no_load_and_no_budget(rows: Sequence[Row]) -> None:
     for rate in ("0", "1-10", "1", "3", "24"):
         few, many = (losses[f"allocation-interference-{rate}-slack-{slack}"] for slack in (2, 40))
         assert few == pytest.approx(many, rel=1e-9)
+
+
+def test_hypotheses_on_the_segment_alone_would_allow_idle_gpus() -> None:
+    """The counterexample: two variational equilibria where costs are good only for 1 < g_j < 2.
+
+    Three GPUs; with 1 < g_j < 2 pool i pays 1/(g_i - 1), with g_j <= 1 it pays (g_i - 1/2)^2 + 1,
+    and else infinity. Priced at the multiplier of the shared budget, neither pool gains by any
+    choice, neither at (3/2, 3/2) with price 4 nor at (1/2, 1/2) with price 0 and GPUs to spare.
+    """
+
+    def cost(mine: Fraction, other: Fraction) -> float:
+        if other >= 2 or (other > 1 and mine <= 1):
+            return math.inf
+        return float(1 / (mine - 1) if other > 1 else (mine - Fraction(1, 2)) ** 2 + 1)
+
+    choices = [Fraction(k, 100) for k in range(301)]
+    for point, price in ((Fraction(3, 2), 4), (Fraction(1, 2), 0)):
+        paid = {g: cost(g, point) + price * float(g) for g in choices}
+        assert min(paid.values()) == paid[point]
+        assert price == 0 or 2 * point == 3

@@ -25,7 +25,7 @@ def test_a_threshold_that_forgets_the_coupling_would_be_noticed() -> None:
         assert not any(
             delayed_planner._threshold_row(delay)["holds"] for delay in delayed_planner.DELAYS
         )
-        # At 1.1 times the uncoupled threshold the coupled planner still rests.
+        # At 1.03 times the uncoupled threshold the coupled planner still rests.
         caught = {row["id"] for row in delayed_planner._orbit_rows(1) if not row["holds"]}
     assert "coupling-orbit-1-above" in caught
 

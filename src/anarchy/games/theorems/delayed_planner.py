@@ -32,10 +32,10 @@ DELAYS = range(5)
 BANDS = tuple(Fraction(*pair) for pair in ((0, 1), (1, 2), (1, 1)))
 """Dead bands of the stepping planner, in GPUs."""
 
-BELOW, ABOVE = 0.9, 1.1
+BELOW, ABOVE = 0.97, 1.03
 """Gains, relative to the threshold, at which the planner must come to rest and must not."""
 
-INTERVALS, WATCHED = 3000, 60
+INTERVALS, WATCHED = 4000, 60
 """Length of an orbit, and how many of its last intervals show whether it rests."""
 
 AT_REST, SWINGING = 1e-6, 0.5
