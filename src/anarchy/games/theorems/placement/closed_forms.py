@@ -72,6 +72,16 @@ def islands(count: int, size: int, intra: Fraction, inter: Fraction, cost: Fract
     return Price(anarchy, anarchy if cost > inter else Fraction(1))
 
 
+def island_agents(sizes: Sequence[int], intra: Fraction, inter: Fraction, cost: Fraction) -> Price:
+    """Islands of these sizes, `intra` < `inter`, each of which decides as one agent."""
+    served = [cost + (size - 1) * intra for size in sizes]
+    if any(size * inter > own for size, own in zip(sizes, served, strict=True)):
+        return NO_LOSS
+    remote = sum(sizes) * inter + cost - intra
+    paid = {size: remote - size * (inter - intra) for size in sizes}
+    return Price(paid[min(sizes)] / paid[max(sizes)], Fraction(1))
+
+
 def any_network(nodes: int) -> Fraction:
     """Most that any network with a metric can lose in the basic game, two nodes or more."""
     return Fraction(nodes, 2)

@@ -34,6 +34,7 @@ def check_rows(most: int | None = None) -> list[Row]:
         _one_slot,
         _any_network,
         _islands,
+        _island_agents,
         _unit_links,
         _brooms,
         _line,
@@ -157,6 +158,28 @@ def _islands() -> Iterator[Row]:
         name = f"islands-{count}-{size}-{slug(intra)}-{slug(inter)}-{slug(cost)}"
         price = forms.islands(count, size, near, far, alpha)
         yield from _both(name, "thm:islands", setting, game, price)
+
+
+def _island_agents() -> Iterator[Row]:
+    """One agent an island: it pays for its copy and its own fetches, or for all remote ones."""
+    for sizes, intra, inter, cost in (
+        ((8, 8), "0", "99", "100"),
+        ((1, 9), "0", "1", "9"),
+        ((1, 9), "0", "1", "17/2"),
+        ((1, 60), "0", "1", "60"),
+        ((2, 3, 7), "1/2", "2", "15"),
+        ((2, 3, 7), "1/2", "2", "4"),
+    ):
+        near, far, alpha = Fraction(intra), Fraction(inter), Fraction(cost)
+        islands = range(len(sizes))
+        between = [[far * (i != j) for j in islands] for i in islands]
+        kept = [alpha + (size - 1) * near for size in sizes]
+        game = CachingGame.of(topology.distance(between), kept, [[size] for size in sizes])
+        text = " ".join(map(str, sizes))
+        setting = f"agents of {text} nodes, d = {intra}, D = {inter}, alpha = {cost}"
+        name = f"agents-{slug(text)}-{slug(intra)}-{slug(inter)}-{slug(cost)}"
+        price = forms.island_agents(sizes, near, far, alpha)
+        yield from _both(name, "prop:island-agents", setting, game, price)
 
 
 def _unit_links() -> Iterator[Row]:
