@@ -10,7 +10,7 @@ from anarchy.games.theorems import (
     potential,
 )
 from anarchy.games.theorems.placement import theorems
-from anarchy.games.theorems.queueing import places, prefixes, saturation
+from anarchy.games.theorems.queueing import places, prefixes, saturation, staleness
 from anarchy.games.theorems.windows import theorems as windows
 from anarchy.measure import counterexamples
 
@@ -20,6 +20,7 @@ THEOREMS = (
     saturation,
     prefixes,
     places,
+    staleness,
     potential,
     theorems,
     allocation,

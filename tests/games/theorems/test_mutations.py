@@ -12,7 +12,7 @@ from anarchy.games.common.smoothness import TightBound
 from anarchy.games.theorems import allocation, coupling, delayed_planner, plateau, potential
 from anarchy.games.theorems.checks import Row, check
 from anarchy.games.theorems.placement import theorems as placement
-from anarchy.games.theorems.queueing import places, prefixes, saturation
+from anarchy.games.theorems.queueing import places, prefixes, saturation, staleness
 from anarchy.games.theorems.windows import theorems as windows
 from anarchy.measure import counterexamples
 
@@ -22,6 +22,7 @@ MODULES = (
     saturation,
     prefixes,
     places,
+    staleness,
     potential,
     placement,
     allocation,

@@ -159,6 +159,21 @@ def _fixed_point_rows() -> Iterator[Row]:
         game = coupled_game(load, price, credit)
         if price * game.cold_split < game.allocation.prefill.offered_load:
             below.append(_sign_changes(game))
+    above = [
+        _sign_changes(game)
+        for price, credit, load in itertools.product(PRICES, CREDITS, (2, 6))
+        if (game := coupled_game(load, price, credit)).memory_price * game.cold_split
+        >= game.allocation.prefill.offered_load
+    ]
+    yield check(
+        "coupling-count-above-utilisation",
+        REST,
+        "most fixed points where nothing cached is one of them",
+        f"{len(above)} games",
+        Fraction(max(above)),
+        Fraction(3),
+        "changes of sign of the planner's error over a scan of splits",
+    )
     yield check(
         "coupling-unique-below-utilisation",
         REST,
