@@ -10,7 +10,7 @@ from pydantic import Field
 
 from anarchy.artefact.latex import latex_escape
 from anarchy.common.errors import InputError, suggest
-from anarchy.common.files import read_rows, write_text
+from anarchy.common.files import read_rows, same_value, write_text
 from anarchy.config.base import Model, Scalar
 from anarchy.config.validation import validate
 from anarchy.config.yaml_files import load_yaml
@@ -118,7 +118,7 @@ def write_numbers(
 def find_row(entry: Number, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The one row that has the declared id and the columns of `where`."""
     wanted = dict(entry.where) if entry.id is None else {"id": entry.id, **entry.where}
-    found = [r for r in rows if all(k in r and _equal(r[k], v) for k, v in wanted.items())]
+    found = [r for r in rows if all(k in r and same_value(r[k], v) for k, v in wanted.items())]
     if len(found) == 1:
         return found[0]
     asked = ", ".join(f"{k} = {v}" for k, v in wanted.items())
@@ -127,7 +127,7 @@ def find_row(entry: Number, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, A
         raise InputError(f"{fault}; name more columns in `where`")
     # Name the first column that alone rules every row out: nearly always the misspelt one.
     for key, value in wanted.items():
-        if not any(key in r and _equal(r[key], value) for r in rows):
+        if not any(key in r and same_value(r[key], value) for r in rows):
             known = sorted({str(r[key]) for r in rows if key in r})
             columns = sorted({k for r in rows for k in r})
             hint = suggest(str(value), known) if known else suggest(key, columns)
@@ -191,15 +191,6 @@ def _get(entry: Number, row: Mapping[str, Any], field: str) -> Any:
             f"macro {entry.macro}: {entry.file} has no field '{field}'; {suggest(field, row)}"
         )
     return row[field]
-
-
-def _equal(stored: Any, wanted: Any) -> bool:
-    """Equality of scalars; floats up to the 12 digits that results keep; 1 is not true."""
-    if isinstance(stored, bool) or isinstance(wanted, bool):
-        return stored is wanted
-    if isinstance(stored, int | float) and isinstance(wanted, int | float):
-        return math.isclose(stored, wanted, rel_tol=1e-11)
-    return bool(stored == wanted)
 
 
 def _read_list(path: Path) -> list[Any]:

@@ -100,6 +100,15 @@ def read_rows(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     ]
 
 
+def same_value(stored: Any, wanted: Any) -> bool:
+    """Equality of scalars of rows; floats up to the digits that results keep; 1 is not true."""
+    if isinstance(stored, bool) or isinstance(wanted, bool):
+        return stored is wanted
+    if isinstance(stored, int | float) and isinstance(wanted, int | float):
+        return math.isclose(stored, wanted, rel_tol=1e-11)
+    return bool(stored == wanted)
+
+
 def _plain(value: Any) -> Any:
     """A JSON scalar for a Python or numpy scalar; nested values are refused: rows are flat."""
     if hasattr(value, "item"):

@@ -19,6 +19,7 @@ from anarchy.config.base import (
     Title,
     Whole,
 )
+from anarchy.config.claims.ledger import Ledger
 from anarchy.config.experiment import STUDY_KINDS, Experiment
 from anarchy.config.live import LiveCampaign
 from anarchy.config.scenario import Scenario, merge_scenarios
@@ -111,6 +112,7 @@ SCHEMA_MODELS: dict[str, type[Model]] = {
     "traces": TraceSources,
     "live": LiveCampaign,
     "silicon": Silicon,
+    "claims": Ledger,
 }
 
 

@@ -1,0 +1,78 @@
+"""The published claims, one entry each, with the tests that decide its verdict."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from anarchy.config.base import Model, Prose, Title
+from anarchy.config.claims.evidence import Selection, Test
+
+
+class Mechanism(Model):
+    """Something that the source does not say, under which a claim holds all the same."""
+
+    text: Prose
+    tests: list[Test] = Field(min_length=1)
+
+
+class Claim(Model):
+    """A published claim: reproduced by its tests, or by those of a mechanism, or not at all."""
+
+    id: Annotated[str, Field(pattern=r"^C[0-9]{2}$")]
+    text: Prose = Field(description="the claim in our words")
+    published: Title = Field(description="the value as published")
+    mark: Literal["A", "B", "A/B"] = Field(
+        description="A: its author or two readers say so; B: one reader"
+    )
+    where: Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9:-]+$", max_length=100)] = Field(
+        description="label of the section, figure, table or theorem of the paper"
+    )
+    tests: list[Test] = []
+    mechanism: Mechanism | None = None
+    note: Prose | None = Field(None, description="why, where the verdict needs no mechanism")
+    open: Prose | None = Field(
+        None, description="why it is undecidable while its tests, or their results, are not there"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        if not self.tests and self.open is None:
+            raise ValueError(
+                f"claim {self.id} has neither a rule with data in 'tests' nor a reason in 'open'"
+            )
+        if self.mechanism is not None and not self.tests:
+            raise ValueError(f"claim {self.id} has a mechanism, but no 'tests' without it")
+        return self
+
+    @property
+    def every_test(self) -> list[Test]:
+        """Those of the claim as published, then those of its mechanism."""
+        return [*self.tests, *(self.mechanism.tests if self.mechanism else [])]
+
+    @property
+    def selections(self) -> Iterator[Selection]:
+        """All rows that the claim rests on."""
+        for test in self.every_test:
+            yield from test.selections
+
+
+class Ledger(Model):
+    """config/claims.yaml."""
+
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.95, description="that all intervals of all claims hold together"
+    )
+    correction: Literal["bonferroni"] = Field(
+        "bonferroni",
+        description="every claim has an equal share of the error, and so has every interval of it",
+    )
+    claims: list[Claim] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ids_are_distinct(self) -> Self:
+        ids = [claim.id for claim in self.claims]
+        for position, name in enumerate(ids):
+            if name in ids[:position]:
+                raise ValueError(f"claims: claim {name} occurs twice")
+        return self

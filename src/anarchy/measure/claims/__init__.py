@@ -1,0 +1,1 @@
+"""The ledger: every published claim is held against results, by rules that are data."""
