@@ -4,7 +4,7 @@ The Snakefile and `anarchy check` load the same plan, so what the one accepts th
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 from anarchy.common import paths
 from anarchy.common.errors import InputError, faults_in, shown, suggest
 from anarchy.config.base import Scalar
+from anarchy.config.claims.ledger import Ledger
 from anarchy.config.estimator import Estimator, EstimatorStudy
 from anarchy.config.experiment import (
     STUDY_KINDS,
@@ -30,6 +31,7 @@ from anarchy.config.silicon import Silicon, deployments
 from anarchy.config.validation import validate, validate_layers
 from anarchy.config.workload import ClosedLoop
 from anarchy.config.yaml_files import list_files, read_yaml
+from anarchy.measure.claims.verdicts import check_claims
 from anarchy.measure.estimators.members import cells, check_families
 from anarchy.measure.estimators.signature import STATISTICS
 from anarchy.measure.knee.sweeps import LOAD
@@ -68,6 +70,7 @@ class Plan:
     missing: Mapping[str, str] = field(default_factory=dict)  # experiment -> trace not to be had
     live: tuple[LivePoint, ...] = ()  # measured of the real Dynamo
     silicon: Silicon | None = None  # the models on measured hardware
+    claims: Ledger | None = None  # what was published, and how it is judged
 
     @property
     def knee_maps(self) -> dict[str, KneeMap]:
@@ -147,7 +150,10 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
         source = str(root / paths.SILICON)
         for deployment in deployments(silicon, scenarios, source):
             checks.scenario(deployment.scenario, source)
-    return Plan(settings, scenarios, experiments, studies, traces, points, missing, live, silicon)
+    claims = _claims(root, {*experiments, *missing})
+    return Plan(
+        settings, scenarios, experiments, studies, traces, points, missing, live, silicon, claims
+    )
 
 
 def _live_points(root: Path, scenarios: Mapping[str, Scenario]) -> tuple[LivePoint, ...]:
@@ -165,6 +171,31 @@ def _silicon(root: Path) -> Silicon | None:
     """The models on measured hardware; a project need not have them."""
     path = root / paths.SILICON
     return validate(Silicon, read_yaml(path), str(path)) if path.exists() else None
+
+
+def _claims(root: Path, experiments: Collection[str]) -> Ledger | None:
+    """The published claims; a project need not have them."""
+    path = root / paths.CLAIMS
+    if not path.exists():
+        return None
+    ledger = validate(Ledger, read_yaml(path), str(path))
+    with faults_in(str(path)):
+        check_claims(ledger)
+        for claim in ledger.claims:
+            for selection in claim.selections:
+                name = experiment_of(selection.file)
+                if name not in {None, *experiments} and claim.open is None:
+                    raise InputError(
+                        f"{claim.id}: no experiment makes {selection.file}; "
+                        f"{suggest(str(name), experiments)}"
+                    )
+    return ledger
+
+
+def experiment_of(file: str) -> str | None:
+    """The experiment that a results file is of, if it is of one."""
+    folder, _, name = file.rpartition("/")
+    return name.partition(".")[0] if folder == "experiments" else None
 
 
 def _check_estimators(
@@ -223,7 +254,7 @@ def _check_output(root: Path, output: str, overlay: Path | None) -> None:
 
 def _check_names(root: Path, experiments: Iterable[str], studies: Iterable[str]) -> None:
     """Figures share one folder, so that no two things may have the same name."""
-    taken = {*CURVES, "validation", "silicon", "live"}
+    taken = {*CURVES, "validation", "silicon", "live", "rule-outs"}
     for folder, names in ((paths.EXPERIMENTS, experiments), (paths.STUDIES, studies)):
         for name in names:
             if name in taken:

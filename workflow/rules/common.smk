@@ -229,7 +229,7 @@ def get_all_figures():
 def get_all_results():
     """Every result by name, so that one which was deleted is made anew."""
     names = ["theory/bounds", "theory/theorems", "validation", "dynamo"]
-    names += ["live", "bracket", "bracket.extremes"]
+    names += ["live", "bracket", "bracket.extremes", "claims", "claims.evidence"]
     names += [f"theory/curves/{name}" for name in CURVES]
     names += [
         f"{name}{kind}" for name in SILICON for kind in ("", ".summary", ".cells")
@@ -313,6 +313,14 @@ def get_logs(wildcards):
     if any(point.scenario.workload.kind != "trace" for point in points):
         return []
     return list_logs(wildcards.experiment)
+
+
+def get_claimed():
+    """The results that claims are held against, of those that the build makes."""
+    made = set(get_all_results())
+    claims = PLAN.claims.claims if PLAN.claims else []
+    named = {selection.file for claim in claims for selection in claim.selections}
+    return {file: f"{RESULTS}/{file}" for file in sorted(named) if f"{RESULTS}/{file}" in made}
 
 
 def get_bracketed():
@@ -418,7 +426,7 @@ def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
     tables = ["bounds", "theorems", "assumptions", "scenarios", "validation", "dynamo"]
-    tables += ["live", *SILICON]
+    tables += ["live", "claims", *SILICON]
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [
         f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies

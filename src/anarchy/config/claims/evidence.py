@@ -20,7 +20,7 @@ class Selection(Model):
 
     file: ResultsFile = Field(description="relative to the results folder")
     id: Title | list[Title] | None = Field(None, description="one, or any of several")
-    where: dict[Title, Scalar | None | list[Scalar]] = Field(
+    where: dict[Title, Scalar | list[Scalar] | None] = Field(
         default={}, description="columns to match"
     )
     field: Title = Field(
@@ -34,7 +34,7 @@ class Selection(Model):
         return {**named, **self.where}
 
 
-class Test(Model):
+class Comparison(Model):
     """One comparison: what a rule makes of the rows, group by group, lies between two ends.
 
     It holds if it does so with its whole interval for all groups, fails if one group's interval

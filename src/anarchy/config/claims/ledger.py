@@ -6,14 +6,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from anarchy.config.base import Model, Prose, Title
-from anarchy.config.claims.evidence import Selection, Test
+from anarchy.config.claims.evidence import Comparison, Selection
 
 
 class Mechanism(Model):
     """Something that the source does not say, under which a claim holds all the same."""
 
     text: Prose
-    tests: list[Test] = Field(min_length=1)
+    tests: list[Comparison] = Field(min_length=1)
 
 
 class Claim(Model):
@@ -28,7 +28,7 @@ class Claim(Model):
     where: Annotated[str, Field(pattern=r"^[a-z]+:[a-z0-9:-]+$", max_length=100)] = Field(
         description="label of the section, figure, table or theorem of the paper"
     )
-    tests: list[Test] = []
+    tests: list[Comparison] = []
     mechanism: Mechanism | None = None
     note: Prose | None = Field(None, description="why, where the verdict needs no mechanism")
     open: Prose | None = Field(
@@ -46,7 +46,7 @@ class Claim(Model):
         return self
 
     @property
-    def every_test(self) -> list[Test]:
+    def every_test(self) -> list[Comparison]:
         """Those of the claim as published, then those of its mechanism."""
         return [*self.tests, *(self.mechanism.tests if self.mechanism else [])]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from anarchy.common.registry import Registry
-from anarchy.config.claims.evidence import Test
+from anarchy.config.claims.evidence import Comparison
 from anarchy.measure.claims.samples import Sample
 
 Samples = Sequence[Sample]
@@ -27,7 +27,7 @@ class Found:
 
 Statistic = Callable[[Samples, Samples, float], Found]
 
-Judge = Callable[[Test, Found], bool | None]
+Judge = Callable[[Comparison, Found], bool | None]
 """Whether a test holds for what was found; None: that is not decided."""
 
 
@@ -49,7 +49,7 @@ class Rule:
 RULES: Registry[Rule] = Registry("rule of claims")
 
 
-def between(test: Test, found: Found) -> bool | None:
+def between(test: Comparison, found: Found) -> bool | None:
     """True with the whole interval between the ends, False with none of it, None otherwise."""
     lowest = -math.inf if test.at_least is None else test.at_least
     highest = math.inf if test.at_most is None else test.at_most
@@ -58,12 +58,12 @@ def between(test: Test, found: Found) -> bool | None:
     return True if lowest <= found.lo and found.hi <= highest else None
 
 
-def _shows(test: Test, found: Found) -> bool | None:
+def _shows(test: Comparison, found: Found) -> bool | None:
     """True if everything checked holds: then the claim is proved."""
     return True if found.value == 1 else None
 
 
-def _denies(test: Test, found: Found) -> bool | None:
+def _denies(test: Comparison, found: Found) -> bool | None:
     """False if everything checked holds: then the claim is refuted."""
     return False if found.value == 1 else None
 

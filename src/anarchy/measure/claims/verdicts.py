@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from anarchy.common.errors import InputError, faults_in
-from anarchy.config.claims.evidence import Selection, Test
+from anarchy.config.claims.evidence import Comparison, Selection
 from anarchy.config.claims.ledger import Claim, Ledger
 from anarchy.measure.claims.rules import RULES, Found
 from anarchy.measure.claims.samples import Row, Sample, grouped, samples
@@ -29,7 +29,7 @@ class Finding:
     """What a test found in one group of rows, and whether it holds there."""
 
     part: str
-    test: Test
+    test: Comparison
     group: str
     found: Found
     holds: bool | None
@@ -40,8 +40,8 @@ def check_claims(ledger: Ledger) -> None:
     """Refuse a rule that is not registered, or that a test does not give what it needs."""
     for claim in ledger.claims:
         for test in claim.every_test:
-            rule = RULES.find(test.rule, f"claims: {claim.id}")
-            with faults_in(f"claims: {claim.id}: rule '{test.rule}'"):
+            rule = RULES.find(test.rule, claim.id)
+            with faults_in(f"{claim.id}: rule '{test.rule}'"):
                 if rule.bounded and test.at_least is None and test.at_most is None:
                     raise InputError("needs 'at_least', 'at_most' or both")
                 if rule.compares != (test.of is not None):
@@ -94,7 +94,12 @@ def _samples(claim: Claim, selection: Selection, results: Results, coarse: bool)
 
 
 def _finding(
-    part: str, test: Test, group: str, chosen: Sequence[Sample], of: Sequence[Sample], error: float
+    part: str,
+    test: Comparison,
+    group: str,
+    chosen: Sequence[Sample],
+    of: Sequence[Sample],
+    error: float,
 ) -> Finding:
     rule = RULES[test.rule]
     found = rule.statistic(chosen, of, error)
@@ -102,7 +107,7 @@ def _finding(
     return Finding(part, test, group, found, rule.judge(test, found), n)
 
 
-def _outcome(tests: Sequence[Test], found: Iterable[Finding]) -> bool | None:
+def _outcome(tests: Sequence[Comparison], found: Iterable[Finding]) -> bool | None:
     """Whether all tests hold; False if one that may contradict fails; None otherwise."""
     known = list(found)
     if any(f.holds is False and f.test.denies for f in known):

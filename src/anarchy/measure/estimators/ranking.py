@@ -98,9 +98,10 @@ def survivors(study: EstimatorStudy, rows: Sequence[Row]) -> list[str]:
 def summary_rows(readings: Readings, rows: Sequence[Row]) -> list[Row]:
     """What the text says: rows {id, value, n, share}, `value` members (or a number) out of `n`.
 
-    `met:p` counts the members with property p, `both:p+q` those with two, `decode-only:p` those
-    with p into which no wait for prefill goes; `score:k` counts the members that meet k
-    properties, and `decode-only-growth` is the largest growth of those without prefill.
+    `met:p` counts the members with property p, `both:p+q` those with two, `claim:c` those with all
+    properties of a claim, `decode-only:p` those with p into which no wait for prefill goes;
+    `score:k` counts the members that meet k properties, and `decode-only-growth` is the largest
+    growth of those without prefill.
     `follows` counts the members whose rank correlation with the true cost is above 0, `misleads`
     those with one below, `true-slope` those whose slope may be 1 and is known to within a half.
     `implied-n:s` is the median window that puts the plateau of the members that are proportional
@@ -127,6 +128,10 @@ def summary_rows(readings: Readings, rows: Sequence[Row]) -> list[Row]:
         result.append(
             _count(f"decode-only:{name}", [r for r in decode if r[f"met:{name}"]], decode)
         )
+    for claim in dict.fromkeys(p.claim for p in study.properties.values()):
+        wanted = [name for name, p in study.properties.items() if p.claim == claim]
+        every = [row for row in rows if all(row[f"met:{name}"] for name in wanted)]
+        result.append(_count(f"claim:{claim}", every, rows))
     for one, other in combinations(study.properties, 2):
         both = [row for row in rows if row[f"met:{one}"] and row[f"met:{other}"]]
         result.append(_count(f"both:{one}+{other}", both, rows))
