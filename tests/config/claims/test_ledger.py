@@ -38,10 +38,9 @@ def test_every_theorem_that_is_evidence_stands_in_the_paper() -> None:
     selections = [s for claim in made(*DATA["claims"]).claims for s in claim.selections]
     named = [s.where["theorem"] for s in selections if "theorem" in s.where]
     assert len(named) > 8
-    for label in [
-        one for labels in named for one in (labels if isinstance(labels, list) else [labels])
-    ]:
-        assert rf"\label{{{label}}}" in text
+    for labels in named:
+        for label in labels if isinstance(labels, list) else [labels]:
+            assert rf"\label{{{label}}}" in text
 
 
 @pytest.mark.parametrize(

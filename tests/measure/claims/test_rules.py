@@ -36,6 +36,7 @@ def sample(runs: Sequence[float]) -> Sample:
         ("variation", [1, 3], [], 0.5),
         ("variance-ratio", [1, 5], [1, 3], 4),
         ("variance-ratio", [1, 5], [2, 2], math.inf),
+        ("effect-ratio", [1, -6, 2], [3, 2], 2),
         ("proved", [1, 1, 0, 1], [], 0.75),
         ("refuted", [1, 1], [], 1),
     ],
@@ -48,7 +49,7 @@ def test_exact_numbers(name: str, group: list[float], of: list[float], value: fl
 
 
 @pytest.mark.parametrize(
-    "name", ["value", "least", "ratio", "half-range", "variation", "variance-ratio"]
+    "name", ["value", "least", "ratio", "half-range", "variation", "variance-ratio", "effect-ratio"]
 )
 def test_intervals_cover_the_truth(name: str) -> None:
     """Of true means; the samples' own intervals miss with a probability of 1 %."""

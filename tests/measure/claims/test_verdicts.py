@@ -102,9 +102,7 @@ def test_a_mistyped_selection_is_refused_unless_points_are_left_out() -> None:
 
 
 def test_groups_are_judged_one_by_one() -> None:
-    rows = [
-        {"id": "x", "s": s, "value": v, "lo": v, "hi": v, "n": 10} for s, v in (("a", 3), ("b", 1))
-    ]
+    rows = [{"id": "x", "s": "a", "value": 3}, {"id": "x", "s": "b", "value": 1}]
     claims = ledger(tests=[asked(at_least=2, per=["s"])])
     ((row,), evidence) = judge(claims, {"f.json": rows})
     assert row["verdict"] == "contradicted"

@@ -130,6 +130,13 @@ def variance_ratio(group: Samples, of: Samples, error: float) -> Found:
     return Found(*((_over(a, b)) ** 2 for a, b in zip(_parts(above), _swapped(below), strict=True)))
 
 
+@rule("effect-ratio", compares=True)
+def effect_ratio(group: Samples, of: Samples, error: float) -> Found:
+    """The largest difference, of either sign, over the largest of what it is compared with."""
+    above, below = _largest(group, error), _largest(of, error)
+    return Found(*(_over(a, b) for a, b in zip(_parts(above), _swapped(below), strict=True)))
+
+
 @rule("between-runs")
 def between_runs(group: Samples, of: Samples, error: float) -> Found:
     """The coefficient of variation between the replications behind a number."""
@@ -169,6 +176,16 @@ def _deviation(group: Samples, error: float) -> Found:
     halves = [max(v.value - v.ends(error)[0], v.ends(error)[1] - v.value) for v in group]
     off = math.sqrt(sum(half**2 for half in halves) / len(group))
     return Found(found, max(0.0, found - off), found + off)
+
+
+def _largest(group: Samples, error: float) -> Found:
+    """The largest absolute number."""
+    ends = [sample.ends(error) for sample in group]
+    return Found(
+        max(abs(sample.value) for sample in group),
+        max(max(lo, -hi, 0.0) for lo, hi in ends),
+        max(max(-lo, hi) for lo, hi in ends),
+    )
 
 
 def _parts(found: Found) -> tuple[float, float, float]:
