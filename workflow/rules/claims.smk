@@ -20,12 +20,41 @@ rule judge_claims:
         "../scripts/judge_claims.py"
 
 
+# The identity of the closed loop is asked of the concurrency sweep.
+rule rule_out:
+    input:
+        package=get_sources("rule_out"),
+        latency=get_tables(PLAN.points["concurrency"]),
+        sweep=f"{RESULTS}/experiments/concurrency.json",
+        variants=[f"{RESULTS}/experiments/{name}.json" for name in MECHANISMS],
+        compared=[f"{RESULTS}/experiments/{name}.compare.json" for name in MECHANISMS],
+    output:
+        pairs=f"{RESULTS}/rule-outs.json",
+        mechanisms=f"{RESULTS}/rule-outs.mechanisms.json",
+    log:
+        f"{LOGS}/rule_out.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/rule_out.tsv"
+    params:
+        ledger=PLAN.claims.model_dump(mode="json"),
+        scenarios=get_swept_scenarios(),
+        experiments=[
+            PLAN.experiments[name].model_dump(mode="json") for name in MECHANISMS
+        ],
+    script:
+        "../scripts/rule_out.py"
+
+
 rule tabulate_claims:
     input:
         package=get_sources("tabulate_claims"),
-        rows=f"{RESULTS}/claims.json",
+        claims=f"{RESULTS}/claims.json",
+        pairs=f"{RESULTS}/rule-outs.json",
+        mechanisms=f"{RESULTS}/rule-outs.mechanisms.json",
     output:
-        f"{GENERATED}/tables/claims.tex",
+        claims=f"{GENERATED}/tables/claims.tex",
+        pairs=f"{GENERATED}/tables/rule-outs.tex",
+        mechanisms=f"{GENERATED}/tables/mechanisms.tex",
     log:
         f"{LOGS}/tabulate_claims.log",
     benchmark:

@@ -230,6 +230,7 @@ def get_all_results():
     """Every result by name, so that one which was deleted is made anew."""
     names = ["theory/bounds", "theory/theorems", "validation", "dynamo"]
     names += ["live", "bracket", "bracket.extremes", "claims", "claims.evidence"]
+    names += ["rule-outs", "rule-outs.mechanisms"]
     names += [f"theory/curves/{name}" for name in CURVES]
     names += [
         f"{name}{kind}" for name in SILICON for kind in ("", ".summary", ".cells")
@@ -313,6 +314,16 @@ def get_logs(wildcards):
     if any(point.scenario.workload.kind != "trace" for point in points):
         return []
     return list_logs(wildcards.experiment)
+
+
+# The experiments whose variants are held against the published changes.
+MECHANISMS = [name for name in PLAN.experiments if name.startswith("mechanisms-")]
+
+
+def get_swept_scenarios():
+    """The deployments of the concurrency sweep."""
+    names = PLAN.experiments["concurrency"].scenarios
+    return {name: PLAN.scenarios[name].model_dump(mode="json") for name in names}
 
 
 def get_claimed():
@@ -426,7 +437,7 @@ def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
     tables = ["bounds", "theorems", "assumptions", "scenarios", "validation", "dynamo"]
-    tables += ["live", "claims", *SILICON]
+    tables += ["live", "claims", "rule-outs", "mechanisms", *SILICON]
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [
         f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from anarchy.config.base import Model, Prose, Title
+from anarchy.config.base import Clients, Distinct, Model, Name, Prose, Title
 from anarchy.config.claims.evidence import Comparison, Selection
 
 
@@ -14,6 +14,21 @@ class Mechanism(Model):
 
     text: Prose
     tests: list[Comparison] = Field(min_length=1)
+
+
+class Change(Model):
+    """A published change: a quantity of one deployment after over before, at a fixed load.
+
+    The source names no load for most of its changes, so that several are asked.
+    """
+
+    quantity: Literal["throughput", "ttft-mean", "ttft-p99", "index"]
+    ratio: Annotated[float, Field(gt=0)] = Field(description="after over before")
+    scenario: Name | None = Field(None, description="null: every deployment")
+    clients: Annotated[list[Clients], Distinct] = Field(
+        default=[], description="loads at which it is held against a published throughput"
+    )
+    at: Clients = Field(192, description="the load at which mechanisms are held against it")
 
 
 class Claim(Model):
@@ -30,6 +45,7 @@ class Claim(Model):
     )
     tests: list[Comparison] = []
     mechanism: Mechanism | None = None
+    change: Change | None = None
     note: Prose | None = Field(None, description="why, where the verdict needs no mechanism")
     open: Prose | None = Field(
         None, description="why it is undecidable while its tests, or their results, are not there"
