@@ -331,7 +331,11 @@ def get_claimed():
     made = set(get_all_results())
     claims = PLAN.claims.claims if PLAN.claims else []
     named = {selection.file for claim in claims for selection in claim.selections}
-    return {file: f"{RESULTS}/{file}" for file in sorted(named) if f"{RESULTS}/{file}" in made}
+    return {
+        file: f"{RESULTS}/{file}"
+        for file in sorted(named)
+        if f"{RESULTS}/{file}" in made
+    }
 
 
 def get_bracketed():
