@@ -36,6 +36,7 @@ def root(tmp_path: Path) -> Path:
     for folder in (paths.EXPERIMENTS, paths.STUDIES):
         for path in (tmp_path / folder).iterdir():
             path.unlink()
+    (tmp_path / paths.CLAIMS).unlink()  # it names results of the experiments
     write(tmp_path, {})
     return tmp_path
 
@@ -490,3 +491,34 @@ def test_the_examples_of_the_readme_are_accepted(root: Path) -> None:
     path = root / paths.EXPERIMENTS / "long-outputs.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False))
     assert len(load_plan(root=root).points["long-outputs"]) == 6
+
+
+CLAIM = {"id": "C01", "text": "t", "published": "p", "mark": "A", "where": "sec:x"}
+
+
+def claimed(root: Path, file: str, **more: Any) -> None:
+    test = {"text": "q", "rule": "value", "rows": {"file": file, "id": "x"}, "at_least": 1}
+    entry = CLAIM | {"tests": [test]} | more
+    (root / paths.CLAIMS).write_text(yaml.safe_dump({"claims": [entry]}), encoding="utf-8")
+
+
+def test_a_claim_names_results_that_the_build_makes(root: Path) -> None:
+    claimed(root, "experiments/small.compare.json")
+    ledger = load_plan(root=root).claims
+    assert ledger is not None
+    assert [claim.id for claim in ledger.claims] == ["C01"]
+
+
+def test_a_claim_on_no_experiment_is_refused_unless_it_waits_for_one(root: Path) -> None:
+    claimed(root, "experiments/smal.json")
+    wanted = "claims.yaml: C01: no experiment makes experiments/smal.json; did you mean 'small'?"
+    with pytest.raises(InputError, match=re.escape(wanted)):
+        load_plan(root=root)
+    claimed(root, "experiments/smal.json", open="waits")
+    assert load_plan(root=root).claims is not None
+
+
+def test_a_rule_that_is_not_known_is_refused_before_a_build(root: Path) -> None:
+    claimed(root, "bracket.json", tests=[{"text": "q", "rule": "x", "rows": {"file": "a.json"}}])
+    with pytest.raises(InputError, match=r"claims.yaml: C01: unknown rule of claims 'x'"):
+        load_plan(root=root)

@@ -8,12 +8,13 @@ rule judge_claims:
     output:
         verdicts=f"{RESULTS}/claims.json",
         evidence=f"{RESULTS}/claims.evidence.json",
+        summary=f"{RESULTS}/claims.summary.json",
     log:
         f"{LOGS}/judge_claims.log",
     benchmark:
         f"{MACHINE}/benchmarks/judge_claims.tsv"
     params:
-        ledger=PLAN.claims.model_dump(mode="json"),
+        ledger=get_ledger,
         files=[*get_claimed()],
         coarse="overlay" in config,
     script:
@@ -24,7 +25,7 @@ rule judge_claims:
 rule rule_out:
     input:
         package=get_sources("rule_out"),
-        latency=get_tables(PLAN.points["concurrency"]),
+        latency=get_tables(PLAN.points.get("concurrency", ())),
         sweep=f"{RESULTS}/experiments/concurrency.json",
         variants=[f"{RESULTS}/experiments/{name}.json" for name in MECHANISMS],
         compared=[f"{RESULTS}/experiments/{name}.compare.json" for name in MECHANISMS],
@@ -36,7 +37,7 @@ rule rule_out:
     benchmark:
         f"{MACHINE}/benchmarks/rule_out.tsv"
     params:
-        ledger=PLAN.claims.model_dump(mode="json"),
+        ledger=get_ledger,
         scenarios=get_swept_scenarios(),
         experiments=[
             PLAN.experiments[name].model_dump(mode="json") for name in MECHANISMS

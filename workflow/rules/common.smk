@@ -229,8 +229,10 @@ def get_all_figures():
 def get_all_results():
     """Every result by name, so that one which was deleted is made anew."""
     names = ["theory/bounds", "theory/theorems", "validation", "dynamo"]
-    names += ["live", "bracket", "bracket.extremes", "claims", "claims.evidence"]
-    names += ["rule-outs", "rule-outs.mechanisms"]
+    names += ["live", "bracket", "bracket.extremes"]
+    if PLAN.claims:
+        names += ["claims", "claims.evidence", "claims.summary"]
+        names += ["rule-outs", "rule-outs.mechanisms"]
     names += [f"theory/curves/{name}" for name in CURVES]
     names += [
         f"{name}{kind}" for name in SILICON for kind in ("", ".summary", ".cells")
@@ -316,13 +318,19 @@ def get_logs(wildcards):
     return list_logs(wildcards.experiment)
 
 
+def get_ledger(wildcards):
+    """The published claims as plain data."""
+    return PLAN.claims.model_dump(mode="json")
+
+
 # The experiments whose variants are held against the published changes.
 MECHANISMS = [name for name in PLAN.experiments if name.startswith("mechanisms-")]
 
 
 def get_swept_scenarios():
     """The deployments of the concurrency sweep."""
-    names = PLAN.experiments["concurrency"].scenarios
+    sweep = PLAN.experiments.get("concurrency")
+    names = sweep.scenarios if sweep else []
     return {name: PLAN.scenarios[name].model_dump(mode="json") for name in names}
 
 
@@ -441,7 +449,8 @@ def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
     tables = ["bounds", "theorems", "assumptions", "scenarios", "validation", "dynamo"]
-    tables += ["live", "claims", "rule-outs", "mechanisms", *SILICON]
+    tables += ["live", *SILICON]
+    tables += ["claims", "rule-outs", "mechanisms"] if PLAN.claims else []
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [
         f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies

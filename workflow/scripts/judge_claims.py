@@ -3,7 +3,7 @@
 from anarchy.common.files import read_rows, write_rows
 from anarchy.common.jobs import job_log
 from anarchy.config.claims.ledger import Ledger
-from anarchy.measure.claims.verdicts import judge
+from anarchy.measure.claims.verdicts import count_verdicts, judge
 
 with job_log(snakemake.log[0]):
     ledger = Ledger.model_validate(snakemake.params.ledger)
@@ -12,3 +12,4 @@ with job_log(snakemake.log[0]):
     verdicts, evidence = judge(ledger, results, snakemake.params.coarse)
     write_rows(snakemake.output.verdicts, verdicts)
     write_rows(snakemake.output.evidence, evidence)
+    write_rows(snakemake.output.summary, count_verdicts(verdicts))

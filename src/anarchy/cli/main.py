@@ -14,7 +14,7 @@ from anarchy.cli.control import add_control
 from anarchy.cli.measure import add_measure
 from anarchy.cli.simulate import add_simulate
 from anarchy.common.errors import InputError
-from anarchy.common.paths import SCHEMAS, find_project
+from anarchy.common.paths import find_project
 
 MAX_ROWS = 20
 """Most entries of a list of profiles or splits that a table shows; JSON has them all."""
@@ -269,12 +269,7 @@ def _lines(value: Any) -> list[str]:
     return [value if isinstance(value, str) else json.dumps(value)]
 
 
-def _schema(_: argparse.Namespace) -> int:
-    from anarchy.common.files import write_text
-    from anarchy.config.settings import SCHEMA_MODELS
-    from anarchy.config.validation import json_schema
+def _schema(options: argparse.Namespace) -> int:
+    from anarchy.cli.schema import write_schemas
 
-    folder = find_project() / SCHEMAS
-    for name, model in SCHEMA_MODELS.items():
-        write_text(folder / f"{name}.schema.json", json_schema(model))
-    return 0
+    return write_schemas(options)

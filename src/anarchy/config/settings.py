@@ -19,11 +19,7 @@ from anarchy.config.base import (
     Title,
     Whole,
 )
-from anarchy.config.claims.ledger import Ledger
-from anarchy.config.experiment import STUDY_KINDS, Experiment
-from anarchy.config.live import LiveCampaign
 from anarchy.config.scenario import Scenario, merge_scenarios
-from anarchy.config.silicon import Silicon
 from anarchy.config.validation import validate_layers
 from anarchy.config.yaml_files import read_yaml
 
@@ -101,19 +97,6 @@ class TraceSources(Model):
             if files.count(source.file) > 1:
                 raise ValueError(f"traces.{name}.file: another trace is called '{source.file}' too")
         return self
-
-
-SCHEMA_MODELS: dict[str, type[Model]] = {
-    "config": Settings,
-    "scenario": Scenario,
-    "experiment": Experiment,
-    "study": STUDY_KINDS["knee-map"],
-    "estimator-study": STUDY_KINDS["estimators"],
-    "traces": TraceSources,
-    "live": LiveCampaign,
-    "silicon": Silicon,
-    "claims": Ledger,
-}
 
 
 def load_settings(base: Path, overlay: Path | None = None) -> Settings:

@@ -17,7 +17,7 @@ ROW = {
 
 def test_a_line_has_its_value_its_verdict_and_its_place() -> None:
     table = claims_table([ROW])
-    assert r"Section \ref{sec:rule-outs}" in table
+    assert r"Sec. \ref{sec:rule-outs}" in table
     assert r"the plateau \& more" in table
     assert r"18.02 \ensuremath{\pm} 0.12" in table
     assert "with mechanism" in table

@@ -10,7 +10,7 @@ from anarchy.common.errors import InputError
 from anarchy.config.claims.ledger import Ledger
 from anarchy.config.validation import validate
 from anarchy.config.yaml_files import read_yaml
-from anarchy.measure.claims.verdicts import VERDICTS, check_claims, judge
+from anarchy.measure.claims.verdicts import VERDICTS, check_claims, count_verdicts, judge
 
 CLAIM = {"id": "C01", "text": "t", "published": "p", "mark": "A", "where": "sec:x"}
 
@@ -137,4 +137,7 @@ def test_the_committed_ledger_gives_every_claim_one_row_even_without_results() -
     assert [row["id"] for row in rows] == [f"C{number:02d}" for number in range(1, 33)]
     assert {row["verdict"] for row in rows} == {"undecidable"}
     assert all(row["mechanism"] for row in rows)
+    assert [(r["id"], r["value"]) for r in count_verdicts(rows)] == [
+        (name, 32 * (name == "undecidable")) for name in VERDICTS
+    ]
     assert not evidence

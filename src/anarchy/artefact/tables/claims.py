@@ -8,13 +8,13 @@ from anarchy.artefact.tables.booktabs import Column, latex_table
 from anarchy.common.files import Row
 
 PLACES = {
-    "sec": "Section",
-    "fig": "Figure",
+    "sec": "Sec.",
+    "fig": "Fig.",
     "tab": "Table",
-    "thm": "Theorem",
+    "thm": "Thm.",
     "prop": "Prop.",
-    "cor": "Corollary",
-    "lem": "Lemma",
+    "cor": "Cor.",
+    "lem": "Lem.",
 }
 """What the first part of a label says of its kind."""
 
@@ -23,9 +23,9 @@ SHORT = {"reproduced-with-mechanism": "with mechanism"}
 
 COLUMNS = (
     Column("claim"),
-    Column("content", "p", 0.33),
-    Column("published", "p", 0.16),
-    Column("found", "p", 0.15),
+    Column("content", "p", 0.38),
+    Column("published", "p", 0.15),
+    Column("found", "p", 0.14),
     Column("verdict"),
     Column("where"),
 )

@@ -70,6 +70,12 @@ def judge(
     return rows, evidence
 
 
+def count_verdicts(rows: Rows) -> list[dict[str, Any]]:
+    """How many claims have each verdict: {id, value, unit}."""
+    found = [row["verdict"] for row in rows]
+    return [{"id": v, "value": found.count(v), "unit": "claims"} for v in VERDICTS]
+
+
 def _findings(claim: Claim, results: Results, error: float, coarse: bool) -> Iterator[Finding]:
     """All findings of a claim; nothing of a test whose rows are not there."""
     found = {id(s): _samples(claim, s, results, coarse) for s in claim.selections}
