@@ -31,6 +31,7 @@ from anarchy.config.silicon import Silicon, deployments
 from anarchy.config.validation import validate, validate_layers
 from anarchy.config.workload import ClosedLoop
 from anarchy.config.yaml_files import list_files, read_yaml
+from anarchy.measure.bracket.rivals import compared_with
 from anarchy.measure.claims.verdicts import check_claims
 from anarchy.measure.estimators.members import cells, check_families
 from anarchy.measure.estimators.signature import STATISTICS
@@ -316,6 +317,7 @@ def _check_experiment(experiment: Experiment, points: Sequence[SweepPoint], sour
         for point in points:
             _measure(name, experiment.estimators, source, point.scenario)
     used = [*experiment.figure.y, *experiment.table.measures]
+    used += compared_with(experiment.measures) if experiment.rivals else []
     used += experiment.compare.measures if experiment.compare else []
     used += experiment.spread.measures if experiment.spread else []
     for name in used:
@@ -324,7 +326,7 @@ def _check_experiment(experiment: Experiment, points: Sequence[SweepPoint], sour
     _check_knee(experiment, points, source)
     fields = {"scenario", *experiment.axes}
     shown = [experiment.figure.x, experiment.figure.series, experiment.figure.rows]
-    shown += [experiment.figure.panels]
+    shown += [experiment.figure.panels, experiment.rivals, *experiment.figure.published]
     shown += [experiment.knee.field if experiment.knee else None]
     shown += [experiment.compare.field if experiment.compare else None]
     shown += experiment.spread.over if experiment.spread else []

@@ -229,7 +229,7 @@ def get_all_figures():
 def get_all_results():
     """Every result by name, so that one which was deleted is made anew."""
     names = ["theory/bounds", "theory/theorems", "validation", "dynamo"]
-    names += ["live", "bracket", "bracket.extremes"]
+    names += ["live", "bracket", "bracket.extremes", "bracket.largest"]
     if PLAN.claims:
         names += ["claims", "claims.evidence", "claims.summary"]
         names += ["rule-outs", "rule-outs.mechanisms"]
@@ -449,7 +449,7 @@ def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
     tables = ["bounds", "theorems", "assumptions", "scenarios", "validation", "dynamo"]
-    tables += ["live", *SILICON]
+    tables += ["live", "losses", *SILICON]
     tables += ["claims", "rule-outs", "mechanisms"] if PLAN.claims else []
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [

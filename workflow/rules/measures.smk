@@ -58,6 +58,7 @@ rule collect_brackets:
     output:
         brackets=f"{RESULTS}/bracket.json",
         extremes=f"{RESULTS}/bracket.extremes.json",
+        largest=f"{RESULTS}/bracket.largest.json",
     log:
         f"{LOGS}/collect_brackets.log",
     benchmark:

@@ -65,6 +65,22 @@ rule tabulate_family:
         "../scripts/tabulate_family.py"
 
 
+rule tabulate_losses:
+    input:
+        package=get_sources("tabulate_losses"),
+        rows=f"{RESULTS}/bracket.largest.json",
+    output:
+        f"{GENERATED}/tables/losses.tex",
+    log:
+        f"{LOGS}/tabulate_losses.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/tabulate_losses.tsv"
+    params:
+        experiments=get_experiments(),
+    script:
+        "../scripts/tabulate_losses.py"
+
+
 rule tabulate_bounds:
     input:
         package=get_sources("tabulate_bounds"),

@@ -15,6 +15,7 @@ from anarchy.config.experiment import Experiment
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import Bootstrap
 from anarchy.measure.aggregate import aggregate, compare, spread
+from anarchy.measure.bracket.rivals import among_rivals
 from anarchy.measure.experiment_point import compare_logs
 from anarchy.measure.knee.sweeps import knee_rows
 from anarchy.serving.log.request_log import read_log
@@ -25,6 +26,8 @@ def measure_experiment() -> None:
     experiment = Experiment.model_validate(snakemake.params.experiment)
     keys = ["scenario", *experiment.axes]
     rows = [row for path in snakemake.input.points for row in read_rows(path)]
+    if experiment.rivals:
+        rows = among_rivals(rows, keys, experiment.rivals)
     measures = aggregate(rows, keys)
     write_rows(snakemake.output.measures, measures)
     write_rows(snakemake.output.knees, knees(experiment, measures))

@@ -9,6 +9,7 @@ from anarchy.common.files import write_text
 from anarchy.config.experiment import Experiment
 
 HEADER = "% Written by the rule write_appendix from config/experiments; do not edit.\n"
+FRAMED = "; framed: the published deployment"
 
 
 def write_appendix(experiments: Mapping[str, Experiment], out: Path) -> None:
@@ -35,11 +36,12 @@ def _page(name: str, experiment: Experiment) -> str:
         rf"\input{{tables/experiments/{name}}}",
     ]
     if not experiment.figure.in_text:
+        framed = FRAMED if experiment.figure.published else ""
         lines += [
             r"\begin{figure}[htbp]",
             r"\centering",
             rf"\includegraphics[width=\linewidth]{{{name}}}",
-            rf"\caption{{{title}.}}\label{{fig:{name}}}",
+            rf"\caption{{{title}{framed}.}}\label{{fig:{name}}}",
             r"\end{figure}",
         ]
         if experiment.knee:

@@ -52,6 +52,11 @@ class Figure(Model):
     series: FieldPath | None = Field(None, description="a swept field, or `scenario`: one line")
     rows: FieldPath | None = Field(None, description="heatmap: the field of the vertical axis")
     panels: FieldPath | None = Field(None, description="heatmap: one panel per value")
+    published: dict[FieldPath, Value] = Field(
+        default={},
+        description="heatmap: swept fields as the published deployment has them; cells with all of "
+        "them are framed",
+    )
     log_x: bool = False
     log_y: bool = False
     in_text: bool = Field(False, description="placed in the paper's text, not in the appendix")
@@ -60,6 +65,8 @@ class Figure(Model):
     def _heatmaps_have_rows(self) -> Self:
         if (self.kind == "heatmap") != (self.rows is not None):
             raise ValueError("'rows' belongs to figures of kind 'heatmap', which need it")
+        if self.published and self.kind != "heatmap":
+            raise ValueError("'published' belongs to figures of kind 'heatmap'")
         return self
 
 
@@ -111,6 +118,11 @@ class Experiment(Model):
     measures: Names
     estimators: dict[Name, Estimator] = Field(
         default={}, description="each defines the measure poa-hat:<name>"
+    )
+    rivals: FieldPath | None = Field(
+        None,
+        description="an axis: losses are over the best schedule of all its values, not of each; "
+        "needs found:<criterion> and bound:<criterion> among the measures",
     )
     knee: Knee | None = None
     compare: Compare | None = None

@@ -5,7 +5,8 @@ and rates use the window itself. A measure is None where the run does not define
 
 `<measure>:<tenant>` is a measure over requests, taken over those of one tenant of the workload.
 `poa-hat:<estimator>` is the index by an estimator of the experiment. `loss-lo:<criterion>` and
-`loss-hi:<criterion>` are the limits of what the whole run lost (see `bracket`).
+`loss-hi:<criterion>` are the limits of what the whole run lost (see `bracket`), `found:<criterion>`
+and `bound:<criterion>` what it is compared with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,14 @@ from anarchy.common.registry import Registry
 from anarchy.config.estimator import Estimator
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import Tenant
-from anarchy.measure.bracket.run_bracket import CRITERIA, LIMITS, Criterion, loss_name
+from anarchy.measure.bracket.run_bracket import (
+    CRITERIA,
+    LIMITS,
+    OPTIMA,
+    Criterion,
+    loss_name,
+    optimum_name,
+)
 from anarchy.measure.bracket.service_limits import check_bounded
 from anarchy.measure.estimators.empirical_poa import check_estimator, poa_hat
 from anarchy.measure.estimators.observed import Itl
@@ -31,6 +39,9 @@ ESTIMATOR_PREFIX = "poa-hat:"
 
 LOSSES = {loss_name(limit, of): (limit, of) for limit in LIMITS for of in CRITERIA}
 """The measures of what a run lost: which limit, and by what criterion."""
+
+COMPARED = {optimum_name(end, of): (end, of) for end in OPTIMA for of in CRITERIA}
+"""The measures of what it is compared with: which end, and by what criterion."""
 
 Rows = Ints | slice
 RequestStatistic = Callable[[RequestLog, Rows], float]
@@ -83,6 +94,7 @@ def get_measure(
         for key, options in estimators.items()
     }
     parametrised |= {name: partial(_loss, *loss) for name, loss in LOSSES.items()}
+    parametrised |= {name: partial(_optimum, *end) for name, end in COMPARED.items()}
     parametrised |= {
         f"{measure.name}:{tenant.name}": partial(_of_tenant, measure, tenants, position)
         for measure in MEASURES.values()
@@ -100,7 +112,7 @@ def check_measure(
 ) -> None:
     """Refuse a measure as `get_measure` does, and the loss of a scenario without proved bounds."""
     get_measure(name, estimators, scenario.tenants if scenario else ())
-    if scenario is not None and name in LOSSES:
+    if scenario is not None and name in {*LOSSES, *COMPARED}:
         check_bounded(scenario)
 
 
@@ -130,14 +142,26 @@ def _of_estimator(name: str, options: Estimator) -> Measure:
 
 def _loss(limit: str, criterion: Criterion) -> Measure:
     """What a run lost at least, or at most."""
+    words = {"lo": "Least", "hi": "Most"}
+    label = f"{words[limit]} loss of {criterion.label}"
+    return Measure(loss_name(limit, criterion), label, "1", _of_bracket(limit, criterion))
+
+
+def _optimum(end: str, criterion: Criterion) -> Measure:
+    """What the best schedule found has, or what no schedule can beat."""
+    words = {"found": "Best schedule found, ", "bound": "Bound of every schedule, "}
+    name, label = optimum_name(end, criterion), words[end] + criterion.label
+    return Measure(name, label, criterion.unit, _of_bracket(end, criterion))
+
+
+def _of_bracket(field: str, criterion: Criterion) -> Callable[[Run, Deployment], float | None]:
+    """A field of the run's bracket."""
 
     def compute(_: Run, deployment: Deployment) -> float | None:
         rows = deployment.losses() if deployment.losses else []
-        return next((row[limit] for row in rows if row["id"] == criterion.name), None)
+        return next((row[field] for row in rows if row["id"] == criterion.name), None)
 
-    words = {"lo": "Least", "hi": "Most"}
-    label = f"{words[limit]} loss of {criterion.label}"
-    return Measure(loss_name(limit, criterion), label, "1", compute)
+    return compute
 
 
 def _of_tenant(measure: Measure, tenants: Sequence[Tenant], position: int) -> Measure:

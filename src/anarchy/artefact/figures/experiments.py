@@ -1,7 +1,7 @@
 """The figures of experiments: what is drawn where; how a panel looks is `panels`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from anarchy.artefact.figures.panels import (
     draw_heatmap,
     draw_knees,
     draw_lines,
+    frame_cell,
     label_lines,
     norm_for,
 )
@@ -29,6 +30,7 @@ from anarchy.artefact.sweep_axes import by_point, point_fields, point_order, swe
 from anarchy.common.errors import InputError, suggest
 from anarchy.common.files import Row
 from anarchy.config.experiment import Experiment
+from anarchy.config.experiment import Figure as FigureSettings
 
 # Up to this many lines with labels of up to so many characters are labelled at their ends; others
 # get a legend.
@@ -162,6 +164,11 @@ def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -
                     for v in y_values
                 ]
                 note = draw_heatmap(axes, grid, scale, norm)
+                here = dict(zip(others, key, strict=True))
+                for j, v in enumerate(y_values):
+                    for k, u in enumerate(x_values):
+                        if _is_published(wanted, here | {wanted.rows: v, wanted.x: u}):
+                            frame_cell(axes, k, j)
                 _grid_ticks(axes, wanted.x, x_values, wanted.rows, y_values, i % across == 0)
                 settings = zip(others, key, strict=True)
                 setting = ", ".join(
@@ -171,6 +178,10 @@ def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -
             label = labelled(str(chosen[0]["label"]), scale.unit)
             draw_colour_bar(group, list(all_axes[: len(keys)]), norm, label)
         turn_crowded_names(figure)
+
+
+def _is_published(wanted: FigureSettings, point: Mapping[str, Any]) -> bool:
+    return bool(wanted.published) and wanted.published.items() <= point.items()
 
 
 def _grid_ticks(

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import FigureBase
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import Formatter, LogLocator, NullLocator
 
 from anarchy.artefact.display import Scale, number, same_decimals, upper_bound
@@ -181,6 +182,14 @@ def draw_heatmap(
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return f"95 % half-widths ≤ {upper_bound(widest)}" if widest else ""
+
+
+def frame_cell(axes: Axes, column: int, row: int) -> None:
+    """A frame around one cell of a heatmap, dark within light so that it shows on any colour."""
+    for colour_of, width in (("white", 2.6), ("black", 1.2)):
+        box = Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=colour_of)
+        box.set_linewidth(width)
+        axes.add_patch(box)
 
 
 def draw_colour_bar(

@@ -66,6 +66,15 @@ def loss_name(limit: str, criterion: Criterion) -> str:
     return f"loss-{limit}:{criterion.name}"
 
 
+OPTIMA = ("found", "bound")
+"""The two ends that enclose the optimum: the best schedule found, and what none can beat."""
+
+
+def optimum_name(end: str, criterion: Criterion) -> str:
+    """The measure of one end of the optimum."""
+    return f"{end}:{criterion.name}"
+
+
 def _cost(
     name: str, label: str, value: Callable[[RequestLog], Any], bound: Callable[[Bounds], float]
 ) -> Criterion:

@@ -42,17 +42,49 @@ def extreme_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
     `rows` are those of `summary_rows`; the width is `hi` over `lo`, less 1, and `n` counts points.
     """
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault((row["experiment"], row["measure"]), []).append(row)
     result = []
-    for (experiment, measure), group in groups.items():
+    for (experiment, measure), group in _by_measure(rows).items():
         head = {"experiment": experiment, "measure": measure, "unit": "1", "n": len(group)}
         width = max(row["hi"] / row["lo"] - 1 for row in group)
         result.append({"id": "width", **head, "value": width})
         result.append({"id": "most", **head, "value": max(row["hi"] for row in group)})
         result.append({"id": "least", **head, "value": max(row["lo"] for row in group)})
     return result
+
+
+FACTORS = {"tenth": 1.1, "double": 2.0, "fivefold": 5.0}
+"""Losses whose points are counted."""
+
+NOTHING = 1.05
+"""A loss that is certainly less than this is none to speak of."""
+
+
+def largest_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """By experiment and measure: where most is certain to be lost, and how many points lose much.
+
+    `rows` are those of `summary_rows`. A row has the point of the largest `lo`, all of its columns
+    and its `id` as `point`; the number of points `points`, of those that lose at least each factor
+    of `FACTORS` for certain, and `nothing`: those that certainly lose less than `NOTHING`.
+    """
+    result = []
+    for (experiment, measure), group in _by_measure(rows).items():
+        largest = max(group, key=lambda row: row["lo"])
+        counts = {
+            name: sum(row["lo"] >= factor for row in group) for name, factor in FACTORS.items()
+        }
+        counts |= {"nothing": sum(row["hi"] < NOTHING for row in group), "points": len(group)}
+        head = {"id": f"{experiment}:{measure}", "point": largest["id"]}
+        result.append({**largest, **head, **counts})
+    return result
+
+
+def _by_measure(
+    rows: Iterable[Mapping[str, Any]],
+) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["experiment"], row["measure"]), []).append(row)
+    return groups
 
 
 def _or_value(row: Mapping[str, Any], limit: str) -> Any:
