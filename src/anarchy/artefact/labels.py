@@ -38,8 +38,6 @@ FIELDS: Mapping[str, FieldLabel] = {
     "router.normalise": FieldLabel("softmax normalised by range", "normalised"),
     "router.tracking.replicas": FieldLabel("replicas of the router", "replicas"),
     "router.tracking.replica_lag": FieldLabel("lag between replicas", "lag", "s"),
-    "router.tracking.active_blocks": FieldLabel("active blocks"),
-    "router.tracking.generated_blocks": FieldLabel("blocks of outputs count", "outputs count"),
     "router.ties": FieldLabel("tie rule", "ties"),
     "frontend.overhead": FieldLabel("host overhead per request", "host", "s"),
     "frontend.serial": FieldLabel("serial frontend"),

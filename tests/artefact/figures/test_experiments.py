@@ -98,6 +98,10 @@ CASES: dict[str, dict[str, Any]] = {
         "figure": {"kind": "bar", "x": "scenario", "y": ["throughput"], "log_y": True},
     },
     "heatmap": {"sweep": GRID, "figure": HEATMAP},
+    "heatmap with a frame": {
+        "sweep": GRID,
+        "figure": {**HEATMAP, "published": {"workload.clients": 64}},
+    },
     "hostile": {
         "title": HOSTILE,
         "sweep": {"router.policy": [HOSTILE, "$\\frac{", "$$"]},

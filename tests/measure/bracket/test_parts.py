@@ -17,7 +17,7 @@ from anarchy.measure.bracket.requests import fewest_computed
 from anarchy.measure.bracket.run_bracket import CRITERIA, bracket
 from anarchy.measure.bracket.schedules.search import schedules
 from anarchy.measure.bracket.service_limits import ServiceLimits, check_bounded
-from anarchy.measure.bracket.summary import summary_rows
+from anarchy.measure.bracket.summary import largest_rows, summary_rows
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.simulate import simulate
 from anarchy.workload.traces import TraceData
@@ -212,3 +212,15 @@ def test_a_summary_has_the_outer_limits() -> None:
         row
         == {"id": "x:a:8:e2e-mean", "experiment": "x"} | point | {"measure": "e2e-mean"} | limits
     )
+
+
+def test_the_largest_certain_loss_is_told_and_points_are_counted() -> None:
+    def point(load: int, lo: float, hi: float) -> dict[str, object]:
+        head = {"id": f"x:{load}:e2e-mean", "experiment": "x", "measure": "e2e-mean"}
+        return {**head, "load": load, "lo": lo, "hi": hi}
+
+    rows = [point(1, 1.0, 1.01), point(2, 1.0, 9.0), point(3, 2.5, 3.0), point(4, 1.2, 1.3)]
+    (found,) = largest_rows(rows)
+    assert (found["point"], found["load"], found["lo"], found["hi"]) == ("x:3:e2e-mean", 3, 2.5, 3)
+    counts = [found[name] for name in ("points", "tenth", "double", "fivefold", "nothing")]
+    assert counts == [4, 2, 1, 0, 1]
