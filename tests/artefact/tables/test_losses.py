@@ -11,6 +11,7 @@ def test_each_experiment_has_a_line_with_its_bracket_and_where_it_is() -> None:
     row |= {"points": 7, "tenth": 3, "double": 2, "fivefold": 0, "nothing": 1}
     table = losses_table({"x": experiment}, [row, {**row, "measure": "ttft-mean", "lo": 9.0}])
     line = next(line for line in table.splitlines() if "2.10 to 3.00" in line)
-    assert "templates = 5" in line and "70B 1P/2D" in line
+    assert "templates = 5" in line
+    assert "70B 1P/2D" in line
     assert [cell.strip(" \\") for cell in line.split("&")[4:]] == ["7", "3", "2", "0", "1"]
     assert "9.00" not in table
