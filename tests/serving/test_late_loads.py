@@ -1,0 +1,104 @@
+"""Routers that hear late: both simulators swing as the theory of old loads says."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from anarchy.common import paths
+from anarchy.config.scenario import Scenario
+from anarchy.config.settings import load_scenario
+from anarchy.games.queueing.stale_loads import critical_age, relay_cycle, router_gain
+from anarchy.serving.log.request_log import Run
+from anarchy.serving.service_times.lookup import load_latency
+from anarchy.serving.simulate import Simulator, simulate
+from tests.serving.conftest import changed
+
+TABLE, STEP = "fixed-100ms-8ms", 250
+"""Prefill takes 100 ms and a token 8 ms whatever the load; answers have 250 tokens on average."""
+
+SERVICE = 1 / (STEP * 0.008)
+"""Requests per second that a decode worker finishes for each that it holds."""
+
+REPLICAS = 100
+"""Replicas of the router; each knows its own placements at once and the others' late."""
+
+SETTLED, ENDING, SAMPLE = 8.0, 12.0, 0.02
+"""Seconds until the start is forgotten; before the end of the log, which lacks requests that are
+not done by then; and between two looks at the workers."""
+
+
+def deployment(rate: float, temperature: float, age: float, normalise: bool) -> Scenario:
+    """Two decode workers with room for all, and more prefill workers than are ever busy."""
+    prefill = int(0.15 * rate)
+    return changed(
+        load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d"),
+        model__latency=TABLE,
+        hardware__gpus=4 * (prefill + 2),
+        topology__prefill=prefill,
+        engine__decode__slots=100_000,
+        engine__handoff__overhead=0.0,
+        workload={
+            "kind": "poisson",
+            "rate": rate,
+            "templates": 1,
+            "input_tokens": 64,
+            "output_tokens": STEP,
+            "output_lengths": {"kind": "exponential", "mean_tokens": STEP},
+        },
+        router__temperature=temperature,
+        router__overlap_weight=0.0,
+        router__normalise=normalise,
+        router__tracking={"replicas": REPLICAS, "replica_lag": age},
+    )
+
+
+def gaps(run: Run) -> NDArray[np.int64]:
+    """Requests that the first decode worker holds more than the second, every `SAMPLE` seconds."""
+    log = run.log
+    clock = np.arange(SETTLED, log.routed.max() - ENDING, SAMPLE)
+    held = []
+    for worker in (0, 1):
+        mine = log.decode_worker == worker
+        placed, left = np.sort(log.routed[mine]), np.sort(log.done[mine])
+        held.append(np.searchsorted(placed, clock) - np.searchsorted(left, clock))
+    return np.asarray(held[0] - held[1])
+
+
+def mean_gap(rate: float, temperature: float, age: float) -> float:
+    """Mean size of the gap over a cycle of the relay: it falls for `age`, then rises to zero."""
+    amplitude, period = relay_cycle(rate, SERVICE, temperature, age)
+    level = rate * math.tanh(1 / (2 * temperature)) / SERVICE
+    rise = period / 2 - age
+    falling = level * age - amplitude / SERVICE
+    rising = (level + amplitude) * -math.expm1(-SERVICE * rise) / SERVICE - level * rise
+    return (falling + rising) / (period / 2)
+
+
+@pytest.mark.parametrize(
+    ("simulator", "rate", "seconds"), [("compiled", 1000.0, 60), ("reference", 400.0, 45)]
+)
+def test_normalised_costs_swing_as_a_relay(simulator: Simulator, rate: float, seconds: int) -> None:
+    scenario = deployment(rate, 1.0, 1.0, normalise=True)
+    run = simulate(
+        scenario,
+        load_latency(paths.ROOT / paths.LATENCY, TABLE),
+        seed=1,
+        requests=int(rate * seconds),
+        simulator=simulator,
+    )
+    assert np.abs(gaps(run)).mean() == pytest.approx(mean_gap(rate, 1.0, 1.0), rel=0.03)
+
+
+def test_a_softmax_in_requests_is_quiet_below_the_critical_age_only() -> None:
+    rate, temperature = 1000.0, 100.0
+    critical = critical_age(router_gain(rate, 2, temperature), SERVICE)
+    noise = math.sqrt(rate / SERVICE)  # of requests that toss a coin
+    spread = {}
+    for share in (0.8, 1.2):
+        scenario = deployment(rate, temperature, share * critical, normalise=False)
+        latency = load_latency(paths.ROOT / paths.LATENCY, TABLE)
+        run = simulate(scenario, latency, seed=1, requests=int(30 * rate), simulator="compiled")
+        spread[share] = gaps(run).std()
+    assert spread[0.8] < noise < 2 * noise < spread[1.2]
