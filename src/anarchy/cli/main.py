@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from anarchy.cli.claims import add_claims
 from anarchy.cli.control import add_control
 from anarchy.cli.measure import add_measure
 from anarchy.cli.simulate import add_simulate
@@ -164,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     add_simulate(commands)
     add_measure(commands)
     add_control(commands)
+    add_claims(commands)
 
     schema = commands.add_parser(
         "schema",

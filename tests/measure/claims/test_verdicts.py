@@ -95,7 +95,7 @@ def test_more_claims_widen_every_interval() -> None:
 
 def test_a_mistyped_selection_is_refused_unless_points_are_left_out() -> None:
     claims = ledger(tests=[asked("no-such", at_least=2)])
-    with pytest.raises(InputError, match=r"claims: C01: no row of f.json has id = no-such"):
+    with pytest.raises(InputError, match=r"claims: C01: no row of f.json: id = no-such"):
         judge(claims, results(x=(3, 2, 4)))
     ((row,), _) = judge(claims, results(x=(3, 2, 4)), coarse=True)
     assert row["verdict"] == "undecidable"

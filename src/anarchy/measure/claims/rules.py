@@ -82,7 +82,7 @@ def rule(
 
 @rule("value")
 def value(group: Samples, of: Samples, error: float) -> Found:
-    """The row's own number; a group of several is judged by the one that is furthest off."""
+    """The number itself; of several the mean, with the ends of them all."""
     ends = [sample.ends(error) for sample in group]
     mean = sum(sample.value for sample in group) / len(group)
     return Found(mean, min(lo for lo, _ in ends), max(hi for _, hi in ends))

@@ -57,7 +57,8 @@ def judge(
     rule}.
     `value`, `lo` and `hi` are those of the finding that the verdict rests on. `mechanism` says
     why: the mechanism, the reason of what is undecidable, or a note. The evidence has one row for
-    each finding: {id, part, text, rule, group, value, lo, hi, n, at_least, at_most, holds, file}.
+    each finding: {id, part, text, rule, group, value, lo, hi, n, unit, at_least, at_most, holds,
+    file, rows}.
     Raises InputError where no row matches and the claim does not say that it is `open`; a `coarse`
     build leaves points out on purpose.
     """
@@ -94,8 +95,7 @@ def _findings(claim: Claim, results: Results, error: float, coarse: bool) -> Ite
 def _samples(claim: Claim, selection: Selection, results: Results, coarse: bool) -> list[Sample]:
     found = samples(selection, results.get(selection.file, []))
     if not (found or coarse or claim.open):
-        asked = ", ".join(f"{k} = {v}" for k, v in selection.columns.items())
-        raise InputError(f"claims: {claim.id}: no row of {selection.file} has {asked}")
+        raise InputError(f"claims: {claim.id}: no row of {_described(selection)}")
     return found
 
 
@@ -176,4 +176,16 @@ def _evidence(claim: Claim, finding: Finding) -> dict[str, Any]:
         "at_most": test.at_most,
         "holds": finding.holds,
         "file": test.rows.file,
+        "rows": _described(test.rows),
     }
+
+
+def _described(selection: Selection) -> str:
+    """Which rows of which file, in words."""
+    columns = (f"{name} = {_shown(wanted)}" for name, wanted in selection.columns.items())
+    field = "" if selection.field == "value" else f", their {selection.field}"
+    return f"{selection.file}: {', '.join(columns) or 'all'}{field}"
+
+
+def _shown(wanted: Any) -> str:
+    return " or ".join(map(str, wanted)) if isinstance(wanted, list) else str(wanted)
