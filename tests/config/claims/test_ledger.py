@@ -53,8 +53,8 @@ def test_every_theorem_that_is_evidence_stands_in_the_paper() -> None:
         ([CLAIM | {"tests": [TEST | {"rule": "No Rule"}]}], "rule"),
         ([CLAIM | {"id": "C1", "open": "o"}], "id"),
         (
-            [CLAIM | {"open": "o", "mechanism": {"text": "m", "tests": [TEST]}}],
-            "claim C01 has a mechanism, but no 'tests' without it",
+            [CLAIM | {"open": "o", "mechanisms": [{"text": "m", "tests": [TEST]}]}],
+            "claim C01 has mechanisms, but no 'tests' without it",
         ),
         ([], "claims"),
     ],

@@ -37,7 +37,8 @@ def verdict(claims: Ledger, data: dict[str, list[dict[str, Any]]]) -> dict[str, 
 
 
 PLAIN = ledger(tests=[asked(at_least=2)], open="o", note="n")
-WITH = ledger(tests=[asked(at_least=2)], mechanism={"text": "m", "tests": [asked("y", at_most=1)]})
+OTHERS = [{"text": "m", "tests": [asked("y", at_most=1)]}]
+WITH = ledger(tests=[asked(at_least=2)], mechanisms=OTHERS)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,14 @@ def test_the_verdict_follows_from_the_data(
     row = verdict(claims, results(**data))
     assert (row["verdict"], row["mechanism"]) == (found, why)
     assert row["verdict"] in VERDICTS
+
+
+def test_the_first_mechanism_that_holds_counts() -> None:
+    others = [{"text": name, "tests": [asked(name, at_most=1)]} for name in ("y", "z", "w")]
+    claims = ledger(tests=[asked(at_least=2)], mechanisms=others)
+    data = results(x=(1, 0.9, 1.1), y=(3, 2.9, 3.1), z=(0.5, 0.4, 0.6), w=(0.3, 0.2, 0.4))
+    row = verdict(claims, data)
+    assert (row["verdict"], row["mechanism"], row["value"]) == (VERDICTS[1], "z", 0.5)
 
 
 def test_the_verdict_follows_from_the_rule() -> None:

@@ -44,7 +44,7 @@ class Claim(Model):
         description="label of the section, figure, table or theorem of the paper"
     )
     tests: list[Comparison] = []
-    mechanism: Mechanism | None = None
+    mechanisms: list[Mechanism] = Field(default=[], description="the first that holds counts")
     change: Change | None = None
     note: Prose | None = Field(None, description="why, where the verdict needs no mechanism")
     open: Prose | None = Field(
@@ -57,14 +57,14 @@ class Claim(Model):
             raise ValueError(
                 f"claim {self.id} has neither a rule with data in 'tests' nor a reason in 'open'"
             )
-        if self.mechanism is not None and not self.tests:
-            raise ValueError(f"claim {self.id} has a mechanism, but no 'tests' without it")
+        if self.mechanisms and not self.tests:
+            raise ValueError(f"claim {self.id} has mechanisms, but no 'tests' without it")
         return self
 
     @property
     def every_test(self) -> list[Comparison]:
-        """Those of the claim as published, then those of its mechanism."""
-        return [*self.tests, *(self.mechanism.tests if self.mechanism else [])]
+        """Those of the claim as published, then those of its mechanisms."""
+        return [*self.tests, *(test for m in self.mechanisms for test in m.tests)]
 
     @property
     def selections(self) -> Iterator[Selection]:

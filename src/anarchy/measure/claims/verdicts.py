@@ -17,8 +17,8 @@ Results = Mapping[str, Rows]
 
 VERDICTS = ("reproduced", "reproduced-with-mechanism", "contradicted", "undecidable")
 
-AS_PUBLISHED, MECHANISM = "as published", "mechanism"
-"""The two parts of a claim's tests."""
+AS_PUBLISHED = "as published"
+"""The first part of a claim's tests; the others are called like their mechanisms."""
 
 NO_ROWS = "this build has no results for it"
 OVERLAP = "its intervals overlap the ends that decide"
@@ -83,7 +83,7 @@ def _findings(claim: Claim, results: Results, error: float, coarse: bool) -> Ite
     intervals = sum(not sample.exact for group in found.values() for sample in group)
     share = error / max(intervals, 1)
     parts = [(AS_PUBLISHED, claim.tests)]
-    parts += [(MECHANISM, claim.mechanism.tests)] if claim.mechanism else []
+    parts += [(mechanism.text, mechanism.tests) for mechanism in claim.mechanisms]
     for part, tests in parts:
         for test in tests:
             of = grouped(found[id(test.of)] if test.of else [], test.per)
@@ -122,14 +122,22 @@ def _outcome(tests: Sequence[Comparison], found: Iterable[Finding]) -> bool | No
     return True if tests and complete and all(f.holds for f in known) else None
 
 
+def _first_holding(claim: Claim, found: Sequence[Finding]) -> str | None:
+    """The first mechanism of which all tests hold."""
+    for mechanism in claim.mechanisms:
+        if _outcome(mechanism.tests, [f for f in found if f.part == mechanism.text]):
+            return mechanism.text
+    return None
+
+
 def _row(claim: Claim, found: Sequence[Finding]) -> dict[str, Any]:
     plain = [f for f in found if f.part == AS_PUBLISHED]
-    other = [f for f in found if f.part == MECHANISM]
     verdict, shown, why = "undecidable", found[:1], claim.open
     if _outcome(claim.tests, plain):
         verdict, shown, why = "reproduced", plain, claim.note
-    elif claim.mechanism and _outcome(claim.mechanism.tests, other):
-        verdict, shown, why = "reproduced-with-mechanism", other, claim.mechanism.text
+    elif holding := _first_holding(claim, found):
+        verdict, why = "reproduced-with-mechanism", holding
+        shown = [f for f in found if f.part == holding]
     elif _outcome(claim.tests, plain) is False:
         verdict, shown, why = "contradicted", [f for f in plain if f.holds is False], claim.note
     elif not why:
