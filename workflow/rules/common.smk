@@ -222,7 +222,8 @@ def get_plugins(wildcards):
 
 
 def get_all_figures():
-    names = (*CURVES, "validation", "live", *SILICON, *PLAN.experiments, *PLAN.studies)
+    names = [*CURVES, "validation", "live", *SILICON, *PLAN.experiments, *PLAN.studies]
+    names += [f"{study}-thermometer" for study in PLAN.estimator_studies]
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("pdf", "png")]
 
 
@@ -245,7 +246,8 @@ def get_all_results():
         kinds = ("", ".facts", ".summary", ".limits", ".hosts")
         names += [f"studies/{study}{kind}" for kind in kinds]
     for study in PLAN.estimator_studies:
-        names += [study, f"studies/{study}.curves", f"studies/{study}.summary"]
+        kinds = ("curves", "summary", "thermometer")
+        names += [study, *(f"studies/{study}.{kind}" for kind in kinds)]
     files = [f"{RESULTS}/{name}.json" for name in names] + list_live()
     for experiment in PLAN.experiments.keys() - PLAN.missing.keys():
         files += [*list_points(experiment), *list_logs(experiment)]
@@ -455,6 +457,7 @@ def get_generated_files():
     tables += [
         f"{kind}/{name}" for kind in ("studies", "facts") for name in PLAN.studies
     ]
+    tables += [f"thermometers/{name}" for name in PLAN.estimator_studies]
     return [f"{GENERATED}/{name}.tex" for name in ("numbers", "appendix")] + [
         f"{GENERATED}/tables/{name}.tex" for name in tables
     ]
@@ -470,6 +473,7 @@ def get_paper_figures():
             *SILICON,
             *PLAN.experiments,
             *PLAN.studies,
+            *(f"{study}-thermometer" for study in PLAN.estimator_studies),
         )
     ]
 

@@ -65,6 +65,26 @@ rule plot_family:
         "../scripts/plot_family.py"
 
 
+rule plot_thermometer:
+    input:
+        package=get_sources("plot_thermometer"),
+        style=STYLE,
+        thermometer=f"{RESULTS}/studies/{{study}}.thermometer.json",
+    output:
+        pdf=f"{FIGURES}/{{study}}-thermometer.pdf",
+        png=f"{FIGURES}/{{study}}-thermometer.png",
+    log:
+        f"{LOGS}/plot_thermometer/{{study}}.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/plot_thermometer/{{study}}.tsv"
+    wildcard_constraints:
+        study=ESTIMATOR_STUDY_NAMES,
+    params:
+        study=get_study,
+    script:
+        "../scripts/plot_thermometer.py"
+
+
 rule plot_curves:
     input:
         package=get_sources("plot_curves"),

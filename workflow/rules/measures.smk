@@ -77,6 +77,7 @@ rule rank_family:
         members=f"{RESULTS}/{{study}}.json",
         curves=f"{RESULTS}/studies/{{study}}.curves.json",
         summary=f"{RESULTS}/studies/{{study}}.summary.json",
+        thermometer=f"{RESULTS}/studies/{{study}}.thermometer.json",
     log:
         f"{LOGS}/rank_family/{{study}}.log",
     benchmark:

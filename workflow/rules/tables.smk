@@ -53,6 +53,7 @@ rule tabulate_family:
     output:
         members=f"{GENERATED}/tables/studies/{{study}}.tex",
         properties=f"{GENERATED}/tables/facts/{{study}}.tex",
+        thermometer=f"{GENERATED}/tables/thermometers/{{study}}.tex",
     log:
         f"{LOGS}/tabulate_family/{{study}}.log",
     benchmark:

@@ -5,7 +5,13 @@ import numpy as np
 from anarchy.common.files import write_rows
 from anarchy.common.jobs import job_log
 from anarchy.config.estimator import EstimatorStudy
-from anarchy.measure.estimators.ranking import curve_rows, member_rows, summary_rows, survivors
+from anarchy.measure.estimators.ranking import (
+    curve_rows,
+    member_rows,
+    summary_rows,
+    survivors,
+    thermometer_rows,
+)
 from anarchy.measure.estimators.signature import Readings
 
 with job_log(snakemake.log[0]):
@@ -15,4 +21,5 @@ with job_log(snakemake.log[0]):
     rows = member_rows(readings)
     write_rows(snakemake.output.members, rows)
     write_rows(snakemake.output.curves, curve_rows(readings, survivors(study, rows)))
+    write_rows(snakemake.output.thermometer, thermometer_rows(readings, rows))
     write_rows(snakemake.output.summary, summary_rows(readings, rows))

@@ -123,6 +123,9 @@ class EstimatorStudy(Model):
     variants: dict[Name, dict[FieldPath, Scalar]] = Field(
         default={}, description="named sets of fields, at `plateau` and `deep`"
     )
+    systems: dict[Name, dict[FieldPath, Scalar]] = Field(
+        default={}, description="named sets of fields in which routing may lose much, at `plateau`"
+    )
     replications: Annotated[Replications, Field(ge=2)] = 3
     requests: Count | None = Field(None, description="null takes the settings' number")
     levels: dict[Name, float] = Field(
@@ -134,6 +137,9 @@ class EstimatorStudy(Model):
         None, description="the property without which a member is neither in figure nor in table"
     )
     shown: Count = Field(5, description="kinds of members that figure and table show")
+    compared: list[Title] = Field(
+        default=[], description="members whose index is drawn over what the runs lost"
+    )
 
     @model_validator(mode="after")
     def _loads_are_swept(self) -> Self:

@@ -8,6 +8,9 @@ from anarchy.artefact.tables.booktabs import Column, latex_table
 from anarchy.common.files import Row
 from anarchy.config.estimator import EstimatorStudy, Property
 
+EXTREMES = 3
+"""Best and worst kinds of members in the table of thermometers."""
+
 
 def members_table(
     name: str, study: EstimatorStudy, members: Sequence[Row], curves: Sequence[Row]
@@ -77,6 +80,66 @@ def properties_table(name: str, study: EstimatorStudy, summary: Sequence[Row]) -
         "estimators meet each. A property that most of them meet is no evidence for any"
     )
     return latex_table(columns, body, caption, f"facts:{name}")
+
+
+def thermometer_table(name: str, study: EstimatorStudy, members: Sequence[Row]) -> str:
+    """How the indices follow what runs lost: compared members, then the best and the worst.
+
+    `members` are the rows of `ranking`; of the best and the worst one of each kind of window,
+    numerator and entry.
+    """
+    rows = {str(row["id"]): row for row in members}
+    known = [row for row in members if row["e2e-order"] is not None]
+    falling = sorted(known, key=lambda row: (-row["e2e-order"], row["id"]))
+    groups = [
+        [rows[id] for id in study.compared if id in rows],
+        _first_of_kinds(falling),
+        _first_of_kinds(falling[::-1])[::-1],
+    ]
+    columns = [
+        Column("window", "p", 0.13),
+        Column("numerator / entry", "p", 0.20),
+        Column("matching"),
+        Column("order, E2E", "r"),
+        Column("order, TTFT", "r"),
+        Column("rank, least", "r"),
+        Column("rank, most", "r"),
+        Column("slope", "r"),
+    ]
+    body: list[list[str]] = []
+    for group in groups:
+        body += [[], *map(_thermometer, group)] if body else list(map(_thermometer, group))
+    caption = (
+        f"{study.title}: how indices follow what runs lost, with half-widths of 95 % intervals "
+        f"over {study.replications} replications: the plainest, the best and the worst. "
+        "Order: of pairs of runs whose brackets do not overlap, by how much more are ordered "
+        "rightly than wrongly, by mean E2E and by mean TTFT. Rank: Spearman's coefficient with the "
+        "least and the most that a run can have lost, by mean E2E. Slope of the logarithms"
+    )
+    return latex_table(columns, body, caption, f"thermometers:{name}")
+
+
+def _first_of_kinds(rows: Sequence[Row]) -> list[Row]:
+    kinds: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        kind = tuple(str(row[key]) for key in ("window", "numerator", "entry"))
+        kinds.setdefault(kind, row)
+    return list(kinds.values())[:EXTREMES]
+
+
+def _thermometer(row: Row) -> list[str]:
+    columns = ("e2e-order", "ttft-order", "e2e-rank:least", "e2e-rank:most", "e2e-slope")
+    return [
+        str(row["window"]),
+        f"{row['numerator']} / {row['entry']}",
+        str(row["matching"]),
+        *(_with_half_width(row, column) for column in columns),
+    ]
+
+
+def _with_half_width(row: Row, column: str) -> str:
+    value = row[column]
+    return "none" if value is None else f"{value:.2f} ± {row[f'{column}-hi'] - value:.2f}"
 
 
 def _range(wanted: Property) -> str:

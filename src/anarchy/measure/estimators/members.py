@@ -5,7 +5,7 @@ differ in a parameter that reaches no decision, are measured once as well.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -17,20 +17,28 @@ from anarchy.config.base import Scalar
 from anarchy.config.estimator import Estimator, EstimatorStudy, Family
 from anarchy.config.experiment import combinations
 from anarchy.config.scenario import Scenario, with_fields
+from anarchy.measure.bracket.run_bracket import bracket
+from anarchy.measure.bracket.schedules.search import schedules
 from anarchy.measure.estimators.empirical_poa import (
     Indices,
     Report,
     check_estimator,
     moment_of,
 )
-from anarchy.serving.log.request_log import Floats, Run
+from anarchy.serving.log.request_log import Floats, RequestLog, Run
 from anarchy.serving.service_times.lookup import Latency
-from anarchy.serving.simulate import simulate
+from anarchy.serving.simulate import Options, simulate
 
-LOADS, SETTING, VARIANT = "load", "setting", "variant"
+LOADS, SETTING, VARIANT, SYSTEM = "load", "setting", "variant", "system"
 
-COLUMNS = ("value", "n", "per_worker", "random", "round_robin", "e2e")
-"""What is kept of a report, and the run's mean end-to-end latency, which all members share."""
+REPORTED = ("value", "n", "per_worker", "random", "round_robin")
+"""What is kept of a report."""
+
+LOSSES = ("e2e-mean:lo", "e2e-mean:hi", "ttft-mean:lo", "ttft-mean:hi")
+"""What the whole run lost at least and at most, by criterion."""
+
+COLUMNS = (*REPORTED, "e2e", *LOSSES)
+"""With the run's mean end-to-end latency and its losses, which all members share."""
 
 TIMES = ("arrival", "prefill_start", "prefill_end", "routed", "first_token", "decode_start", "done")
 
@@ -136,7 +144,7 @@ def entry_name(options: Estimator) -> str:
 
 
 def cells(study: EstimatorStudy) -> list[Cell]:
-    """The runs of a scenario: all loads, then the settings and the variants at two of them."""
+    """The runs of a scenario: all loads, settings and variants at two of them, systems at one."""
     found = [Cell(LOADS, "scenario", load) for load in study.clients]
     for load in (study.plateau, study.deep):
         for fields in combinations(study.settings):
@@ -144,6 +152,8 @@ def cells(study: EstimatorStudy) -> list[Cell]:
             found.append(Cell(SETTING, name, load, fields))
         for name, fields in study.variants.items():
             found.append(Cell(VARIANT, name, load, dict(fields)))
+    for name, fields in study.systems.items():
+        found.append(Cell(SYSTEM, name, study.plateau, dict(fields)))
     return found
 
 
@@ -159,29 +169,43 @@ def measure_family(
 ) -> Floats:
     """Every member on every cell: array cells x members x `COLUMNS`; nan where undefined."""
     family = list(members(study).values())
+    options: Options = {"replication": replication, "requests": requests}
+    options["warmup_cycles"] = warmup_cycles
     known: dict[str, Floats] = {}
+    others: dict[str, list[RequestLog]] = {}
     rows = []
     for cell in cells(study):
-        run = simulate(
-            with_fields(scenario, cell.set_fields, cell.name),
-            latency,
-            seed=seed,
-            replication=replication,
-            requests=requests,
-            warmup_cycles=warmup_cycles,
-        )
-        key = _fingerprint(run)
+        deployed = with_fields(scenario, cell.set_fields, cell.name)
+        run = simulate(deployed, latency, seed=seed, **options)
+        asked = repr(deployed.model_dump(exclude={"router"}))
+        key = f"{_fingerprint(run)} {asked}"
         if key not in known:
+            if asked not in others:  # schedules of the same requests are those of any router
+                others[asked] = list(schedules(deployed, latency, seed=seed, **options))
+            lost = bracket(
+                run.log,
+                deployed,
+                latency,
+                seed=seed,
+                replication=replication,
+                schedules=others[asked],
+            )
             indices = Indices(run, latency.itl)
-            cost = float(run.log.e2e[run.measured].mean())
-            known[key] = np.array([_numbers(indices.report(o), cost) for o in family])
+            shared = [float(run.log.e2e[run.measured].mean()), *_losses(lost)]
+            known[key] = np.array([_numbers(indices.report(o), shared) for o in family])
         rows.append(known[key])
     return np.stack(rows)
 
 
-def _numbers(report: Report, cost: float) -> list[float]:
-    values = [*(getattr(report, column) for column in COLUMNS[:-1]), cost]
-    return [np.nan if value is None else float(value) for value in values]
+def _losses(rows: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The ends of a bracket that are kept."""
+    ends = {f"{row['id']}:{end}": float(row[end]) for row in rows for end in ("lo", "hi")}
+    return [ends[name] for name in LOSSES]
+
+
+def _numbers(report: Report, shared: Sequence[float]) -> list[float]:
+    values = [getattr(report, column) for column in REPORTED]
+    return [*(np.nan if value is None else float(value) for value in values), *shared]
 
 
 def _fingerprint(run: Run) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from statistics import median
 from typing import Any
 
 import numpy as np
 
 from anarchy.config.estimator import Estimator, EstimatorStudy
-from anarchy.measure.estimators.members import entry_name, members, window_name
+from anarchy.measure.estimators.members import COLUMNS, cells, entry_name, members, window_name
 from anarchy.measure.estimators.signature import (
     Readings,
     artefact,
@@ -28,6 +29,11 @@ Row = dict[str, Any]
 PROPORTIONAL = 0.1
 """How far the elasticity of an index in n may be from 1 to count as proportional."""
 
+FLAT = 0.1
+"""Slopes of log index over log loss that are nearer to 0 than this are none."""
+
+ENDS = ("lo", "hi")
+
 PREFILL = ("ttft", "e2e", "observed-ttft", "observed-e2e", "in-flight")
 """Entries, numerators and windowings that contain those who wait for prefill."""
 
@@ -42,8 +48,9 @@ def member_rows(readings: Readings) -> list[Row]:
     and `variance-ratio` (most); `ratio` (plateaus of the first and the last scenario with a
     published level); `window-slope` (elasticity in n, for windows of the last n); `variant:v` (the
     plateau under variant v over that without); `slope` and `rank-correlation` of the index with the
-    true cost from router to router, with `-lo` and `-hi` of a 95 % interval; `met:p` for each
-    property and `score`, how many.
+    true cost from router to router; those of `signature.followed` with what was lost, over all
+    runs; each with `-lo` and `-hi` of a 95 % interval; `met:p` for each property and `score`, how
+    many.
     """
     study, met = readings.study, signature(readings)
     score = np.sum(list(met.values()), axis=0)
@@ -95,6 +102,27 @@ def survivors(study: EstimatorStudy, rows: Sequence[Row]) -> list[str]:
     return list(found.values())[: study.shown]
 
 
+def thermometer_rows(readings: Readings, rows: Sequence[Row]) -> list[Row]:
+    """The indices of a few members beside what each run lost by mean end-to-end latency.
+
+    Rows {id, scenario, kind, run, clients, value, lo, hi} of the members that the study compares
+    and of the one with the best `e2e-order`: means over replications, `lo` and `hi` of the loss.
+    """
+    study, numbers, found = readings.study, readings.numbers.mean(axis=1), []
+    position = {name: number for number, name in enumerate(members(study))}
+    known = [row for row in rows if row["e2e-order"] is not None]
+    best = [row["id"] for row in sorted(known, key=lambda row: -row["e2e-order"])[:1]]
+    compared = [name for name in study.compared if name in position]
+    for name in dict.fromkeys([*compared, *best]):
+        for s, scenario in enumerate(study.scenarios):
+            for cell, values in zip(cells(study), numbers[s, :, position[name]], strict=True):
+                row: Row = {"id": name, "scenario": scenario, "kind": cell.kind, "run": cell.name}
+                lost = {end: _plain(values[COLUMNS.index(f"e2e-mean:{end}")]) for end in ENDS}
+                value = _plain(values[COLUMNS.index("value")])
+                found.append(row | {"clients": cell.clients, "value": value} | lost)
+    return found
+
+
 def summary_rows(readings: Readings, rows: Sequence[Row]) -> list[Row]:
     """What the text says: rows {id, value, n, share}, `value` members (or a number) out of `n`.
 
@@ -104,6 +132,10 @@ def summary_rows(readings: Readings, rows: Sequence[Row]) -> list[Row]:
     growth of those without prefill.
     `follows` counts the members whose rank correlation with the true cost is above 0, `misleads`
     those with one below, `true-slope` those whose slope may be 1 and is known to within a half.
+    `sure-pairs:c` counts the pairs of runs whose brackets by criterion c do not overlap, over all
+    replications, `orders:c` the members with an order above 0 on these, `misorders:c` those with
+    one below; `most-order:c`, `least-order:c` and `median-order:c` are over members, and `flat:c`
+    counts those whose slope is nearer to 0 than 0.1.
     `implied-n:s` is the median window that puts the plateau of the members that are proportional
     to n at the published level of scenario s.
     """
@@ -135,7 +167,8 @@ def summary_rows(readings: Readings, rows: Sequence[Row]) -> list[Row]:
     for one, other in combinations(study.properties, 2):
         both = [row for row in rows if row[f"met:{one}"] and row[f"met:{other}"]]
         result.append(_count(f"both:{one}+{other}", both, rows))
-    return [*result, *_thermometers(rows), *_implied_windows(study, rows)]
+    result += [*_thermometers(rows), *_followers(readings, rows)]
+    return [*result, *_implied_windows(study, rows)]
 
 
 def _thermometers(rows: Sequence[Row]) -> Iterator[Row]:
@@ -146,6 +179,28 @@ def _thermometers(rows: Sequence[Row]) -> Iterator[Row]:
     exact = [row for row in known if row["slope-lo"] <= 1 <= row["slope-hi"]]
     narrow = [row for row in exact if row["slope-hi"] - row["slope-lo"] < 1]
     yield _count("true-slope", narrow, rows)
+
+
+def _followers(readings: Readings, rows: Sequence[Row]) -> Iterator[Row]:
+    """Members that tell which of two runs has surely lost more, and those that tell it wrongly."""
+    for criterion, pairs in readings.losses[1].items():
+        column = f"{criterion}-order"
+        known = [row for row in rows if row[column] is not None]
+        orders = [row[column] for row in known]
+        yield {"id": f"sure-pairs:{criterion}", "value": pairs, "n": readings.study.replications}
+        yield _count(f"orders:{criterion}", [r for r in known if r[f"{column}-lo"] > 0], known)
+        yield _count(f"misorders:{criterion}", [r for r in known if r[f"{column}-hi"] < 0], known)
+        for name, value in (("most", max), ("least", min), ("median", median)):
+            found = value(orders) if orders else None
+            yield {"id": f"{name}-order:{criterion}", "value": found, "n": len(known)}
+        flat = [row for row in rows if _is_flat(row, f"{criterion}-slope")]
+        yield _count(f"flat:{criterion}", flat, rows)
+
+
+def _is_flat(row: Row, slope: str) -> bool:
+    """Whether an index hardly moves with the loss."""
+    ends = (row[f"{slope}-lo"], row[f"{slope}-hi"])
+    return all(end is not None and abs(end) < FLAT for end in ends)
 
 
 def _count(name: str, found: Sequence[Row], of: Sequence[Row]) -> Row:
@@ -205,7 +260,8 @@ def _columns(readings: Readings) -> dict[str, Floats]:
         ("variance-ratio", variance_ratio),
     ):
         columns[name] = statistic(readings).max(axis=0)
-    for name, values in zip(("slope", "rank-correlation"), thermometer(readings), strict=True):
+    routers = dict(zip(("slope", "rank-correlation"), thermometer(readings), strict=True))
+    for name, values in (routers | readings.losses[0]).items():
         half = _half_width(values)
         columns |= {name: values.mean(axis=0)}
         columns |= {f"{name}-lo": columns[name] - half, f"{name}-hi": columns[name] + half}

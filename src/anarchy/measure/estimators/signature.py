@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 
 from anarchy.common.registry import Registry
 from anarchy.config.estimator import EstimatorStudy, Property
+from anarchy.measure.bracket.thermometer import order, rank_correlations, slopes
 from anarchy.measure.estimators.members import COLUMNS, LOADS, SETTING, VARIANT, cells
 from anarchy.serving.log.request_log import Floats
+
+CRITERIA = ("e2e", "ttft")
+"""What losses are known by: the means of these times."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,11 @@ class Readings:
         row = self._rows[VARIANT, clients][list(self.study.variants).index(name)]
         mean: Floats = self.values[:, :, row].mean(axis=1)
         return mean
+
+    @cached_property
+    def losses(self) -> tuple[dict[str, Floats], dict[str, int]]:
+        """See `followed`, which takes a while."""
+        return followed(self)
 
 
 Statistic = Callable[[Readings], Floats]
@@ -168,6 +177,32 @@ def thermometer(readings: Readings) -> tuple[Floats, Floats]:
     a, b = (_ranks(values) for values in (cost, index))
     correlation = (a * b).sum(axis=3) / np.sqrt((a * a).sum(axis=3) * (b * b).sum(axis=3))
     return slope, correlation.mean(axis=(0, 1))
+
+
+def followed(readings: Readings) -> tuple[dict[str, Floats], dict[str, int]]:
+    """How the index follows what was lost over all runs, whatever scenario, load and system.
+
+    By criterion c (e2e, ttft; of the means), per replication and member: `c-order` over the pairs
+    of runs whose brackets do not overlap, rank correlations `c-rank:least` and `c-rank:most` with
+    either end, and `c-slope` over their middle (geometric); see `measure.bracket.thermometer`.
+    With them the numbers of the pairs.
+    """
+    found: dict[str, list[Floats]] = defaultdict(list)
+    pairs: dict[str, int] = defaultdict(int)
+    for part in readings.numbers.swapaxes(0, 1):
+        runs = part.reshape(-1, *part.shape[2:])
+        index = runs[..., COLUMNS.index("value")]
+        for criterion in CRITERIA:
+            ends = [COLUMNS.index(f"{criterion}-mean:{end}") for end in ("lo", "hi")]
+            losses = runs[:, 0, ends]
+            ordered, count = order(index, losses[:, 0], losses[:, 1])
+            least, most = rank_correlations(index, losses)
+            (slope,) = slopes(index, np.sqrt(losses.prod(axis=1, keepdims=True)))
+            pairs[criterion] += count
+            values = {"order": ordered, "rank:least": least, "rank:most": most, "slope": slope}
+            for name, value in values.items():
+                found[f"{criterion}-{name}"].append(value)
+    return {name: np.stack(values) for name, values in found.items()}, pairs
 
 
 def _ranks(values: Floats) -> Floats:
