@@ -97,9 +97,8 @@ def thermometer_table(name: str, study: EstimatorStudy, members: Sequence[Row]) 
         _first_of_kinds(falling[::-1])[::-1],
     ]
     columns = [
-        Column("window", "p", 0.13),
-        Column("numerator / entry", "p", 0.20),
-        Column("matching"),
+        Column("window, matching", "p", 0.13),
+        Column("numerator / entry", "p", 0.17),
         Column("order, E2E", "r"),
         Column("order, TTFT", "r"),
         Column("rank, least", "r"),
@@ -130,9 +129,8 @@ def _first_of_kinds(rows: Sequence[Row]) -> list[Row]:
 def _thermometer(row: Row) -> list[str]:
     columns = ("e2e-order", "ttft-order", "e2e-rank:least", "e2e-rank:most", "e2e-slope")
     return [
-        str(row["window"]),
+        f"{row['window']}, {row['matching']}",
         f"{row['numerator']} / {row['entry']}",
-        str(row["matching"]),
         *(_with_half_width(row, column) for column in columns),
     ]
 
