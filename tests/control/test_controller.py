@@ -20,12 +20,16 @@ def test_each_regime_has_its_override() -> None:
     assert controller.override == decided[-1].override
 
 
-def test_a_dry_run_decides_and_overrides_nothing() -> None:
-    dry = Controller(Settings.model_validate(EAGER | {"dry_run": True}), 0.1)
-    decision = dry.observe(5.0, 2.0)
-    assert decision.switched
-    assert decision.override == Override(temperature=0.7, overlap_weight=1.0)
-    assert dry.override is None
+def test_only_a_switch_overrides_and_a_dry_run_does_not() -> None:
+    for dry_run in (False, True):
+        loop = ControlLoop(Settings.model_validate(EAGER | {"dry_run": dry_run}), 0.1)
+        told = [loop.poll([5.0 * k - 1], [2.0]) for k in (1, 2)]
+        transition = Override(temperature=0.7, overlap_weight=1.0)
+        assert told == [None if dry_run else transition, None]
+        assert [(d.switched, d.override) for d in loop.decisions] == [
+            (True, transition),
+            (False, transition),
+        ]
 
 
 def test_a_loop_polls_at_multiples_of_its_interval() -> None:

@@ -107,12 +107,35 @@ class Synthetic(Prompts):
         return self
 
 
+class ClientPhase(Model):
+    """A stretch with a constant number of clients."""
+
+    duration: Duration = Field(description="seconds")
+    clients: Clients | None = Field(None, description="null is all of them")
+
+
 class ClosedLoop(Synthetic):
-    """C clients, each with one request in flight; prompts drawn from a few templates."""
+    """C clients, each with one request in flight; prompts drawn from a few templates.
+
+    With phases the run ends with the last of them, all of it is measured, and no number of
+    requests is asked for. Clients that a phase adds begin at random within one unloaded cycle;
+    those that are too many for it stop when their request is done.
+    """
 
     kind: Literal["closed-loop"]
     clients: Clients
     think_time: Seconds = Field(0.002, description="mean of the exponential think time")
+    phases: list[ClientPhase] = Field(default=[], description="how many clients there are and when")
+
+    @model_validator(mode="after")
+    def _phases_have_so_many_clients(self) -> Self:
+        for number, phase in enumerate(self.phases):
+            if phase.clients is not None and phase.clients > self.clients:
+                raise ValueError(
+                    f"phases.{number}.clients ({phase.clients}) must not be above clients "
+                    f"({self.clients})"
+                )
+        return self
 
 
 class Poisson(Synthetic):

@@ -1,12 +1,11 @@
 """The adaptive controller: for each regime one temperature and one overlap weight, nothing else."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from anarchy.config.router import Controller as Settings
 from anarchy.config.router import Override
 from anarchy.control.detector import Detector, Regime
-from anarchy.control.window import TtftWindow
+from anarchy.control.window import Samples, TtftWindow
 
 
 @dataclass(frozen=True)
@@ -14,7 +13,7 @@ class Decision:
     """What one poll has led to.
 
     `p99` and `average` are seconds, None if there was no sample, or none so far. `override` is
-    what the router is told from now on, whether it is applied or this is a dry run.
+    what the router is to be told from now on, unless this is a dry run.
     """
 
     time: float
@@ -35,12 +34,8 @@ class Controller:
         self._detector = Detector(settings, unloaded)
 
     @property
-    def override(self) -> Override | None:
-        """What the router is to be told by now; None in a dry run."""
-        return None if self.settings.dry_run else self._override
-
-    @property
-    def _override(self) -> Override:
+    def override(self) -> Override:
+        """What the router is to be told by now, if this is no dry run."""
         override: Override = getattr(self.settings.regimes, self._detector.regime)
         return override
 
@@ -53,7 +48,7 @@ class Controller:
             average=verdict.average,
             regime=verdict.regime,
             switched=verdict.switched,
-            override=self._override,
+            override=self.override,
             reason=verdict.reason,
         )
 
@@ -62,23 +57,28 @@ class ControlLoop:
     """A controller on a simulator's clock: polls at whole multiples of the interval from 0."""
 
     def __init__(self, settings: Settings, unloaded: float) -> None:
+        self.settings = settings
         self._controller = Controller(settings, unloaded)
         self._window = TtftWindow(settings)
-        self._interval = settings.interval
         self.decisions: list[Decision] = []
+
+    @property
+    def start(self) -> Override:
+        """What the router is told before any poll, if this is no dry run."""
+        return self.settings.regimes.below
 
     @property
     def next_poll(self) -> float:
         """When it wants to look next, seconds."""
-        return (len(self.decisions) + 1) * self._interval
+        return (len(self.decisions) + 1) * self.settings.interval
 
-    @property
-    def override(self) -> Override | None:
-        """What the router is to be told by now; None in a dry run."""
-        return self._controller.override
+    def poll(self, first_tokens: Samples, ttfts: Samples) -> Override | None:
+        """Look and decide, given the times and TTFTs of the first tokens since the last poll.
 
-    def poll(self, first_tokens: Sequence[float], ttfts: Sequence[float]) -> None:
-        """Look and decide, given the times and TTFTs of the first tokens since the last poll."""
+        The override is what a switch asks of the router; None: leave it as it is.
+        """
         now = self.next_poll
         p99 = self._window.p99(now, first_tokens, ttfts)
-        self.decisions.append(self._controller.observe(now, p99))
+        decision = self._controller.observe(now, p99)
+        self.decisions.append(decision)
+        return decision.override if decision.switched and not self.settings.dry_run else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Histogram:
         edges = (*finite_edges, math.inf)
         return cls(edges, (0.0,) * len(edges))
 
-    def adding(self, values: Sequence[float]) -> "Histogram":
+    def adding(self, values: Sequence[float] | NDArray[np.float64]) -> "Histogram":
         """With further observations."""
         new = np.searchsorted(np.sort(values), self.edges, side="right")
         counts = (count + float(more) for count, more in zip(self.counts, new, strict=True))

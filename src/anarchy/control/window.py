@@ -4,9 +4,12 @@ from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anarchy.config.router import Controller
 from anarchy.control.histogram import Histogram
+
+Samples = Sequence[float] | NDArray[np.float64]
 
 LEVEL = 0.99
 """The quantile that is watched."""
@@ -20,7 +23,7 @@ class ExactWindow:
         self._times = np.empty(0)
         self._values = np.empty(0)
 
-    def take(self, times: Sequence[float], values: Sequence[float]) -> None:
+    def take(self, times: Samples, values: Samples) -> None:
         """Further observations, in any order."""
         self._times = np.append(self._times, times)
         self._values = np.append(self._values, values)
@@ -75,9 +78,7 @@ class TtftWindow:
         self._histogram = Histogram.empty(settings.edges)
         self._buckets.take(0.0, self._histogram)
 
-    def p99(
-        self, now: float, first_tokens: Sequence[float], ttfts: Sequence[float]
-    ) -> float | None:
+    def p99(self, now: float, first_tokens: Samples, ttfts: Samples) -> float | None:
         """The tail at `now`, given what came since it was asked for last."""
         if self._exact is not None:
             self._exact.take(first_tokens, ttfts)

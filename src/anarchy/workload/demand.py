@@ -5,7 +5,7 @@ loop react to completions, is the simulator's part.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import (
+    ClientPhase,
     ClosedLoop,
     Custom,
     LengthLaw,
@@ -33,6 +34,12 @@ from anarchy.workload.traces import TraceData
 OPEN_WARMUP = 0.1
 """Warm-up of an open synthetic run, as a share of the requests measured after it."""
 
+UNCOUNTED = 2**62
+"""Requests to measure where something else ends the run."""
+
+WHOLE_RUN = ClientPhase(duration=1e9)
+"""The phase of a closed loop without phases."""
+
 LONG = 1 - 2**-53
 """The largest level: the quantile there is the longest that a law can draw."""
 
@@ -49,12 +56,23 @@ class Extent:
 
 
 @dataclass(frozen=True)
+class ClientStep:
+    """From `time` on (seconds) there are `clients`; the new ones among them begin at `starts`."""
+
+    time: float
+    clients: int
+    starts: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Demand:
     """The requests of one run, before any of them has come.
 
-    `largest` takes most memory. A closed loop has `starts`, the times in seconds at which its
-    clients send their first requests; an open workload has `arrivals`, in seconds, ascending, of
-    a trace as many as it has rows and else without end (`endless`). What a workload lacks is empty.
+    `largest` takes most memory, `typical` is of mean size. A closed loop has `starts`, the times in
+    seconds at which its clients send their first requests, and `steps` where their number changes;
+    an open workload has `arrivals`, in seconds, ascending, of a trace as many as it has rows and
+    else without end (`endless`). What a workload lacks is empty. A run ends at `until` (seconds),
+    if its extent has not ended it before.
     """
 
     extent: Extent
@@ -63,6 +81,9 @@ class Demand:
     starts: NDArray[np.float64]
     arrivals: Iterator[float]
     endless: bool = False
+    typical: Size | None = None
+    steps: Sequence[ClientStep] = ()
+    until: float = math.inf
 
 
 def make_demand(
@@ -86,19 +107,33 @@ def make_demand(
     parts: list[Prompts] = [*workload.tenants] or [workload]
     sizes = [sizes_of(part) for part in parts]
     largest = max((largest for largest, _ in sizes), key=sum)
-    starts = np.empty(0)
-    arrivals: Iterator[float] = iter(())
-    endless = not isinstance(workload, ClosedLoop)
-    if isinstance(workload, ClosedLoop):
-        extent = Extent(round(warmup_cycles * workload.clients), requests)
-        # At random within one unloaded cycle, so that no burst has to wash out.
-        cycle = unloaded(*max((typical for _, typical in sizes), key=sum))
-        starts = generators["starts"].uniform(0.0, cycle, workload.clients)
-    else:
+    typical = max((typical for _, typical in sizes), key=sum)
+    block_tokens = scenario.engine.cache.block_tokens
+    if not isinstance(workload, ClosedLoop):
         extent = Extent(round(OPEN_WARMUP * requests), requests)
         arrivals = _arrivals(workload, generators["arrivals"])
-    block_tokens = scenario.engine.cache.block_tokens
-    return Demand(extent, block_tokens, largest, starts, arrivals, endless)
+        return Demand(extent, block_tokens, largest, np.empty(0), arrivals, True, typical)
+    extent = Extent(round(warmup_cycles * workload.clients), requests)
+    if workload.phases:
+        extent = Extent(0, UNCOUNTED)
+    # At random within one unloaded cycle, so that no burst has to wash out.
+    first, *steps = _client_steps(workload, generators["starts"], unloaded(*typical))
+    until = sum(phase.duration for phase in workload.phases) or math.inf
+    return Demand(
+        extent, block_tokens, largest, first.starts, iter(()), False, typical, steps, until
+    )
+
+
+def _client_steps(
+    workload: ClosedLoop, rng: np.random.Generator, cycle: float
+) -> Iterator[ClientStep]:
+    """How many clients there are from when on; the first step is the beginning."""
+    time, before = 0.0, 0
+    for phase in workload.phases or [WHOLE_RUN]:
+        clients = phase.clients or workload.clients
+        starts = time + rng.uniform(0.0, cycle, max(0, clients - before))
+        yield ClientStep(time, clients, starts)
+        time, before = time + phase.duration, clients
 
 
 def sizes_of(prompts: Prompts) -> tuple[Size, Size]:
@@ -154,4 +189,8 @@ def _replayed(
         max(lengths, key=sum),
         np.empty(0),
         iter((trace.arrival[:rows] / workload.speed).tolist()),
+        typical=(
+            max(1, round(float(trace.input_tokens[:rows].mean()))),
+            max(1, round(float(trace.output_tokens[:rows].mean()))),
+        ),
     )

@@ -1,5 +1,6 @@
 """Random scenarios of everything that the plain kernel covers, and the comparison of two runs."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from anarchy.config.scenario import Scenario
 from anarchy.config.validation import validate
 from anarchy.serving.compiled.core.coverage import COMPILED_POLICIES
+from anarchy.serving.log.control_history import ControlHistory
 from anarchy.serving.log.request_log import Run
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.table import LatencyTable
@@ -63,6 +65,18 @@ def assert_equal(one: Run, other: Run) -> None:
         np.testing.assert_allclose(*both(name), rtol=0, atol=TOLERANCE, err_msg=name)
     for name in COSTS:
         np.testing.assert_allclose(*both(name), rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
+    assert (one.control is None) == (other.control is None)
+    if one.control is not None and other.control is not None:
+        assert_histories_equal(one.control, other.control, TOLERANCE)
+
+
+def assert_histories_equal(
+    one: ControlHistory, other: ControlHistory, tolerance: float = 0.0
+) -> None:
+    """The same switches, and tails that differ in rounding at most."""
+    for field in dataclasses.fields(ControlHistory):
+        ours, theirs = getattr(one, field.name), getattr(other, field.name)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance, err_msg=field.name)
 
 
 def both_runs(
@@ -150,6 +164,9 @@ def workloads(draw: st.DrawFn) -> dict[str, Any]:
     if kind == "closed-loop":
         clients = draw(st.sampled_from([1, 2, 7, 30]))
         asked |= {"clients": clients, "think_time": draw(st.sampled_from([0.0, 0.002, 0.5]))}
+        counts = st.sampled_from([None, 1, (clients + 1) // 2])
+        phases = st.fixed_dictionaries({"duration": st.floats(0.3, 1.0), "clients": counts})
+        asked |= {"phases": draw(st.lists(phases, max_size=3))}
     elif kind == "poisson":
         asked |= {"rate": rate}
     elif kind == "mmpp":
@@ -206,6 +223,33 @@ def routers(draw: st.DrawFn) -> dict[str, Any]:
             "unregistered_penalty": draw(st.booleans()),
         },
     }
+
+
+def controllers() -> st.SearchStrategy[dict[str, Any] | None]:
+    """None, and controllers that are eager enough to switch within a short run."""
+    override = st.fixed_dictionaries(
+        {"temperature": st.sampled_from([0.0, 0.7]), "overlap_weight": st.sampled_from([0.1, 1.0])}
+    )
+    regimes = dict.fromkeys(("below", "transition", "saturated"), override)
+    return st.none() | st.fixed_dictionaries(
+        {
+            "interval": st.sampled_from([0.05, 0.3]),
+            "window": st.sampled_from([0.05, 0.5]),
+            "source": st.sampled_from(["exact", "buckets"]),
+            "smoothing": st.sampled_from([0.3, 1.0]),
+            "thresholds": st.fixed_dictionaries(
+                {
+                    "unit": st.sampled_from(["seconds", "unloaded"]),
+                    "transition": st.sampled_from([0.05, 1.5]),
+                    "saturated": st.sampled_from([2.0, 6.0]),
+                }
+            ),
+            "polls": st.sampled_from([1, 2]),
+            "cooldown": st.sampled_from([0.0, 0.2]),
+            "regimes": st.fixed_dictionaries(regimes),
+            "dry_run": st.sampled_from([False, False, True]),
+        }
+    )
 
 
 def frontends() -> st.SearchStrategy[dict[str, Any]]:
@@ -265,6 +309,7 @@ def scenarios(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenar
             "frontend": draw(frontends()),
             "engine": draw(engines()),
             "router": draw(routers()),
+            "controller": draw(controllers()),
             "workload": draw(workloads()) if workload is None else workload,
         },
         "random",

@@ -5,18 +5,29 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from anarchy.common import paths
+from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
 from anarchy.serving.compiled.core.coverage import COMPILED_POLICIES
 from anarchy.serving.compiled.plain.run import CHUNK
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.service_times.table import LatencyTable
+from anarchy.serving.simulate import Simulator, simulate
 from anarchy.workload.traces import TraceData
-from tests.serving.compiled.scenarios import assert_equal, both_runs, scenarios, tables, traces
+from tests.serving.compiled.scenarios import (
+    assert_equal,
+    assert_histories_equal,
+    both_runs,
+    scenarios,
+    tables,
+    traces,
+)
+
+ROOT = paths.ROOT
 
 SLOW = settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -28,7 +39,47 @@ SLOW = settings(
 def test_synthetic_workloads(
     scenario: Scenario, table: LatencyTable, seed: int, requests: int
 ) -> None:
-    assert_equal(*both_runs(scenario, table, None, seed=seed, requests=requests))
+    try:
+        runs = both_runs(scenario, table, None, seed=seed, requests=requests)
+    except InputError:  # the phases are too short for a request
+        reject()
+    assert_equal(*runs)
+
+
+PHASES = [{"duration": 10.0, "clients": 8}, {"duration": 20.0}, {"duration": 20.0, "clients": 1}]
+
+EAGER = {"interval": 2.5, "window": 5.0, "cooldown": 5.0, "thresholds": {"transition": 0.3}}
+
+
+@pytest.mark.parametrize("paged", [False, True], ids=["plain", "paged"])
+@pytest.mark.parametrize("source", ["exact", "buckets"])
+def test_a_controller_over_phases_of_load(source: str, paged: bool) -> None:
+    """It switches up and down, and the logs are equal to the bit."""
+    changes = {
+        "workload.clients": 60,
+        "workload.output_tokens": 40,
+        "workload.phases": PHASES,
+        "controller": {"source": source, **EAGER},
+        "engine.memory.paged": paged,
+    }
+    scenario = with_fields(load_scenario(ROOT / paths.SCENARIOS, "340b-1p2d"), changes, "test")
+    table = load_latency(ROOT / paths.LATENCY, scenario.model.latency).table
+    reference, compiled = both_runs(scenario, table, None, seed=5)
+    for column, values in reference.log.columns().items():
+        np.testing.assert_array_equal(values, getattr(compiled.log, column), err_msg=column)
+    assert reference.control is not None
+    assert compiled.control is not None
+    assert_histories_equal(reference.control, compiled.control)
+    assert reference.control.regime[reference.control.switches].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("simulator", ["reference", "compiled"])
+def test_phases_in_which_nothing_is_done_are_refused(simulator: Simulator) -> None:
+    scenario = load_scenario(ROOT / paths.SCENARIOS, "70b-1p5d")
+    scenario = with_fields(scenario, {"workload.phases": [{"duration": 0.1}]}, "test")
+    latency = load_latency(ROOT / paths.LATENCY, scenario.model.latency)
+    with pytest.raises(InputError, match=r"no request is done when the last one ends, at 0\.1 s"):
+        simulate(scenario, latency, seed=1, simulator=simulator)
 
 
 @given(scenario=scenarios({"kind": "trace", "trace": "drawn"}), table=tables(), trace=traces())

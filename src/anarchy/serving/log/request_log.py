@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from anarchy.common.errors import InputError
 from anarchy.common.files import atomic
+from anarchy.serving.log.control_history import ControlHistory
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -152,7 +153,7 @@ class Run:
     `extrapolated` counts look-ups beyond the latency table, whose last context is
     `table_context` tokens. `restarts` counts how often a request was lost to a failed worker and
     began anew; the log has the times of its last attempt. `pools` is there if workers may come
-    and go.
+    and go, `control` if a controller watches.
     """
 
     log: RequestLog
@@ -167,6 +168,7 @@ class Run:
     frontend_busy: float = 0.0
     restarts: int = 0
     pools: PoolHistory | None = None
+    control: ControlHistory | None = None
 
 
 ROWS = ("log", "measured")

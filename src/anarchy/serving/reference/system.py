@@ -15,6 +15,7 @@ import numpy as np
 
 from anarchy.common.garbage_collection import gc_paused
 from anarchy.config.scenario import Scenario
+from anarchy.control.controller import ControlLoop
 from anarchy.serving.log.request_log import ROWS, Floats, Ints, Run
 from anarchy.serving.log.sinks import Sink
 from anarchy.serving.reference.core.clients import Context, make_workload
@@ -27,13 +28,14 @@ from anarchy.serving.reference.elastic.failures import Failures
 from anarchy.serving.reference.elastic.worker_pool import PoolDispatcher, PoolLoads
 from anarchy.serving.reference.paged.engine import PagedEngine
 from anarchy.serving.reference.plain.engine import Engine, PlainEngine
+from anarchy.serving.reference.router.control import RouterControl
 from anarchy.serving.reference.router.dispatch import Dispatcher, Place
 from anarchy.serving.reference.router.policy import get_policy
 from anarchy.serving.reference.router.worker_loads import WorkerLoads
-from anarchy.serving.rules.feasibility import all_wait, check_backlog, ends_early
+from anarchy.serving.rules.feasibility import all_wait, check_backlog, check_done, ends_early
 from anarchy.serving.rules.plan import NO_PLAN, POLICY
 from anarchy.serving.service_times.lookup import Latency
-from anarchy.serving.service_times.unloaded import unloaded_seconds
+from anarchy.serving.service_times.unloaded import unloaded_seconds, unloaded_ttft
 from anarchy.serving.service_times.worker_speeds import Services
 from anarchy.workload.random_streams import Generators, streams, uniforms
 from anarchy.workload.traces import TraceData
@@ -102,6 +104,7 @@ class System:
             "decode": self._dispatcher("decode", generators, service, self._place_decode),
         }
         self.capacity.attach(self.events, self.engine, self.dispatchers)
+        self._control = self._make_control(service)
         self._window_opened = self._meters()
 
     def _dispatcher(
@@ -131,7 +134,19 @@ class System:
             serving, self.events, policies, PoolLoads(serving, *loads_of), ties, softmax, place
         )
 
+    def _make_control(self, service: Latency) -> RouterControl | None:
+        scenario, demand = self._scenario, self._workload.demand
+        if scenario.controller is None:
+            return None
+        prompt, _ = demand.typical or demand.largest
+        loop = ControlLoop(scenario.controller, unloaded_ttft(scenario, service, prompt))
+        return RouterControl(
+            loop, self.events, scenario, self.dispatchers.values(), self.engine.first_token
+        )
+
     def run(self) -> Run:
+        if self._control is not None:
+            self._control.start()
         self.capacity.start()
         self._workload.start()
         with gc_paused():
@@ -140,6 +155,7 @@ class System:
         if done < wanted:
             paged = self._scenario.engine.memory.paged
             raise (all_wait if paged else ends_early)(done, wanted)
+        check_done(self._completions, self.events.now)
         return self._collect()
 
     def stream(self, sink: Sink) -> dict[str, Any]:
@@ -150,9 +166,11 @@ class System:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """Requests done, and how many have to be."""
-        extent = self._workload.demand.extent
-        return self._completions, extent.warmup + extent.measured
+        """Requests done, and how many have to be; milliseconds where time ends the run."""
+        demand = self._workload.demand
+        if demand.until < math.inf:
+            return int(1000 * self.events.now), int(1000 * demand.until)
+        return self._completions, demand.extent.warmup + demand.extent.measured
 
     # The way of a request, in order: between these steps the engine has it.
 
@@ -163,6 +181,8 @@ class System:
         planned = zip(POOLS, next(self._plan, ()), strict=False)
         request.planned = {pool: worker for pool, worker in planned if worker != POLICY}
         self._arrived.append(request)
+        if self._control is not None:
+            self._control.arrived(request)
         self._frontend.receive(request)
 
     def _received(self, request: Request) -> None:
@@ -261,6 +281,7 @@ class System:
             decode_busy=end.decode_busy - begin.decode_busy,
             extrapolated=end.extrapolated - begin.extrapolated,
             table_context=self._latency.table.itl.context[-1],
+            control=None if self._control is None else self._control.history(),
             **self.capacity.history(),
         )
 

@@ -17,6 +17,10 @@ BOUNDARY = NORMAL + 1
 SETTLE_ARRIVALS = NORMAL + 1
 """Priority of all that follows from the prompts that arrive at this instant."""
 
+POLL, STEP, END = NORMAL + 2, NORMAL + 3, NORMAL + 4
+"""Priorities of a controller's polls, which see all that has happened by their instant, of a change
+of how many clients there are, and of the end of the last phase."""
+
 POOL_STEPS = 10**9
 """More workers than a pool has: steps of one pool end before those of the next."""
 

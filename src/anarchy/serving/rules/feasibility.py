@@ -91,6 +91,14 @@ def ends_early(done: int, wanted: int) -> InputError:
     return InputError(f"workload: it has no more requests after {done} of {wanted} are done")
 
 
+def check_done(done: int, until: float) -> None:
+    """Refuse a run that has nothing to measure when its last phase ends, at `until` seconds."""
+    if not done:
+        raise InputError(
+            f"workload.phases: no request is done when the last one ends, at {until:g} s"
+        )
+
+
 def all_wait(done: int, wanted: int) -> InputError:
     """Why a run with paged memory stops before enough requests are done."""
     return InputError(

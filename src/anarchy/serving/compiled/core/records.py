@@ -22,8 +22,10 @@ from anarchy.serving.log.request_log import LoggedRequest
 NOBODY = -1
 
 FINISHED, DRAINED, REFILL = range(3)
+PAUSED = -1
 GROW_REQUESTS, GROW_EVENTS, GROW_COMPLETIONS, GROW_UPDATES, GROW_RUNS = range(3, 8)
-"""Why the loop returns: it is done, nothing is left to happen, or something runs short."""
+"""Why the loop returns: it is done, nothing is left to happen, all that comes next comes after the
+time at which the driver wants to look, or something runs short."""
 
 
 class Settings(Record):
@@ -59,6 +61,8 @@ class Progress(Record):
     """How far a run is."""
 
     now: float
+    pause_at: float  # when the driver wants to look
+    clients: int  # those of a closed loop that go on asking
     events: int  # how many are scheduled
     events_ever: int  # how many have been
     first_request: int  # number of the first one in the ring

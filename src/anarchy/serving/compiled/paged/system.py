@@ -18,6 +18,7 @@ from anarchy.serving.compiled.core.records import (
     GROW_REQUESTS,
     GROW_UPDATES,
     NOBODY,
+    PAUSED,
     REFILL,
 )
 from anarchy.serving.compiled.core.request_ring import request_of
@@ -243,6 +244,8 @@ def advance_paged(state: PagedState) -> int:
             return DRAINED
         event = plain.events[0]
         time, kind, number = event.time, event.kind, event.number
+        if time > plain.progress.pause_at:
+            return PAUSED
         if kind == BATCH_CHANGES and time != plain.decode_workers[number].due:
             drop_first(plain)  # superseded
             continue

@@ -1,5 +1,6 @@
 """A run on the compiled kernel: makes its state, supplies what runs short, takes requests out."""
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
@@ -8,6 +9,7 @@ import numpy as np
 from anarchy.common.garbage_collection import gc_paused
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop, Synthetic
+from anarchy.control.controller import ControlLoop
 from anarchy.serving.compiled.core import records
 from anarchy.serving.compiled.core.asks import AskSource, SyntheticAsks, TraceAsks, take
 from anarchy.serving.compiled.core.event_queue import SCHEDULED
@@ -15,23 +17,24 @@ from anarchy.serving.compiled.core.records import Dispatcher, PrefixCaches, Requ
 from anarchy.serving.compiled.core.request_ring import first_open, in_longer, parts
 from anarchy.serving.compiled.core.tables import Floats, Ints, Memory, Table, longer, raw
 from anarchy.serving.compiled.kv_cache.prefix_cache import make_caches, more_runs
+from anarchy.serving.compiled.plain.pauses import Pauses, idle_clients, tell
 from anarchy.serving.compiled.plain.state import make_state
 from anarchy.serving.compiled.plain.system import advance, begin, read_totals
 from anarchy.serving.compiled.router.choices import STREAMS
 from anarchy.serving.compiled.router.worker_loads import with_room
 from anarchy.serving.log import sinks
+from anarchy.serving.log.control_history import ControlHistory, control_history
 from anarchy.serving.log.request_log import LoggedRequest, RequestLog, Run
-from anarchy.serving.rules.feasibility import check_backlog, ends_early
+from anarchy.serving.rules.feasibility import check_backlog, check_done, ends_early
 from anarchy.serving.rules.plan import NO_PLAN
 from anarchy.serving.service_times.lookup import Latency
-from anarchy.serving.service_times.unloaded import unloaded_seconds
+from anarchy.serving.service_times.unloaded import unloaded_seconds, unloaded_ttft
 from anarchy.workload.demand import make_demand
 from anarchy.workload.random_streams import streams
 from anarchy.workload.traces import TraceData
 
 CHUNK = 1 << 13
-"""Requests, and half as many draws of each stream, that are supplied at a time; fewer if a run is
-short."""
+"""Requests, and half as many draws, that are supplied at a time; fewer if a run is short."""
 
 LEAST_CHUNK = 1 << 9
 
@@ -88,6 +91,8 @@ class CompiledSystem:
         self._chunk = min(max(LEAST_CHUNK, 1 << self._wanted.bit_length()), CHUNK)
         self._memory = Memory()
         self._state = self._make_state()
+        self._first_token = self._first_tokens[scenario.engine.first_token]
+        self._pauses = Pauses(self._demand, self._make_loop(latency), self._first_token)
         self._finished = False
 
     def _make_asks(self, trace: TraceData | None) -> AskSource:
@@ -96,6 +101,13 @@ class CompiledSystem:
             return SyntheticAsks(workload, tokens, self._generators)
         assert trace is not None  # the demand has refused it otherwise
         return TraceAsks(trace, self._demand.extent.measured, tokens)
+
+    def _make_loop(self, latency: Latency) -> ControlLoop | None:
+        scenario = self._scenario
+        if scenario.controller is None:
+            return None
+        prompt, _ = self._demand.typical or self._demand.largest
+        return ControlLoop(scenario.controller, unloaded_ttft(scenario, latency, prompt))
 
     def _make_state(self) -> State:
         return make_state(
@@ -112,11 +124,8 @@ class CompiledSystem:
 
     def _caches(self, prefill: bool) -> tuple[PrefixCaches, PrefixCaches, bool]:
         """The caches of a pool, what the router sees of them, and whether it looks."""
-        scenario, cache, tokens = (
-            self._scenario,
-            self._scenario.engine.cache,
-            self._asks.block_tokens,
-        )
+        scenario, tokens = self._scenario, self._asks.block_tokens
+        cache = scenario.engine.cache
         workers = scenario.topology.prefill if prefill else scenario.topology.decode
         used = cache.enabled and (prefill or scenario.router.decode_overlap)
         blocks = len(self._asks.names) if used else 0
@@ -131,10 +140,12 @@ class CompiledSystem:
 
     @property
     def progress(self) -> tuple[int, int]:
-        """Requests done, and how many have to be."""
-        return self._wanted if self._finished else int(
-            self._state.progress.completions
-        ), self._wanted
+        """Requests done, and how many have to be; milliseconds where time ends the run."""
+        progress = self._state.progress
+        if self._demand.until < math.inf:
+            end = int(1000 * self._demand.until)
+            return end if self._finished else int(1000 * progress.now), end
+        return (self._wanted if self._finished else int(progress.completions)), self._wanted
 
     def run(self) -> Run:
         """All of it, the log in memory."""
@@ -147,15 +158,47 @@ class CompiledSystem:
         with gc_paused():
             self._begin()
             while (short := self._advance()) != records.FINISHED:
-                self._supply_more(short, sink)
+                if short != records.PAUSED:
+                    self._supply_more(short, sink)
+                elif self._ends_here():
+                    break
         return self._finish(sink)
 
     def _begin(self) -> None:
         """Every client of a closed loop asks at once."""
-        self._refill_asks(len(self._demand.starts))
+        starts, progress = self._demand.starts, self._state.progress
+        progress.clients = len(starts)
+        progress.pause_at = self._pauses.next
+        loop = self._pauses.loop
+        if loop is not None and not loop.settings.dry_run:
+            tell(self._state, loop.start)
+        self._send(np.arange(len(starts)), starts)
+
+    def _send(self, clients: Ints, starts: Floats) -> None:
+        """Let clients ask at these times."""
+        self._refill_asks(len(clients))
         self._refill()
-        begin(self._state, self._demand.starts)
+        while self._state.progress.events + len(clients) > len(self._state.events):
+            self._state = self._state._replace(events=longer(self._state.events))
+        begin(self._state, clients, starts)
         self._refill()
+
+    def _ends_here(self) -> bool:
+        """Do what is due at a pause; whether the run ends with it."""
+        progress = self._state.progress
+        now = float(progress.pause_at)
+        self._pauses.poll(self._state)
+        step = self._pauses.step_due(now)
+        if step is not None:
+            new = np.arange(step.clients - len(step.starts), step.clients)
+            idle = idle_clients(self._state, new)
+            progress.clients = step.clients
+            self._send(new[idle], step.starts[idle])
+        if self._pauses.until <= now:
+            progress.now = now
+            return True
+        progress.pause_at = self._pauses.next
+        return False
 
     def _advance(self) -> int:
         return advance(self._state)
@@ -269,6 +312,7 @@ class CompiledSystem:
         first, state.progress.first_request = int(state.progress.first_request), end
         for part in parts(len(state.requests), first, end):
             requests, costs = state.requests[part], state.costs[part]
+            self._pauses.leave(requests)
             done = requests["completion"] > 0
             if not done.all():
                 requests, costs = requests[done], costs[done]
@@ -279,8 +323,7 @@ class CompiledSystem:
     def _log(self, requests: Table[Request], costs: Floats) -> RequestLog:
         fields = np.asarray(requests)
         columns = {name: fields[name].copy() for name in COLUMNS}
-        first_token = self._first_tokens[self._scenario.engine.first_token]
-        columns["first_token"] = fields[first_token].copy()
+        columns["first_token"] = fields[self._first_token].copy()
         topology = self._scenario.topology
         prefill, decode = (topology.prefill, topology.decode) if self._costs else (0, 0)
         return RequestLog(
@@ -292,6 +335,7 @@ class CompiledSystem:
         )
 
     def _finish(self, sink: sinks.Sink) -> dict[str, Any]:
+        check_done(int(self._state.progress.completions), float(self._state.progress.now))
         before = self._totals()
         read_totals(self._state)
         after = self._totals()
@@ -304,7 +348,15 @@ class CompiledSystem:
             "end": after["time"],
             **totals,
             "table_context": self._table.itl.context[-1],
+            "control": self._history(),
         }
+
+    def _history(self) -> ControlHistory | None:
+        loop = self._pauses.loop
+        if loop is None:
+            return None
+        router, dry_run = self._scenario.router, loop.settings.dry_run
+        return control_history(loop.decisions, loop.start, router, dry_run)
 
     def _totals(self) -> dict[str, Any]:
         """The last reading of what the workers have done."""

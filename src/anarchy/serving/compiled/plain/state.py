@@ -58,8 +58,8 @@ def make_state(
 
     def dispatcher(is_prefill: bool, seen: PrefixCaches, indexed: bool) -> Dispatcher:
         workers, names = topology.prefill if is_prefill else topology.decode, len(asks.names)
-        router = scenario.router
-        return make_dispatcher(memory, router, is_prefill, workers, names, seen, indexed, log_costs)
+        router, price_all = scenario.router, log_costs or scenario.controller is not None
+        return make_dispatcher(memory, router, is_prefill, workers, names, seen, indexed, price_all)
 
     return State(
         settings=_settings(memory, scenario, table, asks, extent, clients, log_costs),

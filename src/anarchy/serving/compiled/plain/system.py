@@ -21,13 +21,14 @@ from anarchy.serving.compiled.core.records import (
     GROW_RUNS,
     GROW_UPDATES,
     NOBODY,
+    PAUSED,
     REFILL,
     Ask,
     Request,
     State,
 )
 from anarchy.serving.compiled.core.request_ring import place_of, request_of
-from anarchy.serving.compiled.core.tables import Floats
+from anarchy.serving.compiled.core.tables import Floats, Ints
 from anarchy.serving.compiled.plain.decode import change_batch, count_output_blocks, submit
 from anarchy.serving.compiled.plain.prefill import enqueue, start_step
 from anarchy.serving.compiled.router.dispatch import cache_prompt, decide
@@ -67,11 +68,11 @@ def _send_at_due(state: State) -> None:
 
 
 @compiled
-def begin(state: State, starts: Floats) -> None:
-    """Schedule the first arrivals: one at each of `starts`, or the first of an open workload."""
-    for client in range(len(starts)):
-        _send(state, client, starts[client])
-    if not len(starts):
+def begin(state: State, clients: Ints, starts: Floats) -> None:
+    """Schedule the first arrivals: of each of `clients` at `starts`, or of an open workload."""
+    for place in range(len(clients)):
+        _send(state, clients[place], starts[place])
+    if not state.settings.clients:
         _send_at_due(state)
 
 
@@ -226,7 +227,7 @@ def complete(state: State, request: Request, w: int) -> bool:
         read_totals(state)
     if progress.completions == settings.warmup + settings.measured:
         return True
-    if settings.clients:
+    if request.client < progress.clients:
         think = state.think_times[progress.thinks_read]
         progress.thinks_read += 1
         _send(state, request.client, progress.now + think)
@@ -284,6 +285,8 @@ def advance(state: State) -> int:
             return DRAINED
         event = state.events[0]
         time, kind, number = event.time, event.kind, event.number
+        if time > state.progress.pause_at:
+            return PAUSED
         burst = 2
         if kind == BATCH_CHANGES:
             worker = state.decode_workers[number]

@@ -57,16 +57,20 @@ def make_dispatcher(
     names: int,
     seen: PrefixCaches,
     indexed: bool,
-    log_costs: bool,
+    price_all: bool,
 ) -> Dispatcher:
-    """One pool's dispatcher; `names` is how many blocks prompts share."""
+    """One pool's dispatcher; `names` is how many blocks prompts share.
+
+    `price_all` says that somebody wants to know what each worker costs, or that the way to decide
+    may change.
+    """
     rule, replicas = make_rule(memory, router, prefill), router.tracking.replicas
     pool = "prefill" if prefill else "decode"
     rule.tie_stream = STREAMS.index(f"{pool}-ties")
     rule.softmax_stream = STREAMS.index(f"{pool}-softmax")
     rule.indexed = indexed
     tree: Table[TreeNode] = memory.table(TreeNode, 0)
-    if not log_costs:
+    if not price_all:
         way, rule.by_blocks = shortcut(router, prefill, indexed)
         if way == LOOK_AT_LEAST:
             if rule.immediate and workers >= FEW:

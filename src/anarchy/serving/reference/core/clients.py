@@ -8,6 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import repeat
 
 import numpy as np
@@ -15,9 +16,10 @@ import numpy as np
 from anarchy.common.registry import Registry
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop, Custom, LengthLaw, Prompts, Synthetic
-from anarchy.serving.reference.core.event_queue import EventQueue
+from anarchy.serving.reference.core.event_queue import EventQueue, Timer
 from anarchy.serving.reference.core.request import Request
-from anarchy.workload.demand import Demand, lengths_of, make_demand
+from anarchy.serving.rules.event_order import END, STEP
+from anarchy.workload.demand import ClientStep, Demand, lengths_of, make_demand
 from anarchy.workload.lengths import Lengths
 from anarchy.workload.random_streams import (
     CHUNK,
@@ -99,13 +101,28 @@ class ClosedLoopWorkload(Workload):
         self._prompts = SyntheticPrompts(workload, self.demand.block_tokens, context.generators)
         self._thinks = exponentials(context.generators["think"], workload.think_time)
         self._handlers = (self._arrive,)
+        self._clients = 0  # those that go on asking
+        self._idle = set(range(workload.clients))
 
     def start(self) -> None:
-        for client, start in enumerate(self.demand.starts.tolist()):
-            self._send(client, start)
+        self._step(ClientStep(0.0, len(self.demand.starts), self.demand.starts))
+        for step in self.demand.steps:
+            Timer(self.events, step.time, partial(self._step, step), STEP)
+        if self.demand.until < math.inf:
+            Timer(self.events, self.demand.until, self.events.stop, END)
+
+    def _step(self, step: ClientStep) -> None:
+        for client, start in enumerate(step.starts.tolist(), self._clients):
+            if client in self._idle:  # or it goes on, not having stopped yet
+                self._idle.remove(client)
+                self._send(client, start)
+        self._clients = step.clients
 
     def completed(self, request: Request) -> None:
-        self._send(request.client, self.events.now + next(self._thinks))
+        if request.client < self._clients:
+            self._send(request.client, self.events.now + next(self._thinks))
+        else:
+            self._idle.add(request.client)
 
     def _send(self, client: int, at: float) -> None:
         request = self._prompts.request(client)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from anarchy.common.errors import InputError
+from anarchy.config.router import Override
 from anarchy.serving.reference.core.event_queue import Event, EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.router.policy import BatchPolicy, Policy
@@ -37,6 +38,11 @@ class Dispatcher:
             for policy in policies
             if isinstance(policy, BatchPolicy)
         ]
+
+    def override(self, override: Override) -> None:
+        """Set the two parameters of all decisions from now on."""
+        for policy in self._policies:
+            policy.parameters = policy.parameters.model_copy(update=override.model_dump())
 
     def route(self, request: Request) -> None:
         """Send the request to its plan's worker or the policy's, now or when its window ends."""
