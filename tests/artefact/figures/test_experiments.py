@@ -1,6 +1,7 @@
 """Figures exist, show the rows, stand hostile text, and come out the same on every run."""
 
 import itertools
+import math
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from anarchy.artefact.display import Scale
+from anarchy.artefact.figures import experiments
 from anarchy.artefact.figures.experiments import PAIRED_NOTE, plot_experiment, series_of
 from anarchy.artefact.figures.knee_map import plot_knee_map
 from anarchy.artefact.figures.panels import (
@@ -123,6 +125,21 @@ def test_text_of_users_is_drawn_as_it_is(tmp_path: Path) -> None:
     plot_experiment("x", experiment, make_rows(experiment, label=HOSTILE), [], tmp_path / "x")
     with saved_figure(tmp_path / "y", 2, 2) as figure:
         assert not figure.text(0.5, 0.5, "$x$").get_parse_math()
+
+
+def test_losses_have_the_same_colours_everywhere(tmp_path: Path) -> None:
+    loss = "loss-lo:e2e-mean"
+    experiment = make_experiment(sweep=GRID, measures=[loss], figure=HEATMAP | {"y": [loss]})
+    shades = []
+    for largest in (1.1, 20.0):
+        rows = make_rows(experiment)
+        for row in rows:
+            row.update(value=1.1, lo=None, hi=None)
+        rows[0].update(value=largest)
+        with patch.object(experiments, "draw_heatmap", return_value="") as drawn:
+            plot_experiment("x", experiment, rows, [], tmp_path / "x")
+        shades.append(drawn.call_args.args[3](1.1))
+    assert shades[0] == shades[1] == pytest.approx(math.log10(1.1))
 
 
 @pytest.mark.parametrize("value", [None, float("inf")])

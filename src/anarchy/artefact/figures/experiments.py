@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from anarchy.artefact.display import Scale, labelled, scale_for
 from anarchy.artefact.figures.layout import legend_below, turn_crowded_names
 from anarchy.artefact.figures.panels import (
+    LOSS_NORM,
     Series,
     draw_bars,
     draw_colour_bar,
@@ -31,6 +32,7 @@ from anarchy.common.errors import InputError, suggest
 from anarchy.common.files import Row
 from anarchy.config.experiment import Experiment
 from anarchy.config.experiment import Figure as FigureSettings
+from anarchy.measure.measures import LOSSES
 
 # Up to this many lines with labels of up to so many characters are labelled at their ends; others
 # get a legend.
@@ -153,7 +155,8 @@ def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -
             chosen = [row for row in rows if row["id"] == measure]
             values = [row["value"] for row in chosen]
             scale = scale_for(chosen[0].get("unit"), values)
-            norm = norm_for(values, scale, wanted.log_y)
+            fixed = LOSS_NORM if measure in LOSSES else None
+            norm = fixed or norm_for(values, scale, wanted.log_y)
             points = by_point([*others, wanted.rows, wanted.x], chosen)
             all_axes = group.subplots(down, across, squeeze=False).flatten()
             for axes in all_axes[len(keys) :]:

@@ -210,6 +210,10 @@ def _half_width(cell: tuple[float | None, float | None, float | None], factor: f
     return 0.0 if math.isnan(side) else side
 
 
+LOSS_NORM = LogNorm(1.0, 10.0, clip=True)
+"""Losses have the same colours in all figures: dark is nothing lost, bright ten times or more."""
+
+
 def norm_for(values: Sequence[float | None], scale: Scale, log: bool) -> Normalize:
     """One colour scale for all panels of a measure, so that their colours compare."""
     finite = [v for v in (_finite(v, scale.factor) for v in values) if not math.isnan(v)]
