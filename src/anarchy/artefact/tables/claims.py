@@ -23,9 +23,9 @@ SHORT = {"reproduced-with-mechanism": "with mechanism"}
 
 COLUMNS = (
     Column("claim"),
-    Column("content", "p", 0.38),
-    Column("published", "p", 0.15),
-    Column("found", "p", 0.14),
+    Column("content", "p", 0.37),
+    Column("published", "p", 0.14),
+    Column("found", "p", 0.165),
     Column("verdict"),
     Column("where"),
 )
