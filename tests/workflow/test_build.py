@@ -18,12 +18,14 @@ def test_every_phase_has_its_products(built: Path) -> None:
             assert (out / "figures" / f"{name}.{suffix}").stat().st_size > 1000, name
     for name in EXPERIMENTS:
         assert (out / "paper/generated/tables/experiments" / f"{name}.tex").is_file()
-    tables = ("bounds", "assumptions", "scenarios", "facts/knee-map", "facts/estimators")
+    tables = ("bounds", "assumptions", "scenarios", "facts/knee-map", "facts/estimators", "claims")
     for table in (*tables, "studies/estimators"):
         assert r"\toprule" in (out / f"paper/generated/tables/{table}.tex").read_text()
     assert r"\newcommand" in (out / "paper/generated/numbers.tex").read_text()
     assert read_rows(out / "results/theory/bounds.json")
     assert read_rows(out / "results/estimators.json")
+    claims = read_rows(out / "results/claims.json")
+    assert [row["id"] for row in claims] == [f"C{number:02d}" for number in range(1, 33)]
     assert read_rows(out / "results/machine/provenance.json")
 
 
