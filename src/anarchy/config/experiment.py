@@ -57,6 +57,11 @@ class Figure(Model):
         description="heatmap: swept fields as the published deployment has them; cells with all of "
         "them are framed",
     )
+    curve: list[Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
+        default=[],
+        description="heatmap: points of a curve drawn over it, such as a prediction: x and the "
+        "value of `rows`, both among numbers",
+    )
     log_x: bool = False
     log_y: bool = False
     in_text: bool = Field(False, description="placed in the paper's text, not in the appendix")

@@ -35,6 +35,11 @@ class Tracking(Model):
         description="whether blocks of output count as they are made, for the replica that placed "
         "the request",
     )
+    overlooked: Annotated[Whole, Field(ge=0, le=10_000)] = Field(
+        0,
+        description="how many decode workers, the first ones, no replica keeps account of: each is "
+        "weighed as if it had nothing to do",
+    )
     unregistered_penalty: bool = Field(
         False,
         description="whether a decode worker that a replica has never heard of is taken to carry "

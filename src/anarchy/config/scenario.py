@@ -69,13 +69,20 @@ class Topology(Model):
         default=[], description="one for each decode worker; none given: all 1"
     )
 
+    decode_cache: list[Annotated[Whole, Field(ge=0, le=1_000_000_000_000)]] = Field(
+        default=[],
+        description="tokens of prompts that each decode worker can keep, where the decode router "
+        "sees overlap; none given: all engine.cache.capacity_tokens",
+    )
+
     @model_validator(mode="after")
-    def _every_worker_has_a_speed(self) -> Self:
-        for pool in ("prefill", "decode"):
-            speeds, workers = getattr(self, f"{pool}_speed"), getattr(self, pool)
-            if speeds and len(speeds) != workers:
+    def _every_worker_has_its_own(self) -> Self:
+        for field in ("prefill_speed", "decode_speed", "decode_cache"):
+            pool = field.partition("_")[0]
+            given, workers = getattr(self, field), getattr(self, pool)
+            if given and len(given) != workers:
                 raise ValueError(
-                    f"{pool}_speed has {len(speeds)} entries, topology.{pool} is {workers}: "
+                    f"{field} has {len(given)} entries, topology.{pool} is {workers}: "
                     "one for each worker is wanted, or none"
                 )
         return self
@@ -195,6 +202,19 @@ class Scenario(Model):
                 f"topology {self.topology.prefill}P/{self.topology.decode}D needs {needed} GPUs, "
                 f"hardware.gpus is {self.hardware.gpus}: at most {most} workers of "
                 f"{self.hardware.gpus_per_worker} GPUs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _unequal_caches_are_plain(self) -> Self:
+        if self.topology.decode_cache and (
+            self.engine.memory.paged
+            or self.engine.cache.eviction != "lru"
+            or self.planner.rule != "none"
+        ):
+            raise ValueError(
+                "'topology.decode_cache' needs 'engine.memory.paged': false, "
+                "'engine.cache.eviction': lru and 'planner.rule': none"
             )
         return self
 

@@ -19,6 +19,7 @@ FIXED = {
     "router.decode_overlap": False,
     "router.normalise": True,
     "router.tracking.replicas": 1,
+    "router.tracking.overlooked": 0,
 }
 """Fields whose other values neither the engines here nor Dynamo v0.9.0 have."""
 

@@ -275,6 +275,11 @@ def _prefill_wait(log: RequestLog) -> Floats:
     return wait
 
 
+def _decode_wait(log: RequestLog) -> Floats:
+    wait: Floats = log.decode_start - log.routed
+    return wait
+
+
 MEASURES: Registry[Measure] = Registry("measure")
 for _measure in (
     _of_run(
@@ -292,6 +297,7 @@ for _measure in (
     _of_requests("e2e-mean", "Mean end-to-end latency", "s", _mean(_e2e)),
     _of_requests("e2e-p99", "End-to-end latency P99", "s", _percentile(_e2e, 99)),
     _of_requests("prefill-wait-mean", "Mean wait for prefill", "s", _mean(_prefill_wait)),
+    _of_requests("decode-wait-mean", "Mean wait for decode", "s", _mean(_decode_wait)),
     _of_requests("prefix-reuse", "Prefix reuse", "1", _prefix_reuse),
     _of_requests("reuse:g1", "Prefix reuse from G1 (HBM)", "1", _reuse(0)),
     _of_requests("reuse:g2", "Prefix reuse from G2 (host memory)", "1", _reuse(1)),

@@ -221,6 +221,7 @@ def routers(draw: st.DrawFn) -> dict[str, Any]:
             "active_blocks": draw(st.sampled_from(["per-request", "distinct"])),
             "generated_blocks": draw(st.booleans()),
             "unregistered_penalty": draw(st.booleans()),
+            "overlooked": draw(st.sampled_from([0, 0, 1, 2])),
         },
     }
 
@@ -293,7 +294,7 @@ def engines(draw: st.DrawFn) -> dict[str, Any]:
 def scenarios(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenario:
     """A deployment under some workload."""
     prefill, decode = draw(st.sampled_from([(1, 1), (1, 3), (3, 2), (4, 35)]))
-    speeds = draw(st.booleans())
+    speeds, unequal = draw(st.booleans()), draw(st.booleans())
     return validate(
         Scenario,
         {
@@ -305,6 +306,7 @@ def scenarios(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenar
                 "decode": decode,
                 "prefill_speed": [1.0 + k / 2 for k in range(prefill)] if speeds else [],
                 "decode_speed": [1.0, 0.5, *[2.0] * decode][:decode] if speeds else [],
+                "decode_cache": [40, 0, *[10] * decode][:decode] if unequal else [],
             },
             "frontend": draw(frontends()),
             "engine": draw(engines()),

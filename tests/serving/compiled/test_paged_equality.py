@@ -45,7 +45,9 @@ def paged(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenario:
         "preempt": draw(st.sampled_from(["last", "first", "never"])),
     }
     engine["prefill"]["chunked"] = draw(st.booleans())
-    return with_fields(draw(scenarios(workload)), {"engine": engine}, "paged")
+    return with_fields(
+        draw(scenarios(workload)), {"engine": engine, "topology.decode_cache": []}, "paged"
+    )
 
 
 def outcome(kind: type[System | CompiledPagedSystem], *arguments: Any) -> Run | str:

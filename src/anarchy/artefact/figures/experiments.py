@@ -18,6 +18,7 @@ from anarchy.artefact.figures.panels import (
     Series,
     draw_bars,
     draw_colour_bar,
+    draw_curve,
     draw_heatmap,
     draw_knees,
     draw_lines,
@@ -167,6 +168,8 @@ def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -
                     for v in y_values
                 ]
                 note = draw_heatmap(axes, grid, scale, norm)
+                if wanted.curve:
+                    draw_curve(axes, wanted.curve, x_values, y_values)
                 here = dict(zip(others, key, strict=True))
                 for j, v in enumerate(y_values):
                     for k, u in enumerate(x_values):

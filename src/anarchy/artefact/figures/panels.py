@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
@@ -190,6 +191,20 @@ def frame_cell(axes: Axes, column: int, row: int) -> None:
         box = Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor=colour_of)
         box.set_linewidth(width)
         axes.add_patch(box)
+
+
+def draw_curve(
+    axes: Axes,
+    points: Sequence[Sequence[float]],
+    x_values: Sequence[float],
+    y_values: Sequence[float],
+) -> None:
+    """A curve over a heatmap whose columns and rows have these values, linear between them."""
+    x, y = zip(*points, strict=True)
+    at = np.interp(x, x_values, range(len(x_values)))
+    up = np.interp(y, y_values, range(len(y_values)))
+    for colour_of, width in (("white", 3.4), ("black", 1.6)):
+        axes.plot(at, up, color=colour_of, linewidth=width, marker="o", markersize=width + 1.2)
 
 
 def draw_colour_bar(

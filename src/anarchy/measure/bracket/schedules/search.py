@@ -85,6 +85,7 @@ def _fewer_workers(scenario: Scenario) -> Iterator[dict[str, Any]]:
     workers = topology.decode // 2
     while workers:
         pool = {"topology.decode": workers, "topology.decode_speed": fastest[:workers]}
+        pool["topology.decode_cache"] = []
         yield _router(FEWER) | pool
         workers //= 2
 

@@ -188,6 +188,7 @@ class Rule(Record):
     immediate: bool  # one replica that hears at once: its loads are the truth
     distinct: bool  # whether a block that several requests share counts once
     generated: bool  # whether blocks of output count
+    overlooked: int  # the first so many workers are never counted
     penalty: bool  # whether workers that a replica has never heard of are punished
     by_blocks: bool  # whether the tree compares blocks, not requests
     overlap_weight: float
@@ -250,10 +251,9 @@ class TreeNode(Record):
 
 
 class CacheTotals(Record):
-    """What a pool's caches have in common: capacities in blocks, and runs."""
+    """What a pool's caches have in common."""
 
-    hbm_blocks: int
-    host_blocks: int
+    host_blocks: int  # capacity of host memory
     first_run: int  # its number as a node
     spare_runs: int
 
@@ -273,6 +273,7 @@ class CacheList(Record):
     oldest: int
     newest: int
     blocks: int
+    room: int  # the tier's capacity in blocks
 
 
 @by_reference

@@ -32,20 +32,20 @@ RUNS = 64
 
 
 def make_caches(
-    memory: Memory, workers: int, blocks: int, hbm: int, host: int, runs: int = RUNS
+    memory: Memory, workers: int, blocks: int, hbm: int | list[int], host: int, runs: int = RUNS
 ) -> PrefixCaches:
-    """Empty caches of so many shared blocks; capacities in blocks."""
+    """Empty caches of so many shared blocks; capacities in blocks, `hbm` of all or of each."""
     nodes = workers * blocks
     caches = PrefixCaches(
-        totals=memory.record(
-            CacheTotals, hbm_blocks=hbm, host_blocks=host, first_run=nodes, spare_runs=runs
-        ),
+        totals=memory.record(CacheTotals, host_blocks=host, first_run=nodes, spare_runs=runs),
         holders=memory.zeros(np.int64, blocks, -(-workers // WORD)),
         nodes=memory.table(CacheNode, nodes + runs if runs else 0),
         lists=memory.table(CacheList, workers, TIERS),
         spare=memory.zeros(np.int64, runs),
     )
     caches.lists["oldest"] = caches.lists["newest"] = NOBODY
+    caches.lists["room"][:, HBM] = hbm
+    caches.lists["room"][:, HOST] = host
     caches.spare[:] = np.arange(nodes, nodes + runs)
     return caches
 
@@ -174,7 +174,7 @@ def _trim(caches: PrefixCaches, w: int) -> None:
     totals = caches.totals
     for tier in range(TIERS):
         held = caches.lists[w, tier]
-        excess = held.blocks - (totals.hbm_blocks if tier == HBM else totals.host_blocks)
+        excess = held.blocks - held.room
         while excess > 0:
             block, taken = _take_oldest(caches, w, tier, excess)
             excess -= taken
@@ -212,5 +212,5 @@ def insert(caches: PrefixCaches, w: int, blocks: Ints, first: int, end: int, own
             caches.holders[block, word] |= bit
         hbm.blocks += 1
         _append(caches, w, HBM, number)
-    if hbm.blocks > caches.totals.hbm_blocks:
+    if hbm.blocks > hbm.room:
         _trim(caches, w)

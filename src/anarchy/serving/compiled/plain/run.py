@@ -129,10 +129,12 @@ class CompiledSystem:
         workers = scenario.topology.prefill if prefill else scenario.topology.decode
         used = cache.enabled and (prefill or scenario.router.decode_overlap)
         blocks = len(self._asks.names) if used else 0
-        hbm, host = cache.capacity_tokens // tokens, cache.host.capacity_tokens // tokens
+        own = [] if prefill else scenario.topology.decode_cache
+        hbm = [capacity // tokens for capacity in own or [cache.capacity_tokens] * workers]
+        host = cache.host.capacity_tokens // tokens if prefill else 0
 
         def make() -> PrefixCaches:
-            return make_caches(self._memory, workers, blocks, hbm, host if prefill else 0)
+            return make_caches(self._memory, workers, blocks, hbm, host)
 
         real = make()
         late = used and scenario.router.tracking.cache_lag > 0

@@ -146,7 +146,7 @@ def _miscount(state: State, to: Dispatcher, request: Request) -> None:
             for place in range(first, first + request.shared_blocks):
                 if holds[state.blocks[place]]:
                     view.added_blocks -= 1
-        if rule.generated:
+        if rule.generated and w >= rule.overlooked:
             view.active_blocks += view.output_blocks
         if rule.penalty and not to.loads[request.replica, w].registered:
             view.active_blocks += request.prompt_blocks

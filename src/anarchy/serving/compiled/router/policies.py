@@ -41,6 +41,7 @@ def make_rule(memory: Memory, router: Router, prefill: bool) -> Rule:
     distinct = tracking.active_blocks == "distinct"
     generated = tracking.generated_blocks and not prefill
     penalty = tracking.unregistered_penalty and not prefill
+    overlooked = 0 if prefill else tracking.overlooked
     return memory.record(
         Rule,
         policy=COMPILED_POLICIES.index(router.policy),
@@ -51,9 +52,10 @@ def make_rule(memory: Memory, router: Router, prefill: bool) -> Rule:
         normalise=router.normalise,
         decode_overlap=router.decode_overlap,
         prefill_blocks=router.prefill_blocks,
-        immediate=not (late or generated or penalty or distinct),
+        immediate=not (late or generated or penalty or distinct or overlooked > 0),
         distinct=distinct,
         generated=generated,
+        overlooked=overlooked,
         penalty=penalty,
         overlap_weight=router.overlap_weight,
         temperature=router.temperature,

@@ -135,6 +135,8 @@ def placed(state: State, dispatcher: Dispatcher, request: Request, w: int) -> No
     if dispatcher.rule.immediate:
         _change(dispatcher, request, w, integer(1))
         return
+    if w < dispatcher.rule.overlooked:
+        return
     _describe(dispatcher, dispatcher.placement, request, w)
     _count(state, dispatcher, request.replica, dispatcher.placement, integer(1))
     if state.settings.replicas > 1:
@@ -150,6 +152,8 @@ def ended(state: State, dispatcher: Dispatcher, request: Request, w: int, grown:
     dispatcher.views[w].active -= 1
     if rule.immediate:
         _change(dispatcher, request, w, integer(-1))
+        return
+    if w < rule.overlooked:
         return
     heard = state.progress.now + rule.event_lag
     if state.settings.replicas > 1:

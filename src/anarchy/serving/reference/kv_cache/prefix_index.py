@@ -85,14 +85,15 @@ class BlockCaches(PrefixIndex, ABC):
 
 
 class PrefixCaches(BlockCaches):
-    """Block caches of `workers` workers, `capacity` blocks each, apart from running requests.
+    """Block caches of `workers` workers, apart from running requests.
 
     Eviction takes tails before heads.
     """
 
-    def __init__(self, workers: int, capacity: int) -> None:
+    def __init__(self, workers: int, capacity: int | Sequence[int]) -> None:
+        """`capacity` in blocks: that of every worker, or one for each."""
         super().__init__(workers)
-        self.capacity = capacity
+        self._capacities = [capacity] * workers if isinstance(capacity, int) else [*capacity]
         # A dict keeps insertion order: the first key is the least recently used block.
         self._recency: list[dict[int, None]] = [{} for _ in range(workers)]
 
@@ -135,7 +136,7 @@ class PrefixCaches(BlockCaches):
                 holders[block] = holders.get(block, 0) | bit
             held[block] = None
         # All at once, because each look from the start passes the deleted ones again.
-        for oldest in list(islice(held, max(0, len(held) - self.capacity))):
+        for oldest in list(islice(held, max(0, len(held) - self._capacities[worker]))):
             del held[oldest]
             rest = holders[oldest] & ~bit
             if rest:

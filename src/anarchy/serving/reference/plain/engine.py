@@ -6,13 +6,13 @@ memory.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from anarchy.config.scenario import Scenario
 from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import PoolName, Request
+from anarchy.serving.reference.kv_cache.prefix_index import BlockCaches, PrefixCaches
 from anarchy.serving.reference.kv_cache.stale_view import CacheView, PoolCaches
 from anarchy.serving.reference.kv_cache.tiers import NO_HIT, make_caches
 from anarchy.serving.reference.plain.decode import DecodeWorker
@@ -181,7 +181,14 @@ class PlainEngine(Engine):
     def _caches(self, workers: int, device_only: bool) -> PoolCaches:
         cache, tokens = self._scenario.engine.cache, self.block_tokens
         size = tokens * self._scenario.model.kv_bytes_per_token
-        make = partial(make_caches, workers, cache, tokens, size, device_only)
+        own = self._scenario.topology.decode_cache if device_only else []
+        blocks = [capacity // tokens for capacity in own]
+
+        def make(now: Callable[[], float]) -> BlockCaches:
+            if blocks:
+                return PrefixCaches(workers, blocks)
+            return make_caches(workers, cache, tokens, size, device_only, now)
+
         return PoolCaches(make, self._events, self._scenario.router.tracking.cache_lag)
 
     def _worker(self, pool: PoolName, place: int) -> Any:

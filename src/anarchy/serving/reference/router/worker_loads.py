@@ -118,7 +118,8 @@ class WorkerLoads:
         self._distinct = tracking.active_blocks == "distinct"
         self._generated = tracking.generated_blocks and pool == "decode"
         self._penalty = tracking.unregistered_penalty and pool == "decode"
-        self._as_is = not (self._distinct or self._generated or self._penalty)
+        self._overlooked = tracking.overlooked if pool == "decode" else 0
+        self._as_is = not (self._distinct or self._generated or self._penalty or self._overlooked)
         self._workers = workers
         self._replicas = [ReplicaLoads(workers, self._distinct) for _ in range(tracking.replicas)]
         # One replica that is told at once keeps the true number of requests anyway, and nothing
@@ -183,12 +184,14 @@ class WorkerLoads:
             if self._prefill:
                 first.queued_tokens[worker] += request.promised
             return
+        self.active[worker] += 1
+        if worker < self._overlooked:
+            return
         tokens = request.promised if self._prefill else 0
         names = request.blocks if self._distinct else ()
         entry = Entry(worker, tokens, request.prompt_blocks, names)
         self._entries[request] = entry
         self._replicas[request.replica].add(entry)
-        self.active[worker] += 1
         if len(self._replicas) > 1:
             due = self._events.now + self._replica_lag
             self._placed.append((due, request.replica, entry))
@@ -202,8 +205,10 @@ class WorkerLoads:
             if self._prefill:
                 first.queued_tokens[worker] -= request.promised
             return
-        entry = self._entries.pop(request)
         self.active[worker] -= 1
+        if worker < self._overlooked:
+            return
+        entry = self._entries.pop(request)
         told = self._events.now + self._event_lag
         if len(self._replicas) > 1:
             self._ended_elsewhere.append((told + self._replica_lag, request.replica, entry))
@@ -238,7 +243,7 @@ class WorkerLoads:
         if self._generated:
             for worker, requests in enumerate(self._outputs()):
                 for other, made in requests:
-                    if other.replica == request.replica:
+                    if other.replica == request.replica and worker >= self._overlooked:
                         blocks[worker] += self._grown(other, made)
         if self._penalty and len(loads.registered) < self._workers:
             for worker in range(self._workers):
