@@ -203,8 +203,8 @@ def draw_curve(
     x, y = zip(*points, strict=True)
     at = np.interp(x, x_values, range(len(x_values)))
     up = np.interp(y, y_values, range(len(y_values)))
-    for colour_of, width in (("white", 3.4), ("black", 1.6)):
-        axes.plot(at, up, color=colour_of, linewidth=width, marker="o", markersize=width + 1.2)
+    for colour_of, width in (("white", 2.4), ("black", 1.0)):
+        axes.plot(at, up, color=colour_of, linewidth=width)
 
 
 def draw_colour_bar(
