@@ -100,6 +100,10 @@ CASES: dict[str, dict[str, Any]] = {
         "figure": {"kind": "bar", "x": "scenario", "y": ["throughput"], "log_y": True},
     },
     "heatmap": {"sweep": GRID, "figure": HEATMAP},
+    "heatmap with a curve": {
+        "sweep": GRID,
+        "figure": {**HEATMAP, "curve": [[0.0, 64], [0.5, 192]]},
+    },
     "heatmap with a frame": {
         "sweep": GRID,
         "figure": {**HEATMAP, "published": {"workload.clients": 64}},
