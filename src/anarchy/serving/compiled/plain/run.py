@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import numpy as np
@@ -132,10 +133,7 @@ class CompiledSystem:
         own = [] if prefill else scenario.topology.decode_cache
         hbm = [capacity // tokens for capacity in own or [cache.capacity_tokens] * workers]
         host = cache.host.capacity_tokens // tokens if prefill else 0
-
-        def make() -> PrefixCaches:
-            return make_caches(self._memory, workers, blocks, hbm, host)
-
+        make = partial(make_caches, self._memory, workers, blocks, hbm, host)
         real = make()
         late = used and scenario.router.tracking.cache_lag > 0
         return real, make() if late else real, used
