@@ -52,6 +52,7 @@ def point_job(plan: Plan, point: SweepPoint) -> PointJob:
         keys={"scenario": point.scenario_name, **point.values},
         scenario=point.scenario,
         measures=experiment.measures,
+        phases=experiment.phases,
         estimators=experiment.estimators,
         seed=settings.seed,
         replications=experiment.replications or settings.replications,

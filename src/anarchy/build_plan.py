@@ -16,6 +16,7 @@ from anarchy.config.base import Scalar
 from anarchy.config.claims.ledger import Ledger
 from anarchy.config.estimator import Estimator, EstimatorStudy
 from anarchy.config.experiment import (
+    PHASE,
     STUDY_KINDS,
     VARIANT,
     Experiment,
@@ -37,6 +38,7 @@ from anarchy.measure.estimators.members import cells, check_families
 from anarchy.measure.estimators.signature import STATISTICS
 from anarchy.measure.knee.sweeps import LOAD
 from anarchy.measure.measures import check_measure
+from anarchy.measure.phases import check_phases
 from anarchy.serving.reference.router.policy import plugins
 from anarchy.serving.scenario_checks import ScenarioChecks
 
@@ -324,7 +326,9 @@ def _check_experiment(experiment: Experiment, points: Sequence[SweepPoint], sour
         if name not in known:
             raise InputError(f"{source}: measure '{name}' is not measured; {suggest(name, known)}")
     _check_knee(experiment, points, source)
-    fields = {"scenario", *experiment.axes}
+    with faults_in(source):
+        check_phases(experiment, [point.scenario for point in points])
+    fields = {*experiment.keys}
     shown = [experiment.figure.x, experiment.figure.series, experiment.figure.rows]
     shown += [experiment.figure.panels, experiment.rivals, *experiment.figure.published]
     shown += [experiment.knee.field if experiment.knee else None]
@@ -336,6 +340,7 @@ def _check_experiment(experiment: Experiment, points: Sequence[SweepPoint], sour
     if experiment.compare is not None:
         field = experiment.compare.field
         values = [point.values.get(field, point.scenario_name) for point in points]
+        values = [*experiment.phases] if field == PHASE else values
         if experiment.compare.baseline not in values:
             allowed = ", ".join(map(str, dict.fromkeys(values)))
             raise InputError(

@@ -24,7 +24,7 @@ from anarchy.serving.service_times.lookup import load_service_times
 
 def measure_experiment() -> None:
     experiment = Experiment.model_validate(snakemake.params.experiment)
-    keys = ["scenario", *experiment.axes]
+    keys = experiment.keys
     rows = [row for path in snakemake.input.points for row in read_rows(path)]
     if experiment.rivals:
         rows = among_rivals(rows, keys, experiment.rivals)

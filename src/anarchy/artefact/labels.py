@@ -21,6 +21,10 @@ class FieldLabel:
 FIELDS: Mapping[str, FieldLabel] = {
     "scenario": FieldLabel("scenario"),
     "variant": FieldLabel("variant"),
+    "phase": FieldLabel("phase"),
+    "controller.dry_run": FieldLabel("switches withheld"),
+    "controller.source": FieldLabel("TTFT P99 from", "P99"),
+    "controller.smoothing": FieldLabel("weight of the newest poll α", "α"),
     "workload.clients": FieldLabel("clients C", "C"),
     "workload.think_time": FieldLabel("mean think time", "think time", "s"),
     "workload.rate": FieldLabel("arrival rate", "rate", "requests/s"),

@@ -4,18 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from anarchy.common.files import Row
-from anarchy.config.experiment import Experiment
+from anarchy.config.experiment import PHASE, Experiment
 
 
 def point_fields(experiment: Experiment) -> list[str]:
-    """The columns that tell points apart: the scenario when there are several, then the sweep."""
+    """The columns that tell points apart: the scenario if there are several, the sweep, phases."""
     several = len(experiment.scenarios) > 1 or not experiment.axes
-    return (["scenario"] if several else []) + list(experiment.axes)
+    return experiment.keys if several else experiment.keys[1:]
 
 
 def swept_values(experiment: Experiment, field: str) -> Sequence[Any]:
     """The values of a field in the order of the experiment's file; none when it is not swept."""
-    return experiment.scenarios if field == "scenario" else experiment.axes.get(field, [])
+    values: dict[str, Sequence[Any]] = {
+        "scenario": experiment.scenarios,
+        PHASE: experiment.phases,
+        **experiment.axes,
+    }
+    return values.get(field, [])
 
 
 def point_order(experiment: Experiment, fields: Sequence[str], point: Sequence[Any]) -> list[int]:

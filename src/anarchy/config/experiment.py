@@ -28,12 +28,15 @@ MOST_POINTS = 10_000
 VARIANT = "variant"
 """The axis of an experiment's variants, beside its swept fields."""
 
+PHASE = "phase"
+"""The axis of the phases of a run, which tells the rows of one point apart."""
+
 OUTPUT_TOKENS = "workload.output_tokens"
 """The axis that every knee map has."""
 
 Value = Title | int | float | bool | None
 
-Setting = Value | list[float]
+Setting = Value | list[float] | list[dict[Name, Value]]
 """A value that is fixed; one that is swept or names a point is no list."""
 
 Values = Annotated[list[Value], Field(min_length=1), Distinct]
@@ -121,6 +124,11 @@ class Experiment(Model):
     replications: Replications | None = Field(None, description="null takes the settings' number")
     requests: Count | None = Field(None, description="null takes the settings' number")
     measures: Names
+    phases: Annotated[list[Name], Distinct] = Field(
+        default=[],
+        description="phases of the workload that are measured one by one, by when requests are "
+        "done: an axis called `phase`; none: whole runs are",
+    )
     estimators: dict[Name, Estimator] = Field(
         default={}, description="each defines the measure poa-hat:<name>"
     )
@@ -148,9 +156,20 @@ class Experiment(Model):
         return self
 
     @model_validator(mode="after")
+    def _phases_have_no_knee(self) -> Self:
+        if self.phases and self.knee is not None:
+            raise ValueError("'knee' is of whole runs, 'phases' are not")
+        return self
+
+    @model_validator(mode="after")
     def _is_finite(self) -> Self:
         _limit(self.scenarios, self.axes)
         return self
+
+    @property
+    def keys(self) -> list[str]:
+        """The columns that tell the rows of a measure apart."""
+        return ["scenario", *self.axes, *([PHASE] if self.phases else [])]
 
     @property
     def axes(self) -> dict[str, list[Value]]:

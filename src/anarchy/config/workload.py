@@ -110,6 +110,7 @@ class Synthetic(Prompts):
 class ClientPhase(Model):
     """A stretch with a constant number of clients."""
 
+    name: Name | None = Field(None, description="by which it is measured")
     duration: Duration = Field(description="seconds")
     clients: Clients | None = Field(None, description="null is all of them")
 
@@ -118,14 +119,25 @@ class ClosedLoop(Synthetic):
     """C clients, each with one request in flight; prompts drawn from a few templates.
 
     With phases the run ends with the last of them, all of it is measured, and no number of
-    requests is asked for. Clients that a phase adds begin at random within one unloaded cycle;
-    those that are too many for it stop when their request is done.
+    requests is asked for. Clients that are too many for a phase stop when their request is done.
     """
 
     kind: Literal["closed-loop"]
     clients: Clients
     think_time: Seconds = Field(0.002, description="mean of the exponential think time")
+    ramp: Seconds | None = Field(
+        None,
+        description="seconds within which the clients begin, at random, and later those that a "
+        "phase adds; null is one unloaded cycle",
+    )
     phases: list[ClientPhase] = Field(default=[], description="how many clients there are and when")
+
+    @model_validator(mode="after")
+    def _phases_have_names_of_their_own(self) -> Self:
+        names = [phase.name for phase in self.phases if phase.name is not None]
+        if len({*names}) < len(names):
+            raise ValueError("phases: a name occurs twice")
+        return self
 
     @model_validator(mode="after")
     def _phases_have_so_many_clients(self) -> Self:

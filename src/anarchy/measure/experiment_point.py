@@ -6,6 +6,7 @@ it uses has changed.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from anarchy.common import paths
 from anarchy.config.base import Model, Scalar
 from anarchy.config.estimator import Estimator
-from anarchy.config.experiment import Compare
+from anarchy.config.experiment import PHASE, Compare
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import Bootstrap
 from anarchy.config.workload import SyntheticTrace, Trace
@@ -23,6 +24,7 @@ from anarchy.measure.bracket.run_bracket import bracket
 from anarchy.measure.bracket.schedules.search import schedules
 from anarchy.measure.intervals import Interval
 from anarchy.measure.measures import Deployment, get_measure
+from anarchy.measure.phases import by_phase
 from anarchy.serving.log.request_log import RequestLog, Run
 from anarchy.serving.replications import simulate_many
 from anarchy.serving.service_times.lookup import Latency, load_service_times
@@ -38,6 +40,7 @@ class PointJob(Model):
     keys: dict[str, Scalar | None]  # `scenario` and the swept fields
     scenario: Scenario
     measures: list[str]
+    phases: list[str]  # those measured one by one; none: the whole run is
     estimators: dict[str, Estimator]
     seed: int
     replications: int
@@ -86,11 +89,14 @@ def measure_point(
         first = run.log if first is None else first
         losses = cache(partial(_losses, job, latency, source, replication, run))
         deployment = Deployment(latency.itl, tenants, losses)
-        for measure in measures:
-            row: dict[str, Any] = dict(job.keys)
+        parts: list[tuple[dict[str, Any], Run]] = [
+            ({PHASE: phase}, part) for phase, part in by_phase(run, job.scenario, job.phases)
+        ]
+        for (phase, part), measure in product(parts or [({}, run)], measures):
+            row: dict[str, Any] = dict(job.keys) | phase
             row |= {"replication": replication, "id": measure.name}
             row |= {"label": measure.label, "unit": measure.unit}
-            row["value"] = measure.compute(run, deployment)
+            row["value"] = measure.compute(part, deployment)
             if recorded:
                 rng = bootstrap_rng(job.seed, measure.name)
                 interval = measure_interval(run, measure.name, job.bootstrap, rng)

@@ -21,6 +21,7 @@ from anarchy.common.registry import Registry
 from anarchy.config.estimator import Estimator
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import Tenant
+from anarchy.measure import alarms
 from anarchy.measure.bracket.run_bracket import (
     CRITERIA,
     LIMITS,
@@ -66,8 +67,9 @@ class Measure:
 
     `statistic` is set for means, percentiles and ratios of per-request columns: those have a
     block bootstrap within one run. `of_requests` says that the measure depends on the measured
-    requests and the window's length alone, so that it can be asked for one tenant. `objectives`
-    are those of which the requests need at least one.
+    requests and the window's length alone, so that it can be asked for one tenant; `of_window`,
+    that it depends on them and on what happened within the window. `objectives` are those of which
+    the requests need at least one.
     """
 
     name: str
@@ -77,6 +79,12 @@ class Measure:
     statistic: RequestStatistic | None = None
     of_requests: bool = False
     objectives: Sequence[Objective] = ()
+    of_window: bool = False
+
+    @property
+    def of_phases(self) -> bool:
+        """Whether it can be asked of a part of a run."""
+        return self.of_requests or self.of_window
 
 
 def get_measure(
@@ -137,6 +145,7 @@ def _of_estimator(name: str, options: Estimator) -> Measure:
         f"PoA-hat ({name})",
         "1",
         lambda run, deployment: poa_hat(run, options, deployment.itl),
+        of_window=True,
     )
 
 
@@ -202,6 +211,10 @@ def _of_run(
     of_requests: bool = False,
 ) -> Measure:
     return Measure(name, label, unit, lambda run, _: compute(run), of_requests=of_requests)
+
+
+def _of_polls(name: str, label: str, unit: str, compute: Callable[[Run], float | None]) -> Measure:
+    return Measure(name, label, unit, lambda run, _: compute(run), of_window=True)
 
 
 def _attainment(name: str, label: str, objectives: Sequence[Objective]) -> Measure:
@@ -358,5 +371,11 @@ for _measure in (
         "1",
         lambda run: float(run.extrapolated),
     ),
+    _of_polls("switches", "Switches", "1", alarms.switches),
+    _of_polls("regime-highest", "Highest regime", "1", alarms.highest_regime),
+    _of_polls("alarmed", "Share of runs with an alarm", "1", alarms.alarmed),
+    _of_polls("alarm-delay", "Time to the alarm", "s", alarms.alarm_delay),
+    _of_polls("clear-delay", "Time to the all-clear", "s", alarms.clear_delay),
+    _of_polls("tail-seen", "TTFT P99 as last polled", "s", alarms.tail_seen),
 ):
     MEASURES.register(_measure.name)(_measure)

@@ -116,8 +116,9 @@ def make_demand(
     extent = Extent(round(warmup_cycles * workload.clients), requests)
     if workload.phases:
         extent = Extent(0, UNCOUNTED)
-    # At random within one unloaded cycle, so that no burst has to wash out.
-    first, *steps = _client_steps(workload, generators["starts"], unloaded(*typical))
+    # At random within one unloaded cycle at first, so that no burst has to wash out.
+    ramp = unloaded(*typical) if workload.ramp is None else workload.ramp
+    first, *steps = _client_steps(workload, generators["starts"], ramp)
     until = sum(phase.duration for phase in workload.phases) or math.inf
     return Demand(
         extent, block_tokens, largest, first.starts, iter(()), False, typical, steps, until
@@ -125,13 +126,13 @@ def make_demand(
 
 
 def _client_steps(
-    workload: ClosedLoop, rng: np.random.Generator, cycle: float
+    workload: ClosedLoop, rng: np.random.Generator, ramp: float
 ) -> Iterator[ClientStep]:
     """How many clients there are from when on; the first step is the beginning."""
     time, before = 0.0, 0
     for phase in workload.phases or [WHOLE_RUN]:
         clients = phase.clients or workload.clients
-        starts = time + rng.uniform(0.0, cycle, max(0, clients - before))
+        starts = time + rng.uniform(0.0, ramp, max(0, clients - before))
         yield ClientStep(time, clients, starts)
         time, before = time + phase.duration, clients
 

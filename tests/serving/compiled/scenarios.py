@@ -166,6 +166,7 @@ def workloads(draw: st.DrawFn) -> dict[str, Any]:
         asked |= {"clients": clients, "think_time": draw(st.sampled_from([0.0, 0.002, 0.5]))}
         counts = st.sampled_from([None, 1, (clients + 1) // 2])
         phases = st.fixed_dictionaries({"duration": st.floats(0.3, 1.0), "clients": counts})
+        asked |= {"ramp": draw(st.sampled_from([None, 0.0]))}
         asked |= {"phases": draw(st.lists(phases, max_size=3))}
     elif kind == "poisson":
         asked |= {"rate": rate}

@@ -22,7 +22,13 @@ from anarchy.serving.rules import feasibility
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.service_times.table import LatencyTable
 from anarchy.workload.traces import TraceData, load_trace
-from tests.serving.compiled.scenarios import engines, scenarios, tables, traces
+from tests.serving.compiled.scenarios import (
+    assert_histories_equal,
+    engines,
+    scenarios,
+    tables,
+    traces,
+)
 
 SLOW = settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
@@ -68,9 +74,12 @@ def assert_same(*arguments: Any) -> Run | str:
     for column, values in reference.log.columns().items():
         np.testing.assert_array_equal(values, getattr(compiled.log, column), err_msg=column)
     for field in dataclasses.fields(reference):
-        if field.name not in ("log", "pools"):
+        if field.name not in ("log", "pools", "control"):
             ours = getattr(compiled, field.name)
             np.testing.assert_array_equal(getattr(reference, field.name), ours, field.name)
+    if reference.control is not None:
+        assert compiled.control is not None
+        assert_histories_equal(reference.control, compiled.control)
     return reference
 
 

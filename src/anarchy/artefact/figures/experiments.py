@@ -50,7 +50,7 @@ def plot_experiment(
     figure becomes a line of its own, so every experiment can be drawn. Raises InputError when the
     figure names a measure or a field that the experiment does not have.
     """
-    fields = ["scenario", *experiment.axes]
+    fields = experiment.keys
     for key in ("x", "series", "rows", "panels"):
         field = getattr(experiment.figure, key)
         if field is not None and field not in fields:

@@ -30,6 +30,9 @@ def check_bounded(scenario: Scenario) -> None:
         "engine.cache": closed and any(tier.capacity_tokens for tier in tiers),
         "planner.rule": scenario.planner.rule != "none",
         "outages": bool(scenario.outages),
+        "controller": scenario.controller is not None,
+        "workload.phases": isinstance(scenario.workload, ClosedLoop)
+        and bool(scenario.workload.phases),
         "workload.kind": isinstance(scenario.workload, Custom),
     }
     for field, is_set in uncovered.items():

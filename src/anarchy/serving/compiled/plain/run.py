@@ -172,16 +172,17 @@ class CompiledSystem:
         loop = self._pauses.loop
         if loop is not None and not loop.settings.dry_run:
             tell(self._state, loop.start)
-        self._send(np.arange(len(starts)), starts)
-
-    def _send(self, clients: Ints, starts: Floats) -> None:
-        """Let clients ask at these times."""
-        self._refill_asks(len(clients))
+        self._refill_asks(len(starts))
         self._refill()
+        begin(self._state, np.arange(len(starts)), starts)
+        self._refill()
+
+    def _join(self, clients: Ints, starts: Floats) -> None:
+        """More clients ask, without what was supplied for the others."""
+        self._refill_asks(int(self._state.progress.lookahead) + len(clients))
         while self._state.progress.events + len(clients) > len(self._state.events):
             self._state = self._state._replace(events=longer(self._state.events))
         begin(self._state, clients, starts)
-        self._refill()
 
     def _ends_here(self) -> bool:
         """Do what is due at a pause; whether the run ends with it."""
@@ -193,7 +194,7 @@ class CompiledSystem:
             new = np.arange(step.clients - len(step.starts), step.clients)
             idle = idle_clients(self._state, new)
             progress.clients = step.clients
-            self._send(new[idle], step.starts[idle])
+            self._join(new[idle], step.starts[idle])
         if self._pauses.until <= now:
             progress.now = now
             return True
