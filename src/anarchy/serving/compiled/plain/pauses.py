@@ -10,12 +10,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy.config.router import Override
+from anarchy.config.router import Override, Router
 from anarchy.control.controller import ControlLoop
 from anarchy.serving.compiled.core.event_queue import ARRIVE
 from anarchy.serving.compiled.core.records import Request, State
 from anarchy.serving.compiled.core.request_ring import parts
 from anarchy.serving.compiled.core.tables import Floats, Ints, Table
+from anarchy.serving.log.control_history import ControlHistory, control_history
 from anarchy.workload.demand import ClientStep, Demand
 
 
@@ -54,6 +55,13 @@ class Pauses:
         override = loop.poll(times, ttfts)
         if override is not None:
             tell(state, override)
+
+    def history(self, router: Router) -> ControlHistory | None:
+        """What the controller saw and did, if there is one; `router` is the scenario's."""
+        loop = self.loop
+        if loop is None:
+            return None
+        return control_history(loop.decisions, loop.start, router, loop.settings.dry_run)
 
     def leave(self, requests: Table[Request]) -> None:
         """Requests leave the ring."""

@@ -24,7 +24,6 @@ from anarchy.serving.compiled.plain.system import advance, begin, read_totals
 from anarchy.serving.compiled.router.choices import STREAMS
 from anarchy.serving.compiled.router.worker_loads import with_room
 from anarchy.serving.log import sinks
-from anarchy.serving.log.control_history import ControlHistory, control_history
 from anarchy.serving.log.request_log import LoggedRequest, RequestLog, Run
 from anarchy.serving.rules.feasibility import check_backlog, check_done, ends_early
 from anarchy.serving.rules.plan import NO_PLAN
@@ -349,15 +348,8 @@ class CompiledSystem:
             "end": after["time"],
             **totals,
             "table_context": self._table.itl.context[-1],
-            "control": self._history(),
+            "control": self._pauses.history(self._scenario.router),
         }
-
-    def _history(self) -> ControlHistory | None:
-        loop = self._pauses.loop
-        if loop is None:
-            return None
-        router, dry_run = self._scenario.router, loop.settings.dry_run
-        return control_history(loop.decisions, loop.start, router, dry_run)
 
     def _totals(self) -> dict[str, Any]:
         """The last reading of what the workers have done."""

@@ -170,21 +170,15 @@ class PagedDecodeWorker(DecodeWorker):
         self._batch = len(self._running) - len(self._computing) - skipped
         if self._batch:
             self._plan()
-            self._set_first_tokens()
+            for request in self._first:
+                request.first_token = on_grid(self._boundary + self._duration(1))
+            self._first.clear()
             return False
         if computed or admitted or self.preemptions > preempted:
             self._try_reservation()
             self._ready()
             return True
         return False
-
-    def _set_first_tokens(self) -> None:
-        """The first step of those that join ends when the next boundary comes."""
-        if self._first:
-            first = on_grid(self._boundary + self._duration(1))
-            for request in self._first:
-                request.first_token = first
-            self._first.clear()
 
     def _continue_in_turn(self) -> tuple[int, int, int]:
         """Give each running request its next block or chunk, in order of admission.
