@@ -25,7 +25,13 @@ from anarchy.config.experiment import (
     combinations,
     pairs,
 )
-from anarchy.config.live import LivePoint, live_points, load_campaign
+from anarchy.config.live import (
+    ControlledRun,
+    LivePoint,
+    controlled_runs,
+    live_points,
+    load_campaign,
+)
 from anarchy.config.scenario import Scenario, get_field, with_fields
 from anarchy.config.settings import Settings, TraceSources, load_scenario, load_settings
 from anarchy.config.silicon import Silicon, deployments
@@ -72,6 +78,7 @@ class Plan:
     points: Mapping[str, tuple[SweepPoint, ...]]  # by experiment
     missing: Mapping[str, str] = field(default_factory=dict)  # experiment -> trace not to be had
     live: tuple[LivePoint, ...] = ()  # measured of the real Dynamo
+    controlled: tuple[ControlledRun, ...] = ()  # and these
     silicon: Silicon | None = None  # the models on measured hardware
     claims: Ledger | None = None  # what was published, and how it is judged
 
@@ -145,9 +152,9 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
             checks.scenario(scenario, source)
             changed.append(scenario)
         studies[name] = study.model_copy(update={"axes": _validated(study.axes, changed)})
-    live = _live_points(root, scenarios)
-    for point in live:
-        checks.scenario(point.scenario, str(root / paths.LIVE))
+    live, controlled = _live(root, scenarios)
+    for scenario in (*(p.scenario for p in live), *(r.scenario for r in controlled)):
+        checks.scenario(scenario, str(root / paths.LIVE))
     silicon = _silicon(root)
     if silicon is not None:
         source = str(root / paths.SILICON)
@@ -155,18 +162,35 @@ def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
             checks.scenario(deployment.scenario, source)
     claims = _claims(root, {*experiments, *missing})
     return Plan(
-        settings, scenarios, experiments, studies, traces, points, missing, live, silicon, claims
+        settings,
+        scenarios,
+        experiments,
+        studies,
+        traces,
+        points,
+        missing,
+        live,
+        controlled,
+        silicon,
+        claims,
     )
 
 
-def _live_points(root: Path, scenarios: Mapping[str, Scenario]) -> tuple[LivePoint, ...]:
+def _live(
+    root: Path, scenarios: Mapping[str, Scenario]
+) -> tuple[tuple[LivePoint, ...], tuple[ControlledRun, ...]]:
     """What is measured of the real Dynamo; nothing in a project without such a campaign."""
     path = root / paths.LIVE
     if not path.exists():
-        return ()
+        return (), ()
     campaign = load_campaign(path)
-    return tuple(
-        live_points(campaign, lambda name: _scenario(scenarios, name, str(path)), str(path))
+
+    def load(name: str) -> Scenario:
+        return _scenario(scenarios, name, str(path))
+
+    return (
+        tuple(live_points(campaign, load, str(path))),
+        tuple(controlled_runs(campaign, load, str(path))),
     )
 
 
@@ -257,7 +281,7 @@ def _check_output(root: Path, output: str, overlay: Path | None) -> None:
 
 def _check_names(root: Path, experiments: Iterable[str], studies: Iterable[str]) -> None:
     """Figures share one folder, so that no two things may have the same name."""
-    taken = {*CURVES, "validation", "silicon", "live", "rule-outs"}
+    taken = {*CURVES, "validation", "silicon", "live", "live-control", "rule-outs"}
     for folder, names in ((paths.EXPERIMENTS, experiments), (paths.STUDIES, studies)):
         for name in names:
             if name in taken:

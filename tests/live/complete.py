@@ -70,7 +70,7 @@ def main(folder: Path, scenario: Scenario, dilation: float) -> None:
         print(
             json.dumps({"pids": [process.pid for process in stack._processes.running]}), flush=True
         )
-        start = stack.frontend_log.stat().st_size
+        start = stack.router_log.stat().st_size
         prompt = " ".join(stack.prompt_words[: scenario.workload.input_tokens])
         answers = [complete(stack, prompt, scenario.workload.output_tokens) for _ in range(2)]
         stack.check()
@@ -79,7 +79,7 @@ def main(folder: Path, scenario: Scenario, dilation: float) -> None:
             "prefill": stack.prefill_workers,
             "decode": stack.decode_workers,
             "lateness": stack.lateness(),
-            "log": stack.frontend_log.read_text(encoding="utf-8")[start:],
+            "log": stack.router_log.read_text(encoding="utf-8")[start:],
             "given_up": is_given_up(stack, prompt),
         }
     print(json.dumps(found), flush=True)

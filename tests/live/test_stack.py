@@ -29,6 +29,14 @@ echo '{}' >"$entries/$(printf %s%%2Fgenerate%%2F%x "$4" $$)"
 echo "{\\"id\\": $$}" >"$6"
 while read -r line; do echo '{"p50": 0.001, "p99": 0.00'$(($5 + 2))'}' >>"$6"; done"""
 
+ROUTER = """entries=${3%/*}/discovery/v1/instances
+echo '{}' >"$entries/$(printf routed%%2Fgenerate%%2F%x $$)"
+echo "{\\"id\\": $$}" >"$6"
+for file in "${3%/*}"/*code-*.answers "${3%/*}"/prefill-*.answers; do
+    echo "Selected worker: worker_id=$(sed 's/[^0-9]//g;q' "$file") dp_rank=0"
+done
+exec sleep 1000"""
+
 FRONTEND = f"""while [ "$1" != --http-port ]; do shift; done
 exec {sys.executable} -c '
 import json, sys
@@ -58,10 +66,16 @@ time.sleep(1000)
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Puts scripts in place of NATS, the workers and the frontend; each notes its process."""
 
-    def put(nats: str = NATS, worker: str = WORKER, frontend: str = FRONTEND) -> None:
+    def put(
+        nats: str = NATS, worker: str = WORKER, frontend: str = FRONTEND, router: str = ROUTER
+    ) -> None:
         note = f'#!/usr/bin/env bash\necho $$ >>"{tmp_path}/pids"\n'
         python = f"""case $2 in
 anarchy.live.worker) {worker}
+;;
+anarchy.live.override_router) {router}
+;;
+anarchy) exit 3
 ;;
 *) echo "$*" >"{tmp_path}/frontend"
 {frontend}
@@ -100,7 +114,7 @@ def test_it_starts_and_everything_ends_with_it(
         assert (len(running.prefill_workers), len(running.decode_workers)) == (1, 2)
         assert running.model == "Llama-3.1-70B"
         assert running.url.startswith("http://127.0.0.1:")
-        assert "Selected" in running.frontend_log.read_text(encoding="utf-8")
+        assert "Selected" in running.router_log.read_text(encoding="utf-8")
         assert running.lateness() == {"p50": 0.001, "p99": 0.003}, "that of the worst"
     assert all_end(pids)
 
@@ -188,7 +202,7 @@ def test_a_router_that_overlooks_a_worker_is_replaced(
     programs(frontend=once + FRONTEND)
     with stack.running(SCENARIO, 4.0, tmp_path / "run") as running:
         *others, first, second = started(tmp_path)
-        assert running.frontend_log.name == "frontend-2.log"
+        assert running.router_log.name == "frontend-2.log"
         assert all_end([first])
         assert all(map(is_running, [*others, second]))
         running.check()
@@ -258,3 +272,44 @@ def test_the_router_counts_as_the_scenario_says(
     programs()
     start(tmp_path, with_fields(SCENARIO, {path: value}, "test"))
     assert option in (tmp_path / "frontend").read_text(encoding="utf-8").split()
+
+
+def test_a_router_that_follows_a_file_stands_before_the_workers(
+    programs: Callable[..., None], tmp_path: Path
+) -> None:
+    programs(frontend=FRONTEND.replace("print(", "str("))  # it decides nothing then
+    override = tmp_path / "override.json"
+    with stack.running(SCENARIO, 4.0, tmp_path / "run", override=override) as running:
+        assert running.router_log.name == "routed-1.log"
+        pids = started(tmp_path)
+        assert len(pids) == 6
+        asked = (tmp_path / "frontend").read_text(encoding="utf-8")
+        assert "--namespace routed-1 --router-mode round-robin" in asked
+        assert "--router-temperature" not in asked
+    assert all_end(pids)
+
+
+def test_a_router_before_the_workers_is_replaced_with_its_frontend(
+    programs: Callable[..., None], tmp_path: Path
+) -> None:
+    once = f'[ -e "${{0%/*}}/mark" ] || {{ touch "${{0%/*}}/mark"; {BLIND} }}\n'
+    programs(router=once + ROUTER)
+    override = tmp_path / "override.json"
+    with stack.running(SCENARIO, 4.0, tmp_path / "run", override=override) as running:
+        assert running.router_log.name == "routed-2.log"
+        alive = {process.pid for process in running._processes.running}
+        assert len(alive) == 6
+        assert all_end([pid for pid in started(tmp_path) if pid not in alive])
+
+
+def test_a_program_beside_the_stack_is_watched_and_ended(
+    programs: Callable[..., None], tmp_path: Path
+) -> None:
+    programs()
+    with stack.running(SCENARIO, 4.0, tmp_path / "run") as running:
+        with running.beside("controller", ["-m", "anarchy", "control"]) as program:
+            assert program.log.name == "controller.log"
+            all_end([program.pid])
+            with pytest.raises(LiveError, match=r"^controller died"):
+                running.check()
+        running.check()

@@ -179,6 +179,14 @@ def get_live_latency_files(wildcards):
     return get_tables(PLAN.live)
 
 
+def get_controlled_runs():
+    return [run.model_dump(mode="json") for run in PLAN.controlled]
+
+
+def get_controlled_latency_files(wildcards):
+    return get_tables(PLAN.controlled)
+
+
 def get_trace_source(wildcards):
     """The registered trace of a job as plain data: format, address and checksum."""
     if hasattr(wildcards, "trace"):
@@ -222,7 +230,15 @@ def get_plugins(wildcards):
 
 
 def get_all_figures():
-    names = [*CURVES, "validation", "live", *SILICON, *PLAN.experiments, *PLAN.studies]
+    names = [
+        *CURVES,
+        "validation",
+        "live",
+        "live-control",
+        *SILICON,
+        *PLAN.experiments,
+        *PLAN.studies,
+    ]
     names += [f"{study}-thermometer" for study in PLAN.estimator_studies]
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("pdf", "png")]
 
@@ -230,7 +246,14 @@ def get_all_figures():
 def get_all_results():
     """Every result by name, so that one which was deleted is made anew."""
     names = ["theory/bounds", "theory/theorems", "validation", "dynamo"]
-    names += ["live", "bracket", "bracket.extremes", "bracket.largest"]
+    names += [
+        "live",
+        "live-control",
+        "live-control/runs",
+        "bracket",
+        "bracket.extremes",
+        "bracket.largest",
+    ]
     if PLAN.claims:
         names += ["claims", "claims.evidence", "claims.summary"]
         names += ["rule-outs", "rule-outs.mechanisms"]
@@ -451,7 +474,7 @@ def get_generated_files():
     """Everything that the paper reads from a rule: macros, appendix, tables."""
     kinds = ("experiments", "knees", "compare", "spread")
     tables = ["bounds", "theorems", "assumptions", "scenarios", "validation", "dynamo"]
-    tables += ["live", "losses", *SILICON]
+    tables += ["live", "live-control", "losses", *SILICON]
     tables += ["claims", "rule-outs", "mechanisms"] if PLAN.claims else []
     tables += [f"{kind}/{name}" for kind in kinds for name in PLAN.experiments]
     tables += [
@@ -470,6 +493,7 @@ def get_paper_figures():
             *CURVES,
             "validation",
             "live",
+            "live-control",
             *SILICON,
             *PLAN.experiments,
             *PLAN.studies,

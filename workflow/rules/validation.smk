@@ -148,3 +148,60 @@ rule tabulate_live:
         f"{MACHINE}/benchmarks/tabulate_live.tsv"
     script:
         "../scripts/tabulate_live.py"
+
+
+# The controller on the real router: a build goes through the same phases and judges what came.
+rule simulate_live_control:
+    input:
+        package=get_sources("simulate_live_control"),
+        latency=get_controlled_latency_files,
+        measured=f"{REFERENCE}/live/control.json",
+    output:
+        f"{RESULTS}/live-control/runs.json",
+    log:
+        f"{LOGS}/simulate_live_control.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/simulate_live_control.tsv"
+    params:
+        runs=get_controlled_runs(),
+        repeated={
+            "seed": PLAN.settings.seed,
+            "replications": PLAN.settings.replications,
+        },
+    script:
+        "../scripts/simulate_live_control.py"
+
+
+rule judge_live_control:
+    input:
+        package=get_sources("judge_live_control"),
+        measured=f"{REFERENCE}/live/control.json",
+        made_with=f"{REFERENCE}/live/control-made-with.json",
+        simulated=f"{RESULTS}/live-control/runs.json",
+    output:
+        f"{RESULTS}/live-control.json",
+    log:
+        f"{LOGS}/judge_live_control.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/judge_live_control.tsv"
+    params:
+        runs=get_controlled_runs(),
+    script:
+        "../scripts/judge_live_control.py"
+
+
+rule tabulate_live_control:
+    input:
+        package=get_sources("tabulate_live_control"),
+        style=STYLE,
+        rows=f"{RESULTS}/live-control.json",
+    output:
+        table=f"{GENERATED}/tables/live-control.tex",
+        pdf=f"{FIGURES}/live-control.pdf",
+        png=f"{FIGURES}/live-control.png",
+    log:
+        f"{LOGS}/tabulate_live_control.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/tabulate_live_control.tsv"
+    script:
+        "../scripts/tabulate_live_control.py"

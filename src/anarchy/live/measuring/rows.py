@@ -47,9 +47,9 @@ def point_rows(point: LivePoint, seen: Observation) -> list[Row]:
         "dilation": point.dilation,
         "requests": len(seen.answers),
         "seconds": seconds,
-        **_means(seen.answers, output, point.dilation),
+        **answer_means(seen.answers, output, point.dilation),
         "throughput": len(seen.answers) / seconds,
-        "ttft_p99": _p99([a.first - a.sent for a in seen.answers]) / point.dilation,
+        "ttft_p99": p99([a.first - a.sent for a in seen.answers]) / point.dilation,
         "frontend_ttft": seen.ttft.total / seen.ttft.count / point.dilation,
         "frontend_requests": seen.requests,
         "decisions": len(seen.decisions),
@@ -76,7 +76,8 @@ def first_cheapest(costs: Sequence[float], temperature: float) -> float:
     return 1 / math.fsum(math.exp((lowest - cost) / (spread * temperature)) for cost in costs)
 
 
-def _means(answers: Sequence[Answer], output_tokens: int, dilation: float) -> Row:
+def answer_means(answers: Sequence[Answer], output_tokens: int, dilation: float) -> Row:
+    """Means over answers, by name."""
     return {
         "e2e": fmean(a.done - a.sent for a in answers) / dilation,
         "ttft": fmean(a.first - a.sent for a in answers) / dilation,
@@ -84,8 +85,8 @@ def _means(answers: Sequence[Answer], output_tokens: int, dilation: float) -> Ro
     }
 
 
-def _p99(values: Sequence[float]) -> float:
-    """Linear between order statistics."""
+def p99(values: Sequence[float]) -> float:
+    """The 99th percentile, linear between order statistics."""
     return quantiles(values, n=100, method="inclusive")[-1]
 
 
@@ -98,7 +99,7 @@ def _batch_rows(point: LivePoint, seen: Observation, clients: int, output: int) 
             "group": "batch",
             "point": point.name,
             "throughput": clients / (end - begin) * point.dilation,
-            **_means(seen.answers[number * clients :][:clients], output, point.dilation),
+            **answer_means(seen.answers[number * clients :][:clients], output, point.dilation),
         }
         for number, (begin, end) in enumerate(pairwise(ends))
     ]

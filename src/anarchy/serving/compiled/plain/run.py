@@ -208,6 +208,8 @@ class CompiledSystem:
     def _supply_more(self, short: int, sink: sinks.Sink) -> None:
         state = self._state
         if short == records.REFILL:
+            if state.progress.lookahead > self._chunk // 2:  # one event needs more than that
+                self._chunk *= 4
             self._refill()
         elif short == records.GROW_REQUESTS:
             self._grow_requests(sink)
@@ -242,8 +244,6 @@ class CompiledSystem:
             check_backlog(int(progress.arrived), int(progress.completions), self._wanted)
         if progress.events_ever > SCHEDULED - SPARE_EVENTS:
             raise RuntimeError("the run has more events than the kernel can count")
-        if progress.lookahead > self._chunk // 2:  # one event needs more than that
-            self._chunk *= 4
         self._refill_asks(self._chunk)
         if len(self._demand.starts):
             self._refill_thinks()
