@@ -1,9 +1,9 @@
 """Starts the real stack, asks it for completions and says what came: a line of JSON.
 
-    .venv-live/bin/python tests/live/complete.py FOLDER SCENARIO DILATION
+    .venv-live/bin/python tests/live/complete.py FOLDER SCENARIO DILATION [OVERRIDE]
 
-FOLDER is made; SCENARIO is a file of JSON. Asks the same prompt twice, one after the other, and
-then for an endless output that it gives up.
+FOLDER is made; SCENARIO is a file of JSON. With a file OVERRIDE the router follows it. Asks the
+same prompt twice, one after the other, and then for an endless output that it gives up.
 """
 
 import http.client
@@ -64,9 +64,9 @@ def is_given_up(stack: Stack, prompt: str) -> bool:
     return False
 
 
-def main(folder: Path, scenario: Scenario, dilation: float) -> None:
+def main(folder: Path, scenario: Scenario, dilation: float, override: Path | None) -> None:
     """Print what the stack answered and what it is made of."""
-    with running(scenario, dilation, folder) as stack:
+    with running(scenario, dilation, folder, override=override) as stack:
         print(
             json.dumps({"pids": [process.pid for process in stack._processes.running]}), flush=True
         )
@@ -90,4 +90,5 @@ if __name__ == "__main__":
         Path(sys.argv[1]),
         Scenario.model_validate_json(Path(sys.argv[2]).read_bytes()),
         float(sys.argv[3]),
+        Path(sys.argv[4]) if sys.argv[4:] else None,
     )

@@ -40,12 +40,12 @@ def scenario(name: str, output_tokens: int = OUTPUT) -> Scenario:
 
 
 @contextmanager
-def start(folder: Path, asked: Scenario) -> Iterator[subprocess.Popen[str]]:
+def start(folder: Path, asked: Scenario, *options: Path) -> Iterator[subprocess.Popen[str]]:
     """Start the stack of a scenario, which is to be asked for completions."""
     (folder / "scenario.json").write_text(asked.model_dump_json(), encoding="utf-8")
     program = paths.ROOT / "tests/live/complete.py"
     with subprocess.Popen(
-        [PYTHON, program, folder / "run", folder / "scenario.json", str(DILATION)],
+        [PYTHON, program, folder / "run", folder / "scenario.json", str(DILATION), *options],
         env={**os.environ, "PYTHONPATH": str(paths.ROOT / "src")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -113,6 +113,25 @@ def test_completions_go_through_prefill_and_decode(name: str, tmp_path: Path) ->
     pids, found = map(json.loads, output.splitlines())
     assert len(pids["pids"]) == 2 + len(found["prefill"]) + len(found["decode"])
     check_answers(found, name)
+    assert all_end(pids["pids"])
+
+
+def test_a_router_of_its_own_follows_the_override(tmp_path: Path) -> None:
+    """Through `KvPushRouter`, of which every request is told omega; in decode it stays 0."""
+    override = tmp_path / "override.json"
+    values = {"router_temperature": 0.7, "overlap_score_weight": 0.5}
+    override.write_text(json.dumps(values), encoding="utf-8")
+    with start(tmp_path, scenario("70b-1p2d"), override) as owner:
+        output, errors = owner.communicate(timeout=120)
+    assert owner.returncode == 0, errors
+    pids, found = map(json.loads, output.splitlines())
+    assert len(pids["pids"]) == 3 + len(found["prefill"]) + len(found["decode"])
+    assert [answer["words"] for answer in found["answers"]] == [OUTPUT] * 2
+    assert found["given_up"]
+    prefill, decode = (decisions(found["log"], found[pool]) for pool in ("prefill", "decode"))
+    assert len(prefill) == 2, "each routed once, without a query before"
+    assert all("= 0.5 * prefill_blocks + decode_blocks" in line for line in prefill)
+    assert all("= 0.0 * prefill_blocks + decode_blocks" in line for line in decode)
     assert all_end(pids["pids"])
 
 
