@@ -57,7 +57,9 @@ def test_alarms_are_told_by_phase(run: Run, scenario: Scenario) -> None:
     assert [alarms.switches(part) for part in parts.values()] == [0, 1, 1]
     assert [alarms.highest_regime(part) for part in parts.values()] == [0, 1, 1]
     assert alarms.alarm_delay(parts["full"]) == 10  # two polls, 5 s apart
+    assert alarms.switch_delay(parts["full"]) == 10
     assert alarms.alarm_delay(parts["below"]) is None
+    assert alarms.alarm_delay(parts["after"]) is None
     clear = alarms.clear_delay(parts["after"])
     assert clear is not None
     assert 10 <= clear < 40

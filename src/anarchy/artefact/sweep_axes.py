@@ -8,9 +8,11 @@ from anarchy.config.experiment import PHASE, Experiment
 
 
 def point_fields(experiment: Experiment) -> list[str]:
-    """The columns that tell points apart: the scenario if there are several, the sweep, phases."""
-    several = len(experiment.scenarios) > 1 or not experiment.axes
-    return experiment.keys if several else experiment.keys[1:]
+    """The columns that tell points apart: the sweep; scenarios and phases if there are several."""
+    one_scenario = len(experiment.scenarios) == 1 and experiment.axes
+    left_out = ["scenario"] if one_scenario else []
+    left_out += [PHASE] if len(experiment.phases) == 1 else []
+    return [key for key in experiment.keys if key not in left_out]
 
 
 def swept_values(experiment: Experiment, field: str) -> Sequence[Any]:

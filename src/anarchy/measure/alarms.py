@@ -3,6 +3,8 @@
 All of it is None of a run without a controller, and where there is no such switch or poll.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from anarchy.serving.log.control_history import ControlHistory
@@ -28,14 +30,19 @@ def alarmed(run: Run) -> float | None:
     return None if highest is None else float(highest > 0)
 
 
+def switch_delay(run: Run) -> float | None:
+    """Seconds to the first switch."""
+    return _delay(run, (-1, 1))
+
+
 def alarm_delay(run: Run) -> float | None:
     """Seconds to the first switch to a higher regime."""
-    return _delay(run, 1)
+    return _delay(run, (1,))
 
 
 def clear_delay(run: Run) -> float | None:
     """Seconds to the first switch to a lower regime."""
-    return _delay(run, -1)
+    return _delay(run, (-1,))
 
 
 def tail_seen(run: Run) -> float | None:
@@ -55,11 +62,11 @@ def _switched(run: Run, control: ControlHistory) -> Ints:
     return np.intersect1d(control.switches, _polls(run, control))
 
 
-def _delay(run: Run, direction: int) -> float | None:
+def _delay(run: Run, directions: Sequence[int]) -> float | None:
     control = run.control
     if control is None:
         return None
     found = _switched(run, control)
     moved: Ints = control.regime[found] - control.regime[found - 1]
-    times: Floats = control.time[found[np.sign(moved) == direction]]
+    times: Floats = control.time[found[np.isin(np.sign(moved), directions)]]
     return float(times[0] - run.start) if len(times) else None

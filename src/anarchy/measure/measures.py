@@ -374,6 +374,7 @@ for _measure in (
     _of_polls("switches", "Switches", "1", alarms.switches),
     _of_polls("regime-highest", "Highest regime", "1", alarms.highest_regime),
     _of_polls("alarmed", "Share of runs with an alarm", "1", alarms.alarmed),
+    _of_polls("switch-delay", "Time to the first switch", "s", alarms.switch_delay),
     _of_polls("alarm-delay", "Time to the alarm", "s", alarms.alarm_delay),
     _of_polls("clear-delay", "Time to the all-clear", "s", alarms.clear_delay),
     _of_polls("tail-seen", "TTFT P99 as last polled", "s", alarms.tail_seen),
