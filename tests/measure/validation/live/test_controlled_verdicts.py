@@ -31,7 +31,7 @@ def both_sides(runs: list[ControlledRun], **changes: Any) -> tuple[list[Row], li
     ours: list[Row] = []
     for run in runs:
         switched = [{"time": 3.0, "switched": True, "p99": 1.0}]
-        live.append({"id": run.name, "group": "run", "switches": 1})
+        live.append({"id": run.name, "group": "run", "switches": 1, "lateness": 0.004})
         live += [{"id": "x", "group": "poll", "run": run.name, **poll} for poll in switched]
         ours += [
             {"group": "run", "run": run.name, "switches": 1, "first": t, "last": t, "host": 0.02}
@@ -59,6 +59,7 @@ def test_equal_sides_hold(runs: list[ControlledRun]) -> None:
     checks = rows["summary-checks"]
     assert checks["value"] == checks["n"] == 2 * sum(len(run.stretches) for run in runs)
     assert rows["summary-host"]["value"] == 0.02
+    assert rows["summary-lateness"]["value"] == 0.004
     assert rows["70b-1p5d-v09-adaptive-first-switch"]["expected"] == 3.0
     assert rows["70b-1p5d-v09-saturated-ttft-p99-gain"]["value"] == 1.0
 

@@ -39,7 +39,9 @@ def judge_controlled_runs(
         _check_measured(run, live)
         rows += _judge_run(run, live, ours)
     decided = [row for row in rows if row["holds"] is not None]
-    return [*rows, *_gains(rows), *_summary(decided), _host(simulated)]
+    late = max(float(row["lateness"]) for row in measured if row["group"] == "run")
+    totals = [_host(simulated), _total("lateness", late)]
+    return [*rows, *_gains(rows), *_summary(decided), *totals]
 
 
 def _check_measured(run: ControlledRun, live: Sequence[Row]) -> None:
