@@ -28,6 +28,7 @@ def job(scenario: str = "70b-1p2d", **changes: Any) -> PointJob:
         "warmup_cycles": 1.0,
         "bootstrap": Bootstrap(resamples=200, block=5),
         "plugins": [],
+        "phases": [],
     }
     return PointJob.model_validate(fields | changes)
 

@@ -8,6 +8,7 @@ from anarchy.config.workload import Slo, Tenant
 from anarchy.measure.bootstrap import difference_interval, measure_interval
 from anarchy.measure.estimators.empirical_poa import poa_hat
 from anarchy.measure.measures import MEASURES, Deployment, get_measure, request_statistic
+from anarchy.serving.log.control_history import ControlHistory
 
 
 def itl(batch, context):
@@ -27,6 +28,7 @@ def run(make_run):
         arrival=[0, 1, 2, 3, 4],
         prefill_start=[50, 1, 2.5, 4, 5.5],
         first_token=[90, 2, 4, 6, 8],
+        routed=[0, 2, 3, 4, 8],
         decode_start=[99, 2, 4, 6, 8],
         done=[99, 4, 8, 8, 9],
         output_tokens=[1, 2, 4, 4, 1],
@@ -42,6 +44,14 @@ def run(make_run):
         decode_busy=np.array([1.0, 7.0, 0.0]),
         extrapolated=3,
         table_context=202,
+        control=ControlHistory(
+            time=np.array([0.0, 1, 3, 6, 9, 12]),
+            p99=np.array([np.nan, 1, 2, 5, 4, 6]),
+            average=np.array([np.nan, 1, 2, 5, 4, 6]),
+            regime=np.array([0, 1, 0, 2, 1, 2]),
+            temperature=np.zeros(6),
+            overlap_weight=np.ones(6),
+        ),
     )
 
 
@@ -55,6 +65,7 @@ EXPECTED = {
     "e2e-mean": ((3 + 6 + 5 + 5) / 4, "s"),
     "e2e-p99": (5 + 0.97, "s"),
     "prefill-wait-mean": ((0 + 0.5 + 1 + 1.5) / 4, "s"),
+    "decode-wait-mean": ((0 + 1 + 2 + 0) / 4, "s"),
     "prefix-reuse": (200 / 800, "1"),
     "reuse:g1": (70 / 800, "1"),
     "reuse:g2": (30 / 800, "1"),
@@ -71,6 +82,14 @@ EXPECTED = {
     "ttft-attainment": (3 / 4, "1"),
     "itl-attainment": (1 / 4, "1"),
     "goodput": (1 / 8, "1/s"),
+    # Polls at 3, 6 and 9 s are within the window.
+    "switches": (3, "1"),
+    "regime-highest": (2, "1"),
+    "alarmed": (1, "1"),
+    "switch-delay": (3 - 2, "s"),
+    "alarm-delay": (6 - 2, "s"),
+    "clear-delay": (3 - 2, "s"),
+    "tail-seen": (4, "s"),
 }
 
 SHARES = {"prefill-busy", "prefill-load", "decode-busy", "busiest"}
@@ -156,6 +175,7 @@ def test_measures_with_a_request_statistic():
         "e2e-mean",
         "e2e-p99",
         "prefill-wait-mean",
+        "decode-wait-mean",
         "prefix-reuse",
         "reuse:g1",
         "reuse:g2",
