@@ -9,27 +9,9 @@ from unittest.mock import patch
 import pytest
 
 from anarchy.games.common.smoothness import TightBound
-from anarchy.games.theorems import allocation, coupling, delayed_planner, plateau, potential
+from anarchy.games.theorems import delayed_planner, plateau
 from anarchy.games.theorems.checks import Row, check
-from anarchy.games.theorems.placement import theorems as placement
-from anarchy.games.theorems.queueing import places, prefixes, saturation, staleness
-from anarchy.games.theorems.windows import theorems as windows
-from anarchy.measure import counterexamples
-
-MODULES = (
-    plateau,
-    windows,
-    saturation,
-    prefixes,
-    places,
-    staleness,
-    potential,
-    placement,
-    allocation,
-    coupling,
-    delayed_planner,
-    counterexamples,
-)
+from anarchy.measure.theorem_checks import THEOREMS
 
 SHIFT = 0.05
 """Relative error of a mutated closed form."""
@@ -52,7 +34,7 @@ SWING = "GPUs between highest and lowest split"
 
 @cache
 def rows() -> tuple[Row, ...]:
-    return tuple(row for module in MODULES for row in module.check_rows())
+    return tuple(row for module in THEOREMS for row in module.check_rows())
 
 
 def holds(row: Row, factor: float) -> bool:
