@@ -18,11 +18,13 @@ rule all:
     input:
         PDF,
         str(Path(PDF).with_suffix(".log")),
+        INDEX,
         get_all_files(),
 
 
 rule no_pdf:
     input:
+        INDEX,
         get_all_files(),
 
 
@@ -43,3 +45,4 @@ include: "workflow/rules/silicon.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/index.smk"

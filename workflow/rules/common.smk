@@ -19,6 +19,7 @@ from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
 from anarchy.build_jobs import jobs_of, point_job
 from anarchy.build_plan import CURVES, load_plan
 from anarchy.serving.service_times.table_files import latency_sources
+from anarchy.config.settings import scenario_files
 from anarchy.config.silicon import deployments
 
 try:
@@ -35,6 +36,9 @@ FIGURES = str(OUT.figures)
 GENERATED = str(OUT.generated)
 PDF = str(OUT.pdf)
 REFERENCE = str(paths.REFERENCE)
+
+# Which job makes which file of what.
+INDEX = f"{MACHINE}/jobs.json"
 
 SCRIPTS = Path("workflow/scripts")
 
@@ -288,7 +292,7 @@ def get_all_files():
 
 def remove_orphans():
     """Remove what builds of an earlier plan made, and this plan does not name any more."""
-    named = {PDF, str(Path(PDF).with_suffix(".log")), *get_all_files()}
+    named = {PDF, str(Path(PDF).with_suffix(".log")), INDEX, *get_all_files()}
     removed = []
     for folder in (RESULTS, FIGURES, GENERATED):
         for path in sorted(Path(folder).rglob("*")):

@@ -11,17 +11,18 @@ _IMPORT = re.compile(
 )
 
 
-def imported_sources(script: Path, source: Path = Path("src")) -> set[Path]:
-    """The modules below `source` that a script imports, itself or by way of others.
+def imported_sources(script: Path, source: Path = Path("src")) -> list[Path]:
+    """The modules below `source` that a script imports, itself or by way of others: nearest first.
 
     Imports within functions count too; what is imported by a name made at run time does not.
     """
-    found: set[Path] = set()
-    new = {script}
+    found: dict[Path, None] = {}
+    new = [script]
     while new:
-        new = set().union(*(_imports(path, source) for path in new)) - found
-        found |= new
-    return found
+        imported = set().union(*(_imports(path, source) for path in new)) - found.keys()
+        new = sorted(imported)
+        found |= dict.fromkeys(new)
+    return list(found)
 
 
 @cache

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from anarchy.cli.claims import add_claims
 from anarchy.cli.control import add_control
+from anarchy.cli.explain import add_explain
 from anarchy.cli.measure import add_measure
 from anarchy.cli.simulate import add_simulate
 from anarchy.common.errors import InputError
@@ -166,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     add_measure(commands)
     add_control(commands)
     add_claims(commands)
+    add_explain(commands)
 
     schema = commands.add_parser(
         "schema",

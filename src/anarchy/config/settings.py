@@ -109,10 +109,10 @@ def load_settings(base: Path, overlay: Path | None = None) -> Settings:
 
 def load_scenario(folder: Path, name: str, library: Path | None = None) -> Scenario:
     """Read a scenario with everything it `extends`, from its folder or else from `library`."""
-    return validate_layers(Scenario, _scenario_files(folder, name, library), merge_scenarios)
+    return validate_layers(Scenario, scenario_files(folder, name, library), merge_scenarios)
 
 
-def _scenario_files(
+def scenario_files(
     folder: Path, name: str, library: Path | None = None, seen: tuple[str, ...] = ()
 ) -> list[tuple[Path, dict[str, Any]]]:
     """The files that make up a scenario, each above what it `extends`, without that key."""
@@ -130,5 +130,5 @@ def _scenario_files(
     files: list[tuple[Path, dict[str, Any]]] = []
     parents = data.pop("extends", [])
     for parent in parents if isinstance(parents, list) else [parents]:
-        files += _scenario_files(folder, str(parent), library, (*seen, name))
+        files += scenario_files(folder, str(parent), library, (*seen, name))
     return [*files, (path, data)]

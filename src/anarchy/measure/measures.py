@@ -135,7 +135,7 @@ def _with_objectives(measure: Measure, tenants: Sequence[Tenant]) -> Measure:
 
 
 def _of_estimator(name: str, options: Estimator) -> Measure:
-    """The index by the estimator that the experiment calls `name`."""
+    """The index (eq:poahat) by the estimator that the experiment calls `name`."""
     try:
         check_estimator(options)
     except InputError as fault:

@@ -221,7 +221,7 @@ class Indices:
 
 
 def poa_hat(run: Run, options: Estimator, itl: Itl) -> float | None:
-    """The index over the measured requests of a run; None where it is undefined.
+    """The index (eq:poahat) over the measured requests of a run; None where it is undefined.
 
     Raises InputError for options that contradict each other and for a log whose costs are no
     numbers.

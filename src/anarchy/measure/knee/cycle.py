@@ -174,7 +174,7 @@ def cached_tokens(scenario: Scenario) -> int:
 
 
 def operational_bound(scenario: Scenario, latency: Latency) -> float | None:
-    """N* of a closed loop with one prefill worker, clients; None for other scenarios.
+    """N* (eq:nstar) of a closed loop with one prefill worker, clients; None for other scenarios.
 
     With batched prefill the demand of a request is its share of a full step, while an unloaded
     request still takes a step of its own. A serial frontend is a station too, and the larger of

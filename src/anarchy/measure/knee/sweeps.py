@@ -21,7 +21,7 @@ def knee_rows(
     scenarios: Mapping[str, Scenario],
     service_times: Callable[[ServedModel], Latency],
 ) -> list[Row]:
-    """The knee interval of each sweep of the load, and N* beside it.
+    """The knee interval of each sweep of the load, and N* (eq:nstar) beside it.
 
     There is one sweep per scenario and combination of the other swept fields. Rows {scenario,
     those fields, id: knee-lo | knee-hi | operational-bound, value, unit}; an end that the sweep

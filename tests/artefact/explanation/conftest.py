@@ -1,0 +1,154 @@
+"""A small project with a finished build: one experiment, one macro, one claim."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from anarchy.artefact.explanation.build import Build
+from anarchy.common.files import write_rows
+from anarchy.common.paths import ROOT, SETTINGS
+
+CLAIMS = """\
+confidence: 0.95
+claims:
+  - id: C01
+    text: the tail grows
+    published: tenfold
+    mark: A
+    where: sec:sweep
+    tests:
+      - text: the tail at the end over that at the start
+        rule: ratio
+        rows: {file: experiments/sweep.json, id: tail}
+        of: {file: experiments/other.json, id: tail}
+    mechanisms:
+      - text: with a cache
+        tests:
+          - {text: the hits, rule: value, rows: {file: experiments/sweep.json, id: hits}}
+  - id: C02
+    text: not to be judged
+    published: 3
+    mark: B
+    where: eq:tail
+    open: no such machine
+"""
+
+NUMBERS = """\
+# Numbers of the sweep.
+- {macro: TailMost, file: experiments/sweep.json, id: tail, where: {clients: 8}, format: ".1f"}
+- {macro: Gain, file: experiments/sweep.json, id: "gain:of-two", format: ".1f"}
+- {macro: TailNone, file: experiments/other.json, id: tail, format: ".1f"}
+"""
+
+SECTION = r"""\section{A sweep}\label{sec:sweep}
+The tail is \TailMost{} % not \Gain
+and gains \Gain{}: Figure~\ref{fig:sweep}, claim C01.
+\experimentfigure{sweep}{The tail.}
+\experimenttable{experiments}{sweep}
+\begin{equation}\label{eq:tail}
+  T = 1 +
+  n
+\end{equation}
+\begin{theorem}\label{thm:tail}It grows.\end{theorem}
+"""
+
+SCRIPT = '''"""Measure."""
+
+from anarchy.common.files import write_rows
+from anarchy.measure.tails import tail_rows, gain_rows
+
+rows = tail_rows(snakemake.input.points)
+write_rows(snakemake.output.measures, rows)
+write_rows(snakemake.output.gains, gain_rows(rows))
+'''
+
+MODULE = '''"""Tails."""
+
+
+def tail_rows(points):
+    """The tail of each point, by Equation eq:tail.
+
+    More on it.
+    """
+    return [{"id": "tail", "clients": p, "value": p} for p in points if p != "hits"]
+
+
+def gain_rows(rows):
+    """What is gained."""
+    return [{"id": f"gain:{name}", "value": 1.0} for name in rows]
+'''
+
+FILES = {
+    "config/claims.yaml": CLAIMS,
+    "config/experiments/sweep.yaml": "title: A sweep\nquestion: How long?\nscenarios: [one]\n",
+    "config/studies/map.yaml": "kind: knee-map\ntitle: A map\nquestion: Where?\n",
+    "config/scenarios/one.yaml": "description: one\n",
+    "paper/main.tex": "\\input{sections/sweep}\n",
+    "paper/sections/sweep.tex": SECTION,
+    "paper/numbers.d/sweep.yaml": NUMBERS,
+    "workflow/rules/measures.smk": "# Measures\n\n\nrule measure:\n    input:\n",
+    "workflow/scripts/measure.py": SCRIPT,
+    "src/anarchy/measure/tails.py": MODULE,
+    "figures/sweep.pdf": "%PDF",
+    "figures/sweep.png": "PNG",
+    "paper/generated/tables/experiments/sweep.tex": r"\label{tab:experiments:sweep}",
+    "results/machine/benchmarks/measure/sweep.tsv": "s\th:m:s\n1.50\t0:00:01\n",
+    "results/machine/benchmarks/simulate/sweep/0.tsv": "s\th:m:s\n2.25\t0:00:02\n",
+}
+
+INPUTS = ("config/experiments/sweep.yaml", "config/scenarios/one.yaml")
+
+MEASURED = "results/experiments/sweep.json"
+POINTS = "results/points/sweep/0.json"
+
+JOBS = [
+    ("measure/sweep", "output", MEASURED, "measures"),
+    ("measure/sweep", "output", "results/experiments/sweep.gains.json", "gains"),
+    ("measure/sweep", "input", POINTS, None),
+    ("measure/sweep", "config", INPUTS[0], None),
+    ("measure/sweep", "script", "workflow/scripts/measure.py", None),
+    ("simulate/sweep/0", "output", POINTS, None),
+    ("simulate/sweep/0", "input", INPUTS[1], None),
+    ("simulate/sweep/0", "config", INPUTS[0], None),
+    ("draw/sweep", "output", "figures/sweep.pdf", "pdf"),
+    ("draw/sweep", "output", "figures/sweep.png", "png"),
+    ("draw/sweep", "input", MEASURED, None),
+    ("tabulate/sweep", "output", "paper/generated/tables/experiments/sweep.tex", None),
+    ("tabulate/sweep", "input", MEASURED, None),
+]
+
+ROWS = [
+    {"id": "tail", "clients": 4, "value": 2.5, "unit": "s", "lo": 2.0, "hi": 3.0, "n": 10},
+    {"id": "tail", "clients": 8, "value": 7.25, "unit": "s", "lo": 7.0, "hi": 7.5, "n": 10},
+    {"id": "gain:of-two", "value": float("inf"), "unit": "1"},
+]
+
+
+def write_project(root: Path) -> Path:
+    """Write the project and its build; Snakemake would have written the same."""
+    for name, text in FILES.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    (root / SETTINGS).write_text((ROOT / SETTINGS).read_text())
+    rows = [{"id": j, "role": r, "value": v, "name": n} for j, r, v, n in JOBS]
+    write_rows(root / "results/machine/jobs.json", rows)
+    write_rows(root / MEASURED, ROWS)
+    write_rows(root / "results/experiments/sweep.gains.json", [])
+    write_rows(root / POINTS, [{"id": "tail", "replication": 0, "value": 2.0}])
+    verdict = {"id": "C01", "value": 9.0, "unit": "1", "verdict": "reproduced", "mechanism": None}
+    write_rows(root / "results/claims.json", [verdict])
+    hashes = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in INPUTS}
+    recorded = [{"id": f"sha256:{name}", "value": value} for name, value in hashes.items()]
+    write_rows(root / "results/machine/provenance.json", recorded)
+    return root
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write_project(tmp_path)
+
+
+@pytest.fixture
+def build(project: Path) -> Build:
+    return Build(project)

@@ -1,0 +1,51 @@
+"""The functions behind an output are read off its script."""
+
+from pathlib import Path
+
+import pytest
+
+from anarchy.artefact.explanation.functions import find_function, writers
+from anarchy.common.paths import ROOT
+
+SCRIPTS = ROOT / "workflow/scripts"
+
+
+@pytest.mark.parametrize(
+    ("script", "output", "wildcards", "names"),
+    [
+        ("measure_experiment", "spread", (), ["measure.aggregate.spread"]),
+        ("tabulate_experiment", "knees", (), ["artefact.tables.experiments.knee_table"]),
+        ("solve_curves", None, ("plateau",), ["games.theorems.plateau.curve_rows"]),
+        ("plot_curves", "pdf", ("windows",), ["artefact.figures.theory.windows.plot"]),
+        ("plot_experiment", "pdf", (), ["artefact.figures.experiments.plot_experiment"]),
+        ("plot_experiment", "png", (), ["artefact.figures.experiments.plot_experiment"]),
+        ("judge_dynamo", None, (), ["measure.validation.dynamo.verdicts.judge_measured"]),
+        ("measure_family", None, (), ["measure.estimators.members.measure_family"]),
+    ],
+)
+def test_each_output_has_its_own(
+    script: str, output: str | None, wildcards: tuple[str, ...], names: list[str]
+) -> None:
+    found = writers(SCRIPTS / f"{script}.py", output, wildcards)
+    assert [name for name in found if name.removeprefix("anarchy.") in names], found
+    assert len(found) <= 4
+
+
+def test_every_script_names_functions_that_are_there() -> None:
+    """Of the whole package, or nothing for the two scripts that only write what they are given."""
+    without = {"index_jobs", "fetch_trace"}
+    for script in sorted(SCRIPTS.glob("*.py")):
+        names = writers(script, None, ())
+        assert names or script.stem in without, script
+        for name in names:
+            assert name.startswith("anarchy."), name
+
+
+def test_a_function_has_its_line_and_its_documentation() -> None:
+    found = find_function("anarchy.measure.aggregate.spread", ROOT)
+    assert found is not None
+    line = (ROOT / found.place.file).read_text().splitlines()[found.place.line - 1]
+    assert line.startswith("def spread(")
+    assert found.doc
+    assert find_function("anarchy.measure.aggregate.nothing", ROOT) is None
+    assert find_function("anarchy.nothing.at_all", Path("/nonexistent")) is None

@@ -1,0 +1,81 @@
+"""Where an id is written is found, however it is put together."""
+
+from pathlib import Path
+
+import pytest
+
+from anarchy.artefact.explanation.origins import find_origin
+
+SOURCE = '''\
+from anarchy import c
+
+PREFIX = "index:"
+
+
+def rows(names):
+    """Rows of names."""
+    if names["id"] == "tail":
+        return []
+    found = [{"id": "tail", "value": 1}]
+    found += [{"id": f"tail-{name}"} for name in names]
+    found += [check(f"gain-{name}-of-{name!r:>3}", 2) for name in names]
+    found += [{"id": f"{a}-{b}".replace(" ", "-")} for a, b in names]
+    for kind in ("low", "high"):
+        found.append({"id": kind})
+    return found
+
+
+def prefixed(name):
+    return Measure(PREFIX + name, 1)
+
+
+def member(parts):
+    return "/".join(parts)
+
+
+TABLE = [measure("top", rows, c.most)]
+'''
+
+
+@pytest.mark.parametrize(
+    ("row_id", "line", "functions"),
+    [
+        ("tail", 10, ["a.rows"]),
+        ("tail-a", 11, ["a.rows"]),
+        ("gain-a-of-b", 12, ["a.rows"]),
+        ("any-thing", 13, ["a.rows"]),
+        ("low", 14, ["a.rows"]),
+        ("index:balanced", 20, ["a.prefixed"]),
+        ("one/of/all", 24, ["a.member"]),
+        ("top", 27, ["a.rows", "c.most"]),
+    ],
+)
+def test_the_best_place_is_found(
+    tmp_path: Path, row_id: str, line: int, functions: list[str]
+) -> None:
+    module = tmp_path / "src/anarchy/a.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(SOURCE)
+    (module.parent / "c.py").write_text("def most():\n    pass\n")
+    origin = find_origin(row_id, [module], tmp_path)
+    assert origin is not None
+    assert (origin.place.file, origin.place.line) == ("src/anarchy/a.py", line)
+    assert origin.text == SOURCE.splitlines()[line - 1].strip()
+    assert [f.name.removeprefix("anarchy.") for f in origin.functions] == functions
+
+
+def test_the_nearest_of_equal_places_is_taken(tmp_path: Path) -> None:
+    paths = []
+    for name in ("b", "a"):
+        paths.append(tmp_path / "src" / f"{name}.py")
+        paths[-1].parent.mkdir(exist_ok=True)
+        paths[-1].write_text('ROWS = [{"id": "tail"}]\n')
+    origin = find_origin("tail", paths, tmp_path)
+    assert origin is not None
+    assert origin.place.file == "src/b.py"
+
+
+def test_an_id_of_nowhere_has_no_place(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/a.py").write_text(SOURCE)
+    assert find_origin("elsewhere", [tmp_path / "src/a.py"], tmp_path) is None
