@@ -12,6 +12,7 @@ container: "docker://python:3.11-bookworm"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/index.smk"
 
 
 rule all:
@@ -45,4 +46,3 @@ include: "workflow/rules/silicon.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/paper.smk"
-include: "workflow/rules/index.smk"

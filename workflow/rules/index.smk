@@ -1,5 +1,5 @@
-# Which job makes which file, and what of: written down, so that `anarchy explain` can tell the way
-# of a number without starting Snakemake.
+# Which job makes which file, and what of: what the rule index_jobs writes down, so that `anarchy
+# explain` can tell the way of a number without starting Snakemake.
 
 from functools import cache
 
@@ -89,20 +89,3 @@ def get_index_rows(wildcards):
     jobs = {str(job.log[0]): job for job in workflow.dag.jobs if job.log}
     jobs = {log: job for log, job in jobs.items() if job.rule.name != "index_jobs"}
     return [row for log in sorted(jobs) for row in get_job_rows(jobs[log])]
-
-
-# Last of all, and here: a job elsewhere would see no other.
-rule index_jobs:
-    input:
-        get_all_files(),
-    output:
-        INDEX,
-    log:
-        f"{LOGS}/index_jobs.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/index_jobs.tsv"
-    localrule: True
-    params:
-        rows=get_index_rows,
-    script:
-        "../scripts/index_jobs.py"

@@ -1,4 +1,5 @@
-# The paper: its macros, its appendix and the PDF; beside it, what the build was made with.
+# The paper: its macros, its appendix and the PDF; beside it, what the build was made with and the
+# index of its jobs.
 
 
 rule write_numbers:
@@ -49,6 +50,23 @@ rule record_provenance:
         commit=get_commit,
     script:
         "../scripts/record_provenance.py"
+
+
+# Last of all, and here: a job elsewhere would see no other.
+rule index_jobs:
+    input:
+        get_all_files(),
+    output:
+        INDEX,
+    log:
+        f"{LOGS}/index_jobs.log",
+    benchmark:
+        f"{MACHINE}/benchmarks/index_jobs.tsv"
+    localrule: True
+    params:
+        rows=get_index_rows,
+    script:
+        "../scripts/index_jobs.py"
 
 
 # LaTeX finds sources, generated files and figures by name, and writes neither dates nor paths into

@@ -204,11 +204,13 @@ def _ways(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if origin:
         yield "id written", f"{origin['place']}: {origin['text']}"
     within = origin["functions"] if origin else []
-    known = [f for f in facts.get("functions", ()) if f["name"] not in {w["name"] for w in within}]
-    for function in [*within, *known]:
+    others = [f for f in facts.get("functions", ()) if f["name"] not in {w["name"] for w in within}]
+    for function in within or others:
         yield "function", f"{function['name']} in {function['place']}"
-        if function["says"] and (function in within or not within):
+        if function["says"]:
             yield "", function["says"].partition("\n\n")[0].replace("\n", " ")
+    if within and others:
+        yield "by way of", ", ".join(function["name"] for function in others)
 
 
 def _seconds(seconds: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:

@@ -81,7 +81,7 @@ def test_a_lost_result_is_said_with_what_makes_it(project: Path) -> None:
     (project / MEASURED).unlink()
     facts = facts_of(Build(project), "TailMost")
     assert "value" not in facts
-    assert facts["notes"] == [f"{MEASURED} is not there; .venv/bin/snakemake {MEASURED} makes it"]
+    assert facts["notes"] == [f"not there: {MEASURED}"]
 
 
 def test_a_value_that_cannot_be_printed_says_why(build: Build) -> None:

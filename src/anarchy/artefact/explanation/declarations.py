@@ -22,13 +22,23 @@ _ENTRY = re.compile(r"( *)- ")
 
 def macros(root: Path) -> dict[str, Place]:
     """Where each macro is declared."""
-    paths = sorted((root / PAPER / "numbers.d").glob("*.yaml"))
-    return {name: place for path in paths for name, place in _named(root, path, _MACRO)}
+    return {name: place for name, place, _ in _macro_lines(root)}
+
+
+def macros_of(root: Path, file: str) -> dict[str, Place]:
+    """The macros that are read from a results file, by its place below results/."""
+    read = re.compile(rf"\bfile: *\"?{re.escape(file)}[\",}}]")
+    return {name: place for name, place, text in _macro_lines(root) if read.search(text)}
+
+
+def _macro_lines(root: Path) -> Iterator[tuple[str, Place, str]]:
+    for path in sorted((root / PAPER / "numbers.d").glob("*.yaml")):
+        yield from _named(root, path, _MACRO)
 
 
 def claims(root: Path) -> dict[str, Place]:
     """Where each published claim is declared."""
-    return dict(_named(root, root / CLAIMS, _CLAIM))
+    return {name: place for name, place, _ in _named(root, root / CLAIMS, _CLAIM)}
 
 
 def experiments(root: Path) -> dict[str, Place]:
@@ -83,11 +93,11 @@ def mentions(root: Path, files: Iterable[str], name: str) -> Iterator[Place]:
                 yield Place(file, number)
 
 
-def _named(root: Path, path: Path, pattern: re.Pattern[str]) -> Iterator[tuple[str, Place]]:
+def _named(root: Path, path: Path, pattern: re.Pattern[str]) -> Iterator[tuple[str, Place, str]]:
     file = path.relative_to(root).as_posix()
-    for number, line in enumerate(lines_of(path), start=1):
-        if not line.lstrip().startswith("#") and (found := pattern.search(line)):
-            yield found[1], Place(file, number)
+    for number, text in enumerate(lines_of(path), start=1):
+        if not text.lstrip().startswith("#") and (found := pattern.search(text)):
+            yield found[1], Place(file, number), text
 
 
 def _files(root: Path, folder: Path) -> dict[str, Place]:

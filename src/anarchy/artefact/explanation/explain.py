@@ -145,7 +145,7 @@ def _swept(build: Build, name: str, place: Place, results: str) -> Facts:
         "declared": str(place),
         "paper": _texts(build.paper.figure(name)),
         "outputs": outputs,
-        "macros": _macros_of(build, [build.results(f) for f in _names_of(build, outputs)]),
+        "macros": _macros_of(build, outputs),
         **way_of(build, [file]),
     }
 
@@ -233,11 +233,10 @@ def _theorem(build: Build, name: str) -> Facts:
 def _macros_of(build: Build, files: Sequence[str], row_id: str | None = None) -> list[str]:
     """The macros that are read from some results files, or from the rows of an id."""
     found = []
-    for name, place in declarations.macros(build.root).items():
-        line = declarations.line(build.root, place)
-        read = any(f"file: {file}," in line for file in _names_of(build, files))
-        if read and (row_id is None or declarations.read_macro(build.root, place).id == row_id):
-            found.append(f"\\{name}")
+    for file in _names_of(build, files):
+        for name, place in declarations.macros_of(build.root, file).items():
+            if row_id is None or declarations.read_macro(build.root, place).id == row_id:
+                found.append(f"\\{name}")
     return found
 
 

@@ -111,7 +111,7 @@ def _seconds(build: Build, last: Sequence[Job], jobs: Sequence[Job]) -> Facts:
 def _notes(build: Build, targets: Sequence[str], inputs: Sequence[Input]) -> list[str]:
     """What is not as it should be."""
     lost = [target for target in targets if not (build.root / target).exists()]
-    notes = [f"{target} is not there; {build.command(target)} makes it" for target in lost]
+    notes = [f"not there: {_listed(lost)}"] if lost else []
     for state in dict.fromkeys(entry.state for entry in inputs):
         if state not in (SAME, UNKNOWN):
             paths = [entry.path for entry in inputs if entry.state == state]
