@@ -22,6 +22,7 @@ def rows(names):
     found += [{"id": f"{a}-{b}".replace(" ", "-")} for a, b in names]
     for kind in ("low", "high"):
         found.append({"id": kind})
+    table[f"{kind}-most"] = table["low-least"]
     return found
 
 
@@ -45,9 +46,10 @@ TABLE = [measure("top", rows, c.most)]
         ("gain-a-of-b", 12, ["a.rows"]),
         ("any-thing", 13, ["a.rows"]),
         ("low", 14, ["a.rows"]),
-        ("index:balanced", 20, ["a.prefixed"]),
-        ("one/of/all", 24, ["a.member"]),
-        ("top", 27, ["a.rows", "c.most"]),
+        ("low-most", 15, ["a.rows"]),
+        ("index:balanced", 21, ["a.prefixed"]),
+        ("one/of/all", 25, ["a.member"]),
+        ("top", 28, ["a.rows", "c.most"]),
     ],
 )
 def test_the_best_place_is_found(
@@ -57,7 +59,7 @@ def test_the_best_place_is_found(
     module.parent.mkdir(parents=True)
     module.write_text(SOURCE)
     (module.parent / "c.py").write_text("def most():\n    pass\n")
-    origin = find_origin(row_id, [module], tmp_path)
+    origin = find_origin(row_id, [], [module], tmp_path)
     assert origin is not None
     assert (origin.place.file, origin.place.line) == ("src/anarchy/a.py", line)
     assert origin.text == SOURCE.splitlines()[line - 1].strip()
@@ -70,7 +72,7 @@ def test_the_nearest_of_equal_places_is_taken(tmp_path: Path) -> None:
         paths.append(tmp_path / "src" / f"{name}.py")
         paths[-1].parent.mkdir(exist_ok=True)
         paths[-1].write_text('ROWS = [{"id": "tail"}]\n')
-    origin = find_origin("tail", paths, tmp_path)
+    origin = find_origin("tail", [], paths, tmp_path)
     assert origin is not None
     assert origin.place.file == "src/b.py"
 
@@ -78,4 +80,24 @@ def test_the_nearest_of_equal_places_is_taken(tmp_path: Path) -> None:
 def test_an_id_of_nowhere_has_no_place(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src/a.py").write_text(SOURCE)
-    assert find_origin("elsewhere", [tmp_path / "src/a.py"], tmp_path) is None
+    assert find_origin("elsewhere", [], [tmp_path / "src/a.py"], tmp_path) is None
+
+
+def test_what_stands_beside_tells_equal_places_apart(tmp_path: Path) -> None:
+    module = tmp_path / "src/a.py"
+    module.parent.mkdir()
+    module.write_text('ONE = cost("tail", "s")\nTWO = measure("tail", "Tail", "s")\n')
+    for beside, line in ((["Tail", "s"], 2), (["s"], 1), ([], 1)):
+        origin = find_origin("tail", beside, [module], tmp_path)
+        assert origin is not None
+        assert origin.place.line == line
+
+
+def test_a_script_may_write_an_id_itself(tmp_path: Path) -> None:
+    script = tmp_path / "workflow/scripts/judge.py"
+    script.parent.mkdir(parents=True)
+    script.write_text('rows = [{"id": f"made-with-{key}"} for key in keys]\n')
+    origin = find_origin("made-with-date", [], [script], tmp_path)
+    assert origin is not None
+    assert str(origin.place) == "workflow/scripts/judge.py:1"
+    assert origin.functions == []

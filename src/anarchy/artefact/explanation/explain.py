@@ -70,22 +70,23 @@ def _plain(value: Any) -> Any:
 def _row_way(build: Build, file: str, row: Facts | None, row_id: str | None) -> Facts:
     """The way of a row: where its id is written, then the way of its file."""
     way = way_of(build, [file])
-    origin = _origin(build, file, row_id) if row_id and build.jobs else None
     columns = row["columns"] if row else {}
+    origin = _origin(build, file, row_id, columns) if row_id and build.jobs else None
     labels = [x for x in columns.values() if isinstance(x, str) and labels_in(x) == [x]]
     for function in (*(origin["functions"] if origin else ()), *way.get("functions", ())):
         labels += function["labels"]
     return {"origin": origin, "labels": labelled(build, labels)} | way
 
 
-def _origin(build: Build, file: str, row_id: str) -> Facts | None:
+def _origin(build: Build, file: str, row_id: str, columns: Facts) -> Facts | None:
     """Where an id is written: in the modules that the file's script rests on, or in a config."""
     assert build.jobs is not None
     job = build.jobs.maker(file)
     if job is None or job.script is None:
         return None
     scripts = [build.root / job.script, *build.modules(job.script)]
-    found = find_origin(row_id, scripts, build.root)
+    beside = [text for text in columns.values() if isinstance(text, str) and text != row_id]
+    found = find_origin(row_id, beside, scripts, build.root)
     if found is not None:
         place, text, functions = found.place, found.text, found.functions
     else:

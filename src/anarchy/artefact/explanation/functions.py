@@ -53,8 +53,8 @@ def functions_around(path: Path, node: ast.expr, root: Path) -> list[Function]:
 
     Of one outside them all, those of the package that the call around it names.
     """
-    module = ".".join(path.relative_to(root / "src").with_suffix("").parts)
-    module = module.removesuffix(".__init__")
+    inside = path.relative_to(root).with_suffix("").parts[1:]  # below src/ or workflow/
+    module = ".".join(inside).removesuffix(".__init__")
     tree = syntax(path)
     for outer in tree.body:
         if isinstance(outer, Definition) and outer.lineno <= node.lineno <= (outer.end_lineno or 0):

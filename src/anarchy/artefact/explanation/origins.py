@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,11 @@ _F_STRING = re.compile(r"""\bf(["'])((?:(?!\1)[^\\\n]|\\.)*)\1""")
 _FIELD = re.compile(r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}")
 _SEPARATOR = re.compile(r"[:/+-]")
 
-_OF_ID, _ARGUMENT, _LISTED, _ELSEWHERE, _READ = 4, 3, 2, 1, 0
+_OF_ID, _ARGUMENT, _RETURNED, _LISTED, _ELSEWHERE, _READ = 5, 4, 3, 2, 1, 0
 """How sure it is that a text becomes an id, by where it stands."""
 
 _FEWEST = 2
-"""Characters of an id that a text must have to be its origin, unless it stands beside "id"."""
+"""Characters of an id that a text must have to be its origin, where it stands anywhere."""
 
 Parts = Sequence[str | None]
 """A text put together: what is written of it, and None for each part that is not."""
@@ -33,21 +33,26 @@ class Origin:
     functions: Sequence[Function]
 
 
-def find_origin(row_id: str, modules: Sequence[Path], root: Path) -> Origin | None:
+def find_origin(
+    row_id: str, beside: Collection[str], modules: Sequence[Path], root: Path
+) -> Origin | None:
     """Where one of the modules, the nearest first, writes an id or puts it together.
 
     A text that is the id is better than one that it may be made from, of these the one that has
-    most of its characters; a text beside the key "id" or handed to a function is better than
-    another.
+    most of its characters. Among equals that is best which other texts of the row stand `beside`,
+    then one that stands beside the key "id" or is handed to a function.
     """
-    best: tuple[tuple[bool, int, int], Path, ast.expr] | None = None
+    best: tuple[tuple[bool, int, int, int], Path, ast.expr] | None = None
     for path in modules:
         if not _may_hold(row_id, path):
             continue
-        for node, sureness in _texts(path):
+        for node, sureness, holder in _texts(path):
             rank = _rank(_parts_of(node, _constants(path)), row_id, sureness)
-            if rank is not None and (best is None or rank > best[0]):
-                best = (rank, path, node)
+            if rank is not None:
+                whole, written, _ = rank
+                full = (whole, written, _common(holder, beside), sureness)
+                if best is None or full > best[0]:
+                    best = (full, path, node)
     if best is None:
         return None
     _, path, node = best
@@ -56,13 +61,19 @@ def find_origin(row_id: str, modules: Sequence[Path], root: Path) -> Origin | No
     return Origin(place, text, functions_around(path, node, root))
 
 
+def _common(holder: ast.AST, beside: Collection[str]) -> int:
+    """How many of some texts stand in what holds another."""
+    texts = {n.value for n in ast.walk(holder) if isinstance(n, ast.Constant)}
+    return sum(text in texts for text in beside)
+
+
 def _rank(parts: Parts, row_id: str, sureness: int) -> tuple[bool, int, int] | None:
     """How good an origin some text is; None if it cannot become the id, or only reads it."""
     pattern = "".join(".+" if part is None else re.escape(part) for part in parts)
     if sureness == _READ or not re.fullmatch(pattern, row_id):
         return None
     written = sum(len(part) for part in parts if part)
-    if written < _FEWEST and sureness != _OF_ID:
+    if not written or (written < _FEWEST and sureness < _RETURNED):
         return None
     return (None not in parts and sureness > _ELSEWHERE, written, sureness)
 
@@ -103,17 +114,20 @@ def _constants(path: Path) -> dict[str, str]:
 
 
 @cache
-def _texts(path: Path) -> list[tuple[ast.expr, int]]:
-    """Every text of a module with how sure it is that it becomes an id."""
-    return list(_visit(syntax(path), _ELSEWHERE))
+def _texts(path: Path) -> list[tuple[ast.expr, int, ast.AST]]:
+    """Every text of a module with how sure it is that it becomes an id, and what it stands in."""
+    tree = syntax(path)
+    return list(_visit(tree, _ELSEWHERE, tree))
 
 
-def _visit(node: ast.AST, sureness: int) -> Iterator[tuple[ast.expr, int]]:
+def _visit(
+    node: ast.AST, sureness: int, holder: ast.AST
+) -> Iterator[tuple[ast.expr, int, ast.AST]]:
     if _is_text(node):
-        yield node, sureness  # type: ignore[misc]
+        yield node, sureness, holder  # type: ignore[misc]
     if not isinstance(node, ast.JoinedStr):
         for child, its in _below(node, sureness):
-            yield from _visit(child, its)
+            yield from _visit(child, its, node)
 
 
 def _is_text(node: ast.AST) -> bool:
@@ -148,6 +162,11 @@ def _below(node: ast.AST, sureness: int) -> Iterator[tuple[ast.AST, int]]:
             yield argument, _LISTED if position else _ARGUMENT
         for keyword in node.keywords:
             yield keyword.value, _ARGUMENT if keyword.arg in ("id", "name") else _ELSEWHERE
+    elif isinstance(node, ast.Return):
+        if node.value is not None:
+            yield node.value, _RETURNED
+    elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        yield node.slice, _LISTED
     elif isinstance(node, ast.Compare | ast.Subscript):
         yield from ((child, _READ) for child in ast.iter_child_nodes(node))
     elif isinstance(node, ast.Tuple | ast.List | ast.Set):

@@ -72,7 +72,7 @@ OPTIMA = ("found", "bound")
 
 def optimum_name(end: str, criterion: Criterion) -> str:
     """The measure of one end of the optimum."""
-    return f"{end}:{criterion.name}"
+    return f"found:{criterion.name}" if end == "found" else f"bound:{criterion.name}"
 
 
 def _cost(
