@@ -46,7 +46,7 @@ TABLE = [measure("top", rows, c.most)]
         ("gain-a-of-b", 12, ["a.rows"]),
         ("any-thing", 13, ["a.rows"]),
         ("low", 14, ["a.rows"]),
-        ("low-most", 15, ["a.rows"]),
+        ("low-most", 16, ["a.rows"]),
         ("index:balanced", 21, ["a.prefixed"]),
         ("one/of/all", 25, ["a.member"]),
         ("top", 28, ["a.rows", "c.most"]),
