@@ -8,6 +8,9 @@ import sys
 sys.executable = shlex.quote(sys.executable)
 
 
+report: "workflow/report/overview.rst"
+
+
 container: "docker://python:3.11-bookworm"
 
 

@@ -167,7 +167,8 @@ def test_unknown_target_is_refused_in_one_line(project: Path) -> None:
     assert refused.returncode == 2
     assert refused.stdout == ""
     assert refused.stderr == (
-        "reproduce: unknown target 'qiuck'; allowed: all, quick, test, live, setup, clean\n"
+        "reproduce: unknown target 'qiuck'; allowed: all, quick, test, live, report, archive, "
+        "setup, clean\n"
     )
     assert not (project / "calls").exists()
 
@@ -234,6 +235,28 @@ def test_quick_builds_the_same_target_with_the_overlay(project: Path) -> None:
     check, snakemake = calls(project)
     assert check == "-m anarchy check --overlay config/quick.yaml"
     assert snakemake.endswith(" all --cores 1 --config overlay=config/quick.yaml")
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_report_and_archive_follow_the_build_that_they_are_of(quick: bool, project: Path) -> None:
+    options = ["--quick"] if quick else []
+    overlay, base = ("config/quick.yaml", "build/quick/") if quick else ("", "")
+    reported = run(project, "report", *options)
+    assert reported.returncode == 0, reported.stderr
+    page = f"{base}results/machine/report.html"
+    assert reported.stdout.endswith(f"{page}: open it in any browser\n")
+    _, build, report = calls(project)
+    ending = f" --config overlay={overlay}" if quick else ""
+    assert build.endswith(f" --nolock all{ending}")
+    assert report.endswith(f" --nolock all --report {page}{ending}")
+    assert run(project, "archive", *options, "--logs").returncode == 0
+    assert calls(project)[-1] == f"-m anarchy archive {f'--overlay {overlay} ' * quick}--logs"
+
+
+def test_options_that_the_report_does_not_have_are_refused(project: Path) -> None:
+    refused = run(project, "report", "--logs")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == "reproduce: report: unknown option '--logs'; allowed: --quick\n"
 
 
 def test_the_simulator_is_compiled_before_the_jobs(project: Path) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from anarchy.artefact.provenance.checks import faults
+from anarchy.artefact.provenance.record import read_record
 from anarchy.build_plan import CURVES
 from anarchy.common.files import read_rows
 from tests.workflow.conftest import OUT, copy_built, has_tex, snakemake, targets
@@ -26,7 +28,6 @@ def test_every_phase_has_its_products(built: Path) -> None:
     assert read_rows(out / "results/estimators.json")
     claims = read_rows(out / "results/claims.json")
     assert [row["id"] for row in claims] == [f"C{number:02d}" for number in range(1, 33)]
-    assert read_rows(out / "results/machine/provenance.json")
 
 
 @pytest.mark.skipif(not has_tex(), reason="latexmk and pdflatex are not installed")
@@ -36,6 +37,16 @@ def test_the_paper_is_a_pdf_without_loose_ends(built: Path) -> None:
     assert "Output written on" in log
     assert "undefined" not in log.lower()
     assert "Not part of this build" not in log
+
+
+def test_the_record_of_the_build_is_complete(built: Path) -> None:
+    record = read_record(built / OUT / "results/machine/provenance.json")
+    assert faults(record, built) == []
+    assert {"simulate_points", "write_numbers", "plot_curves"} <= {r.rule for r in record.rules}
+    assert record.overlay == "config/tiny.yaml"
+    assert "<title>Provenance</title>" in (
+        built / OUT / "results/machine/provenance.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_a_second_run_has_nothing_to_do(built: Path, tmp_path: Path) -> None:

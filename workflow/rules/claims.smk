@@ -6,13 +6,16 @@ rule judge_claims:
         package=get_sources("judge_claims"),
         results=get_claimed().values(),
     output:
-        verdicts=f"{RESULTS}/claims.json",
+        verdicts=report(
+            f"{RESULTS}/claims.json",
+            caption="../report/claims.rst",
+            category="Paper",
+            labels={"figure": "claims", "title": "Verdicts on the published claims"},
+        ),
         evidence=f"{RESULTS}/claims.evidence.json",
         summary=f"{RESULTS}/claims.summary.json",
     log:
         f"{LOGS}/judge_claims.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/judge_claims.tsv"
     params:
         ledger=get_ledger,
         files=[*get_claimed()],
@@ -34,8 +37,6 @@ rule rule_out:
         mechanisms=f"{RESULTS}/rule-outs.mechanisms.json",
     log:
         f"{LOGS}/rule_out.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/rule_out.tsv"
     params:
         ledger=get_ledger,
         scenarios=get_swept_scenarios(),
@@ -58,7 +59,5 @@ rule tabulate_claims:
         mechanisms=f"{GENERATED}/tables/mechanisms.tex",
     log:
         f"{LOGS}/tabulate_claims.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_claims.tsv"
     script:
         "../scripts/tabulate_claims.py"

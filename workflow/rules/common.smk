@@ -1,6 +1,7 @@
 # The plan of the build and the helpers that rules share. Everything is validated here, before any
 # job starts: bad input ends with one line and exit code 2.
 
+import ast
 import re
 import shutil
 import sys
@@ -11,7 +12,7 @@ from snakemake.io import IOFile
 from anarchy.common import paths
 from anarchy.artefact.imported_sources import imported_sources
 from anarchy.artefact.numbers import sources
-from anarchy.artefact.provenance import commit
+from anarchy.artefact.provenance.commit import commit
 from anarchy.common.errors import InputError
 from anarchy.workload.trace_files import find_trace
 from anarchy.measure.knee.knee_map import count_parts
@@ -35,6 +36,7 @@ LOGS = str(OUT.logs)
 FIGURES = str(OUT.figures)
 GENERATED = str(OUT.generated)
 PDF = str(OUT.pdf)
+RECORD = [f"{MACHINE}/provenance.json", f"{MACHINE}/provenance.html"]
 REFERENCE = str(paths.REFERENCE)
 
 # Which job makes which file of what.
@@ -282,12 +284,12 @@ def get_all_results():
         files += list_knee_maps(study)
     for study in PLAN.estimator_studies:
         files += list_indices(study)
-    return sorted({*files, *get_number_files(), f"{MACHINE}/provenance.json"})
+    return sorted({*files, *get_number_files()})
 
 
 def get_all_files():
     """All that a build makes, but for the PDF."""
-    return [*get_all_results(), *get_all_figures(), *get_generated_files()]
+    return [*get_all_results(), *get_all_figures(), *get_generated_files(), *RECORD]
 
 
 def remove_orphans():
@@ -444,9 +446,18 @@ def get_committed_files():
     }
 
 
+def get_recorded(wildcards):
+    """All that the record of a build is about: the PDF too, unless the build leaves it out."""
+    without_pdf = "no_pdf" in workflow.dag_settings.targets
+    pdf = [] if without_pdf else [PDF, str(Path(PDF).with_suffix(".log"))]
+    return [*get_all_results(), *get_all_figures(), *get_generated_files(), *pdf]
+
+
 def get_hashed_files():
-    """Everything that the results follow from: configuration, lock, package, plugins, traces."""
+    """All that a build follows from: configuration, lock, rules, package, plugins, traces, text."""
     files = [p for p in paths.CONFIG.rglob("*") if p.suffix in (".yaml", ".json")]
+    files += ["Snakefile", *Path("workflow/rules").glob("*.smk"), STYLE]
+    files += [*get_paper_sources(), *get_number_declarations()]
     files += [plugin for entry in PLAN.experiments.values() for plugin in entry.plugins]
     names = {
         point.scenario.workload.trace
@@ -504,6 +515,33 @@ def get_paper_figures():
             *(f"{study}-thermometer" for study in PLAN.estimator_studies),
         )
     ]
+
+
+def label_experiment(wildcards):
+    """What Snakemake's report calls a figure: its name, and the title that its file has."""
+    name = wildcards.experiment
+    return {"figure": name, "title": PLAN.experiments[name].title}
+
+
+def label_study(wildcards):
+    return {"figure": wildcards.study, "title": PLAN.studies[wildcards.study].title}
+
+
+def label_thermometer(wildcards):
+    return label_figure(f"{wildcards.study}-thermometer", "thermometer")
+
+
+def label_curve(wildcards):
+    return label_figure(wildcards.curve, f"theory/{wildcards.curve.replace('-', '_')}")
+
+
+def label_figure(name, module):
+    """The same of a figure without such a file: the first line of the module that draws it."""
+    source = Path(f"src/anarchy/artefact/figures/{module}.py").read_text("utf-8")
+    return {
+        "figure": name,
+        "title": ast.get_docstring(ast.parse(source)).partition("\n")[0],
+    }
 
 
 def get_results_folder(wildcards):

@@ -11,11 +11,14 @@ rule plot_experiment:
         knees=f"{RESULTS}/experiments/{{experiment}}.knees.json",
     output:
         pdf=f"{FIGURES}/{{experiment}}.pdf",
-        png=f"{FIGURES}/{{experiment}}.png",
+        png=report(
+            f"{FIGURES}/{{experiment}}.png",
+            caption="../report/experiment.rst",
+            category="Experiments",
+            labels=label_experiment,
+        ),
     log:
         f"{LOGS}/plot_experiment/{{experiment}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/plot_experiment/{{experiment}}.tsv"
     wildcard_constraints:
         experiment=EXPERIMENT_NAMES,
     params:
@@ -32,11 +35,14 @@ rule plot_study:
         limits=f"{RESULTS}/studies/{{study}}.limits.json",
     output:
         pdf=f"{FIGURES}/{{study}}.pdf",
-        png=f"{FIGURES}/{{study}}.png",
+        png=report(
+            f"{FIGURES}/{{study}}.png",
+            caption="../report/study.rst",
+            category="Studies",
+            labels=label_study,
+        ),
     log:
         f"{LOGS}/plot_study/{{study}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/plot_study/{{study}}.tsv"
     wildcard_constraints:
         study=KNEE_MAP_NAMES,
     params:
@@ -52,11 +58,14 @@ rule plot_family:
         curves=f"{RESULTS}/studies/{{study}}.curves.json",
     output:
         pdf=f"{FIGURES}/{{study}}.pdf",
-        png=f"{FIGURES}/{{study}}.png",
+        png=report(
+            f"{FIGURES}/{{study}}.png",
+            caption="../report/study.rst",
+            category="Studies",
+            labels=label_study,
+        ),
     log:
         f"{LOGS}/plot_family/{{study}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/plot_family/{{study}}.tsv"
     wildcard_constraints:
         study=ESTIMATOR_STUDY_NAMES,
     params:
@@ -72,11 +81,14 @@ rule plot_thermometer:
         thermometer=f"{RESULTS}/studies/{{study}}.thermometer.json",
     output:
         pdf=f"{FIGURES}/{{study}}-thermometer.pdf",
-        png=f"{FIGURES}/{{study}}-thermometer.png",
+        png=report(
+            f"{FIGURES}/{{study}}-thermometer.png",
+            caption="../report/study.rst",
+            category="Studies",
+            labels=label_thermometer,
+        ),
     log:
         f"{LOGS}/plot_thermometer/{{study}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/plot_thermometer/{{study}}.tsv"
     wildcard_constraints:
         study=ESTIMATOR_STUDY_NAMES,
     params:
@@ -92,11 +104,14 @@ rule plot_curves:
         rows=f"{RESULTS}/theory/curves/{{curve}}.json",
     output:
         pdf=f"{FIGURES}/{{curve}}.pdf",
-        png=f"{FIGURES}/{{curve}}.png",
+        png=report(
+            f"{FIGURES}/{{curve}}.png",
+            caption="../report/curve.rst",
+            category="Theory",
+            labels=label_curve,
+        ),
     log:
         f"{LOGS}/plot_curves/{{curve}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/plot_curves/{{curve}}.tsv"
     wildcard_constraints:
         curve=CURVE_NAMES,
     script:

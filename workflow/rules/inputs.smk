@@ -8,8 +8,6 @@ rule fetch_trace:
         update(f"{paths.TRACE_CACHE}/{{file}}"),
     log:
         f"{LOGS}/fetch_trace/{{file}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/fetch_trace/{{file}}.tsv"
     wildcard_constraints:
         file="|".join(map(re.escape, TRACE_SOURCES)),
     params:
@@ -26,8 +24,6 @@ rule describe_trace:
         f"{RESULTS}/inputs/{{trace}}.json",
     log:
         f"{LOGS}/describe_trace/{{trace}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/describe_trace/{{trace}}.tsv"
     params:
         source=get_trace_source,
     script:
@@ -36,15 +32,14 @@ rule describe_trace:
 
 rule restore_reference:
     input:
-        f"{REFERENCE}/{{kind}}/{{name}}.json",
+        package=get_sources("restore_reference"),
+        reference=f"{REFERENCE}/{{kind}}/{{name}}.json",
     output:
         f"{RESULTS}/{{kind}}/{{name}}.json",
     log:
         f"{LOGS}/restore_reference/{{kind}}/{{name}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/restore_reference/{{kind}}/{{name}}.tsv"
     wildcard_constraints:
         kind="experiments|inputs",
         name=LOST,
-    shell:
-        "cp {input:q} {output:q} 2>{log:q}"
+    script:
+        "../scripts/restore_reference.py"

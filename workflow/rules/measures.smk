@@ -15,8 +15,6 @@ rule measure_experiment:
         estimators=f"{RESULTS}/experiments/{{experiment}}.estimators.json",
     log:
         f"{LOGS}/measure_experiment/{{experiment}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/measure_experiment/{{experiment}}.tsv"
     params:
         experiment=get_experiment,
         scenarios=get_experiment_scenarios,
@@ -40,8 +38,6 @@ rule measure_study:
         hosts=f"{RESULTS}/studies/{{study}}.hosts.json",
     log:
         f"{LOGS}/measure_study/{{study}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/measure_study/{{study}}.tsv"
     wildcard_constraints:
         study=KNEE_MAP_NAMES,
     params:
@@ -61,8 +57,6 @@ rule collect_brackets:
         largest=f"{RESULTS}/bracket.largest.json",
     log:
         f"{LOGS}/collect_brackets.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/collect_brackets.tsv"
     params:
         experiments=get_bracketed(),
     script:
@@ -80,8 +74,6 @@ rule rank_family:
         thermometer=f"{RESULTS}/studies/{{study}}.thermometer.json",
     log:
         f"{LOGS}/rank_family/{{study}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/rank_family/{{study}}.tsv"
     wildcard_constraints:
         study=ESTIMATOR_STUDY_NAMES,
     params:

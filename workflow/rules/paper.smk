@@ -11,8 +11,6 @@ rule write_numbers:
         f"{GENERATED}/numbers.tex",
     log:
         f"{LOGS}/write_numbers.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/write_numbers.tsv"
     params:
         results=get_results_folder,
         committed=get_committed_files(),
@@ -28,26 +26,34 @@ rule write_appendix:
         f"{GENERATED}/appendix.tex",
     log:
         f"{LOGS}/write_appendix.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/write_appendix.tsv"
     params:
         experiments=get_experiments(),
     script:
         "../scripts/write_appendix.py"
 
 
+# After all that it is about, and here: it reads in the logs of the other jobs what they took.
 rule record_provenance:
     input:
+        made=get_recorded,
         hashed=get_hashed_files(),
         package=get_sources("record_provenance"),
     output:
-        f"{MACHINE}/provenance.json",
+        record=RECORD[0],
+        page=report(
+            RECORD[1],
+            caption="../report/record.rst",
+            category="Paper",
+            labels={"figure": "provenance", "title": "The record of the build"},
+        ),
     log:
         f"{LOGS}/record_provenance.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/record_provenance.tsv"
+    localrule: True
     params:
         commit=get_commit,
+        overlay=config.get("overlay"),
+        settings=PLAN.settings.model_dump(mode="json"),
+        logs=LOGS,
     script:
         "../scripts/record_provenance.py"
 
@@ -60,8 +66,6 @@ rule index_jobs:
         INDEX,
     log:
         f"{LOGS}/index_jobs.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/index_jobs.tsv"
     localrule: True
     params:
         rows=get_index_rows,
@@ -78,12 +82,15 @@ rule typeset_paper:
         generated=get_generated_files(),
         figures=get_paper_figures(),
     output:
-        pdf=PDF,
+        pdf=report(
+            PDF,
+            caption="../report/paper.rst",
+            category="Paper",
+            labels={"figure": "paper", "title": "The paper"},
+        ),
         log=str(Path(PDF).with_suffix(".log")),
     log:
         f"{LOGS}/typeset_paper.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/typeset_paper.tsv"
     params:
         inputs=get_tex_inputs,
         build=get_tex_folder,

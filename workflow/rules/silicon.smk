@@ -11,8 +11,6 @@ rule compare_silicon:
         cells=f"{RESULTS}/silicon.cells.json",
     log:
         f"{LOGS}/compare_silicon.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/compare_silicon.tsv"
     params:
         silicon=get_silicon,
         scenarios=get_silicon_scenarios,
@@ -31,11 +29,14 @@ rule show_silicon:
     output:
         table=f"{GENERATED}/tables/silicon.tex",
         pdf=f"{FIGURES}/silicon.pdf",
-        png=f"{FIGURES}/silicon.png",
+        png=report(
+            f"{FIGURES}/silicon.png",
+            caption="../report/comparison.rst",
+            category="Comparisons",
+            labels=label_figure("silicon", "silicon"),
+        ),
     log:
         f"{LOGS}/show_silicon.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/show_silicon.tsv"
     params:
         silicon=get_silicon,
     script:

@@ -13,8 +13,6 @@ rule simulate_points:
         logs=directory(f"{RESULTS}/logs/{{experiment}}/{{part}}"),
     log:
         f"{LOGS}/simulate_points/{{experiment}}/{{part}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/simulate_points/{{experiment}}/{{part}}.tsv"
     params:
         jobs=get_point_jobs,
         names=get_point_names,
@@ -31,8 +29,6 @@ rule map_knees:
         f"{RESULTS}/knees/{{study}}/{{part}}.json",
     log:
         f"{LOGS}/map_knees/{{study}}/{{part}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/map_knees/{{study}}/{{part}}.tsv"
     params:
         study=get_study,
         scenarios=get_study_scenarios,
@@ -51,8 +47,6 @@ rule measure_family:
         f"{RESULTS}/indices/{{study}}/{{scenario}}__{{part}}.npy",
     log:
         f"{LOGS}/measure_family/{{study}}/{{scenario}}__{{part}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/measure_family/{{study}}/{{scenario}}__{{part}}.tsv"
     params:
         study=get_study,
         scenario=get_scenario,

@@ -15,8 +15,6 @@ rule tabulate_experiment:
         spread=f"{GENERATED}/tables/spread/{{experiment}}.tex",
     log:
         f"{LOGS}/tabulate_experiment/{{experiment}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_experiment/{{experiment}}.tsv"
     params:
         experiment=get_experiment,
     script:
@@ -34,8 +32,6 @@ rule tabulate_study:
         facts=f"{GENERATED}/tables/facts/{{study}}.tex",
     log:
         f"{LOGS}/tabulate_study/{{study}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_study/{{study}}.tsv"
     wildcard_constraints:
         study=KNEE_MAP_NAMES,
     params:
@@ -56,8 +52,6 @@ rule tabulate_family:
         thermometer=f"{GENERATED}/tables/thermometers/{{study}}.tex",
     log:
         f"{LOGS}/tabulate_family/{{study}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_family/{{study}}.tsv"
     wildcard_constraints:
         study=ESTIMATOR_STUDY_NAMES,
     params:
@@ -74,8 +68,6 @@ rule tabulate_losses:
         f"{GENERATED}/tables/losses.tex",
     log:
         f"{LOGS}/tabulate_losses.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_losses.tsv"
     params:
         experiments=get_experiments(),
     script:
@@ -90,8 +82,6 @@ rule tabulate_bounds:
         f"{GENERATED}/tables/bounds.tex",
     log:
         f"{LOGS}/tabulate_bounds.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_bounds.tsv"
     script:
         "../scripts/tabulate_bounds.py"
 
@@ -104,8 +94,6 @@ rule tabulate_theorems:
         f"{GENERATED}/tables/theorems.tex",
     log:
         f"{LOGS}/tabulate_theorems.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_theorems.tsv"
     script:
         "../scripts/tabulate_theorems.py"
 
@@ -118,8 +106,6 @@ rule tabulate_assumptions:
         scenarios=f"{GENERATED}/tables/scenarios.tex",
     log:
         f"{LOGS}/tabulate_assumptions.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_assumptions.tsv"
     params:
         scenarios=get_scenarios(),
     script:

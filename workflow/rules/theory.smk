@@ -8,8 +8,6 @@ rule solve_bounds:
         f"{RESULTS}/theory/bounds.json",
     log:
         f"{LOGS}/solve_bounds.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/solve_bounds.tsv"
     script:
         "../scripts/solve_bounds.py"
 
@@ -22,8 +20,6 @@ rule check_theorems:
         f"{RESULTS}/theory/theorems.json",
     log:
         f"{LOGS}/check_theorems.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/check_theorems.tsv"
     params:
         most=PLAN.settings.theorem_checks,
     script:
@@ -38,8 +34,6 @@ rule solve_curves:
         f"{RESULTS}/theory/curves/{{curve}}.json",
     log:
         f"{LOGS}/solve_curves/{{curve}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/solve_curves/{{curve}}.tsv"
     wildcard_constraints:
         curve=CURVE_NAMES,
     script:

@@ -18,8 +18,6 @@ rule validate:
         f"{RESULTS}/validation/{{group}}.json",
     log:
         f"{LOGS}/validate/{{group}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/validate/{{group}}.tsv"
     wildcard_constraints:
         group="|".join(GROUPS),
     params:
@@ -40,8 +38,6 @@ rule judge_validation:
         f"{RESULTS}/validation.json",
     log:
         f"{LOGS}/judge_validation.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/judge_validation.tsv"
     script:
         "../scripts/judge_validation.py"
 
@@ -54,11 +50,14 @@ rule tabulate_validation:
     output:
         table=f"{GENERATED}/tables/validation.tex",
         pdf=f"{FIGURES}/validation.pdf",
-        png=f"{FIGURES}/validation.png",
+        png=report(
+            f"{FIGURES}/validation.png",
+            caption="../report/comparison.rst",
+            category="Comparisons",
+            labels=label_figure("validation", "validation"),
+        ),
     log:
         f"{LOGS}/tabulate_validation.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_validation.tsv"
     script:
         "../scripts/tabulate_validation.py"
 
@@ -74,8 +73,6 @@ rule judge_dynamo:
         f"{RESULTS}/dynamo.json",
     log:
         f"{LOGS}/judge_dynamo.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/judge_dynamo.tsv"
     script:
         "../scripts/judge_dynamo.py"
 
@@ -88,8 +85,6 @@ rule tabulate_dynamo:
         f"{GENERATED}/tables/dynamo.tex",
     log:
         f"{LOGS}/tabulate_dynamo.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_dynamo.tsv"
     script:
         "../scripts/tabulate_dynamo.py"
 
@@ -105,8 +100,6 @@ rule simulate_live:
         f"{RESULTS}/live/{{part}}.json",
     log:
         f"{LOGS}/simulate_live/{{part}}.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/simulate_live/{{part}}.tsv"
     params:
         points=get_live_points,
         alone=get_live_client_alone(),
@@ -125,8 +118,6 @@ rule judge_live:
         f"{RESULTS}/live.json",
     log:
         f"{LOGS}/judge_live.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/judge_live.tsv"
     params:
         points=[point.model_dump(mode="json") for point in PLAN.live],
     script:
@@ -141,11 +132,14 @@ rule tabulate_live:
     output:
         table=f"{GENERATED}/tables/live.tex",
         pdf=f"{FIGURES}/live.pdf",
-        png=f"{FIGURES}/live.png",
+        png=report(
+            f"{FIGURES}/live.png",
+            caption="../report/comparison.rst",
+            category="Comparisons",
+            labels=label_figure("live", "live"),
+        ),
     log:
         f"{LOGS}/tabulate_live.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_live.tsv"
     script:
         "../scripts/tabulate_live.py"
 
@@ -160,8 +154,6 @@ rule simulate_live_control:
         f"{RESULTS}/live-control/runs.json",
     log:
         f"{LOGS}/simulate_live_control.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/simulate_live_control.tsv"
     params:
         runs=get_controlled_runs(),
         repeated={
@@ -182,8 +174,6 @@ rule judge_live_control:
         f"{RESULTS}/live-control.json",
     log:
         f"{LOGS}/judge_live_control.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/judge_live_control.tsv"
     params:
         runs=get_controlled_runs(),
     script:
@@ -198,10 +188,13 @@ rule tabulate_live_control:
     output:
         table=f"{GENERATED}/tables/live-control.tex",
         pdf=f"{FIGURES}/live-control.pdf",
-        png=f"{FIGURES}/live-control.png",
+        png=report(
+            f"{FIGURES}/live-control.png",
+            caption="../report/comparison.rst",
+            category="Comparisons",
+            labels=label_figure("live-control", "live_control"),
+        ),
     log:
         f"{LOGS}/tabulate_live_control.log",
-    benchmark:
-        f"{MACHINE}/benchmarks/tabulate_live_control.tsv"
     script:
         "../scripts/tabulate_live_control.py"

@@ -15,5 +15,5 @@ def collect_brackets() -> None:
     write_rows(snakemake.output.largest, largest_rows(rows))
 
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     collect_brackets()

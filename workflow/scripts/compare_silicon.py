@@ -12,7 +12,7 @@ from anarchy.measure.silicon.cells import cell_rows
 from anarchy.measure.silicon.comparison import comparison_rows, summary_rows
 from anarchy.serving.service_times.lookup import load_service_times
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     silicon = Silicon.model_validate(snakemake.params.silicon)
     scenarios = {
         name: Scenario.model_validate(given) for name, given in snakemake.params.scenarios.items()

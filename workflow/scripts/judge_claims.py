@@ -5,7 +5,7 @@ from anarchy.common.jobs import job_log
 from anarchy.config.claims.ledger import Ledger
 from anarchy.measure.claims.verdicts import count_verdicts, judge
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     ledger = Ledger.model_validate(snakemake.params.ledger)
     files = zip(snakemake.params.files, snakemake.input.results, strict=True)
     results = {name: read_rows(path) for name, path in files}

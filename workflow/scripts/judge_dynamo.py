@@ -4,7 +4,7 @@ from anarchy.common.files import read_rows, write_rows
 from anarchy.common.jobs import job_log
 from anarchy.measure.validation.dynamo.verdicts import judge_measured
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     made_with = [
         {**row, "id": f"made-with-{row['id']}", "group": "made-with"}
         for row in read_rows(snakemake.input.made_with)

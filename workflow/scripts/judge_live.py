@@ -5,7 +5,7 @@ from anarchy.common.jobs import job_log
 from anarchy.config.live import LivePoint
 from anarchy.measure.validation.live.verdicts import judge_live
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     made_with = [
         {**row, "id": f"made-with-{row['id']}", "group": "made-with"}
         for row in read_rows(snakemake.input.made_with)

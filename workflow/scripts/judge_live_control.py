@@ -5,7 +5,7 @@ from anarchy.common.jobs import job_log
 from anarchy.config.live import ControlledRun
 from anarchy.measure.validation.live.controlled_verdicts import judge_controlled_runs
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     made_with = [
         {**row, "id": f"made-with-{row['id']}", "group": "made-with"}
         for row in read_rows(snakemake.input.made_with)

@@ -10,7 +10,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.measure.knee.knee_map import map_knees
 from anarchy.serving.service_times.lookup import load_service_times
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     study = KneeMap.model_validate(snakemake.params.study)
     scenarios = {
         name: Scenario.model_validate(data) for name, data in snakemake.params.scenarios.items()

@@ -66,5 +66,5 @@ def comparisons(experiment, keys, rows):
     return compare(rows, keys, wanted.field, wanted.baseline, wanted.measures)
 
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     measure_experiment()

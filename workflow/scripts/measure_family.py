@@ -10,7 +10,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.measure.estimators.members import measure_family
 from anarchy.serving.service_times.lookup import load_service_times
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     study = EstimatorStudy.model_validate(snakemake.params.study)
     scenario = Scenario.model_validate(snakemake.params.scenario)
     numbers = measure_family(

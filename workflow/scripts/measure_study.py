@@ -11,7 +11,7 @@ from anarchy.measure.knee.map_limits import gain_rows, host_rows, limit_rows
 from anarchy.measure.knee.map_results import fact_rows, summary_rows, variant_rows, whole_map
 from anarchy.serving.service_times.lookup import load_service_times
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     study = KneeMap.model_validate(snakemake.params.study)
     scenarios = {
         name: Scenario.model_validate(data) for name, data in snakemake.params.scenarios.items()

@@ -22,6 +22,6 @@ FIGURES = {
     "coupled": coupled.plot,
 }
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     plot = FIGURES[snakemake.wildcards.curve]
     plot(read_rows(snakemake.input.rows), Path(snakemake.output.pdf).with_suffix(""))

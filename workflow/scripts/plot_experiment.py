@@ -7,7 +7,7 @@ from anarchy.common.files import read_rows
 from anarchy.common.jobs import job_log
 from anarchy.config.experiment import Experiment
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     plot_experiment(
         snakemake.wildcards.experiment,
         Experiment.model_validate(snakemake.params.experiment),

@@ -7,7 +7,7 @@ from anarchy.common.files import read_rows
 from anarchy.common.jobs import job_log
 from anarchy.config.estimator import EstimatorStudy
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     plot_estimators(
         EstimatorStudy.model_validate(snakemake.params.study),
         read_rows(snakemake.input.curves),

@@ -14,7 +14,7 @@ from anarchy.measure.estimators.ranking import (
 )
 from anarchy.measure.estimators.signature import Readings
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     study = EstimatorStudy.model_validate(snakemake.params.study)
     parts = np.stack([np.load(path) for path in snakemake.input.parts])
     readings = Readings(study, parts.reshape(len(study.scenarios), -1, *parts.shape[1:]))

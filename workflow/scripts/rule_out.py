@@ -34,5 +34,5 @@ def rule_out() -> None:
     write_rows(snakemake.output.mechanisms, rows + size_rows(ledger, known))
 
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     rule_out()

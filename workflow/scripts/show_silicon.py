@@ -8,7 +8,7 @@ from anarchy.common.files import read_rows, write_text
 from anarchy.common.jobs import job_log
 from anarchy.config.silicon import Silicon
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     silicon = Silicon.model_validate(snakemake.params.silicon)
     rows = read_rows(snakemake.input.rows)
     write_text(snakemake.output.table, silicon_table(silicon, rows))

@@ -6,7 +6,7 @@ from anarchy.common.jobs import job_log
 from anarchy.config.live import LivePoint
 from anarchy.measure.validation.live.simulated import Runs, simulate_points
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     rows = simulate_points(
         [LivePoint.model_validate(point) for point in snakemake.params.points],
         LivePoint.model_validate(snakemake.params.alone),

@@ -7,7 +7,7 @@ from anarchy.config.live import ControlledRun
 from anarchy.measure.validation.live.controlled_runs import simulate_controlled_runs
 from anarchy.measure.validation.live.simulated import Runs
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     rows = simulate_controlled_runs(
         [ControlledRun.model_validate(run) for run in snakemake.params.runs],
         read_rows(snakemake.input.measured),

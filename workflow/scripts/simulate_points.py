@@ -35,5 +35,5 @@ def simulate_points() -> None:
     write_rows(snakemake.output.measures, rows)
 
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     simulate_points()

@@ -17,5 +17,5 @@ CURVES = {
     "coupled": coupling.curve_rows,
 }
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     write_rows(snakemake.output[0], CURVES[snakemake.wildcards.curve]())

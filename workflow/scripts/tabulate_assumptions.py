@@ -5,7 +5,7 @@ from anarchy.common.files import write_text
 from anarchy.common.jobs import job_log
 from anarchy.config.scenario import Scenario
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     scenarios = {
         name: Scenario.model_validate(data) for name, data in snakemake.params.scenarios.items()
     }

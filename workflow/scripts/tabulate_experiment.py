@@ -10,7 +10,7 @@ from anarchy.common.files import read_rows, write_text
 from anarchy.common.jobs import job_log
 from anarchy.config.experiment import Experiment
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     name = snakemake.wildcards.experiment
     experiment = Experiment.model_validate(snakemake.params.experiment)
     for table, wanted, source, target in (

@@ -5,7 +5,7 @@ from anarchy.common.files import read_rows, write_text
 from anarchy.common.jobs import job_log
 from anarchy.config.experiment import KneeMap
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     name = snakemake.wildcards.study
     study = KneeMap.model_validate(snakemake.params.study)
     knees = read_rows(snakemake.input.knees)

@@ -7,7 +7,7 @@ from anarchy.artefact.pdf import typeset
 from anarchy.common import paths
 from anarchy.common.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     main, build = paths.PAPER / "main.tex", Path(snakemake.params.build)
     shutil.rmtree(build, ignore_errors=True)
     build.mkdir(parents=True)

@@ -7,7 +7,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.measure.validation.suite import check_group
 from anarchy.serving.service_times.lookup import load_service_times
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     scenarios = {
         name: Scenario.model_validate(given) for name, given in snakemake.params.scenarios.items()
     }

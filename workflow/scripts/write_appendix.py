@@ -6,7 +6,7 @@ from anarchy.artefact.appendix import write_appendix
 from anarchy.common.jobs import job_log
 from anarchy.config.experiment import Experiment
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     experiments = {
         name: Experiment.model_validate(data) for name, data in snakemake.params.experiments.items()
     }

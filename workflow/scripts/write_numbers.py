@@ -5,7 +5,7 @@ from pathlib import Path
 from anarchy.artefact.numbers import write_numbers
 from anarchy.common.jobs import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake.log[0], snakemake.output):
     write_numbers(
         [Path(path) for path in snakemake.input.declared],
         Path(snakemake.params.results),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from anarchy.cli.archive import add_archive
 from anarchy.cli.claims import add_claims
 from anarchy.cli.control import add_control
 from anarchy.cli.explain import add_explain
@@ -168,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     add_control(commands)
     add_claims(commands)
     add_explain(commands)
+    add_archive(commands)
 
     schema = commands.add_parser(
         "schema",

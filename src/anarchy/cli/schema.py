@@ -1,7 +1,8 @@
-"""`anarchy schema`: the JSON schemas of configuration files, for editors and for readers."""
+"""`anarchy schema`: the JSON schemas of configuration files, and of the record of a build."""
 
 import argparse
 
+from anarchy.artefact.provenance.record import Provenance
 from anarchy.common.files import write_text
 from anarchy.common.paths import SCHEMAS, find_project
 from anarchy.config.base import Model
@@ -23,6 +24,7 @@ SCHEMA_MODELS: dict[str, type[Model]] = {
     "live": LiveCampaign,
     "silicon": Silicon,
     "claims": Ledger,
+    "provenance": Provenance,
 }
 """The model of each kind of file, by the name of its schema."""
 

@@ -1,13 +1,15 @@
 """A small project with a finished build: one experiment, one macro, one claim."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
 from anarchy.artefact.explanation.build import Build
+from anarchy.artefact.provenance.record import record, write_record
 from anarchy.common.files import write_rows
 from anarchy.common.paths import ROOT, SETTINGS
+from anarchy.config.settings import load_settings
+from tests.artefact.provenance.builds import write_log
 
 CLAIMS = """\
 confidence: 0.95
@@ -93,8 +95,6 @@ FILES = {
     "figures/sweep.pdf": "%PDF",
     "figures/sweep.png": "PNG",
     "paper/generated/tables/experiments/sweep.tex": r"\label{tab:experiments:sweep}",
-    "results/machine/benchmarks/measure/sweep.tsv": "s\th:m:s\n1.50\t0:00:01\n",
-    "results/machine/benchmarks/simulate/sweep/0.tsv": "s\th:m:s\n2.25\t0:00:02\n",
 }
 
 INPUTS = ("config/experiments/sweep.yaml", "config/scenarios/one.yaml")
@@ -138,9 +138,17 @@ def write_project(root: Path) -> Path:
     write_rows(root / POINTS, [{"id": "tail", "replication": 0, "value": 2.0}])
     verdict = {"id": "C01", "value": 9.0, "unit": "1", "verdict": "reproduced", "mechanism": None}
     write_rows(root / "results/claims.json", [verdict])
-    hashes = {name: hashlib.sha256((root / name).read_bytes()).hexdigest() for name in INPUTS}
-    recorded = [{"id": f"sha256:{name}", "value": value} for name, value in hashes.items()]
-    write_rows(root / "results/machine/provenance.json", recorded)
+    write_log(root, "measure/sweep", MEASURED, wall=1.5)
+    write_log(root, "simulate/sweep/0", POINTS, wall=2.25)
+    recorded = record(
+        root,
+        overlay=None,
+        settings=load_settings(root / SETTINGS),
+        inputs=map(Path, INPUTS),
+        made=[],
+        jobs=[],
+    )
+    write_record(root / "results/machine/provenance.json", recorded)
     return root
 
 

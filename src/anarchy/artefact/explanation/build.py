@@ -1,6 +1,5 @@
 """A build as an explanation sees it: the project's files and what was made of them."""
 
-import csv
 import hashlib
 import json
 import re
@@ -13,6 +12,8 @@ from typing import Any
 from anarchy.artefact.explanation.jobs import Job, Jobs, read_jobs
 from anarchy.artefact.explanation.places import Paper, Place, lines_of
 from anarchy.artefact.imported_sources import imported_sources
+from anarchy.artefact.provenance.job_logs import read_job
+from anarchy.artefact.provenance.record import read_record
 from anarchy.common.errors import InputError
 from anarchy.common.files import read_rows
 from anarchy.common.paths import CONFIG, SETTINGS, Outputs
@@ -61,9 +62,7 @@ class Build:
     def _recorded(self) -> dict[str, str]:
         """The hashes of all inputs when the build was made."""
         path = self.root / self.out.machine / "provenance.json"
-        rows = read_rows(path) if path.is_file() else []
-        kind = "sha256:"
-        return {r["id"].removeprefix(kind): r["value"] for r in rows if r["id"].startswith(kind)}
+        return read_record(path).inputs if path.is_file() else {}
 
     def results(self, file: str) -> str:
         """The path of a results file that declarations name by its place below results/."""
@@ -133,15 +132,8 @@ class Build:
 
     def seconds(self, job: Job) -> float | None:
         """How long a job took when it last ran; None where that is not known."""
-        path = self.root / self.out.machine / "benchmarks" / f"{job.name}.tsv"
-        if not path.is_file():
-            return None
-        with path.open(encoding="utf-8", newline="") as file:
-            first = next(csv.DictReader(file, delimiter="\t"), {})
-        try:
-            return float(first["s"])
-        except (KeyError, TypeError, ValueError):
-            return None
+        took = read_job(self.root / self.out.logs, job.name)
+        return took.wall_s if took else None
 
     def command(self, target: str) -> str:
         """What builds a file, and no more than it needs."""
