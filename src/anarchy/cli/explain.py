@@ -203,6 +203,8 @@ def _ways(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     origin = facts.get("origin")
     if origin:
         yield "id written", f"{origin['place']}: {origin['text']}"
+        if origin["given"]:
+            yield "", f"{origin['given']['place']}: {origin['given']['text']}"
     within = origin["functions"] if origin else []
     others = [f for f in facts.get("functions", ()) if f["name"] not in {w["name"] for w in within}]
     for function in within or others:

@@ -101,3 +101,29 @@ def test_a_script_may_write_an_id_itself(tmp_path: Path) -> None:
     assert origin is not None
     assert str(origin.place) == "workflow/scripts/judge.py:1"
     assert origin.functions == []
+
+
+def test_a_part_that_a_function_is_given_has_its_place(tmp_path: Path) -> None:
+    module = tmp_path / "src/a.py"
+    module.parent.mkdir()
+    module.write_text(
+        '''def judge(n):
+    """All of it."""
+    return [total("hosts", n), total("host", n), total(f"tail-{n}", n)]
+
+
+def total(name, value):
+    return {"id": f"summary-{name}", "value": value}
+'''
+    )
+    for row_id, text in (("summary-host", '"host"'), ("summary-tail-9", 'f"tail-{n}"')):
+        origin = find_origin(row_id, [], [module], tmp_path)
+        assert origin is not None
+        assert origin.place.line == 7
+        assert origin.given is not None
+        assert origin.given.place.line == 3
+        assert text in origin.given.text
+        assert [function.doc for function in origin.given.functions] == ["All of it."]
+    other = find_origin("summary-other", [], [module], tmp_path)
+    assert other is not None
+    assert other.given is None

@@ -9,7 +9,7 @@ from anarchy.artefact.explanation import declarations
 from anarchy.artefact.explanation.build import Build
 from anarchy.artefact.explanation.functions import find_function
 from anarchy.artefact.explanation.names import Named
-from anarchy.artefact.explanation.origins import find_origin
+from anarchy.artefact.explanation.origins import Origin, find_origin
 from anarchy.artefact.explanation.places import Place, labels_in
 from anarchy.artefact.explanation.way import Facts, described, labelled, rules_of, way_of
 from anarchy.artefact.numbers import NoValue, Number, find_row, render
@@ -70,7 +70,8 @@ def _plain(value: Any) -> Any:
 def _row_way(build: Build, file: str, row: Facts | None, row_id: str | None) -> Facts:
     """The way of a row: where its id is written, then the way of its file."""
     way = way_of(build, [file])
-    columns = row["columns"] if row else {}
+    rows = [row] if row else _rows_of(build, file, row_id) if row_id else []
+    columns = rows[0]["columns"] if rows else {}
     origin = _origin(build, file, row_id, columns) if row_id and build.jobs else None
     labels = [x for x in columns.values() if isinstance(x, str) and labels_in(x) == [x]]
     for function in (*(origin["functions"] if origin else ()), *way.get("functions", ())):
@@ -87,15 +88,24 @@ def _origin(build: Build, file: str, row_id: str, columns: Facts) -> Facts | Non
     scripts = [build.root / job.script, *build.modules(job.script)]
     beside = [text for text in columns.values() if isinstance(text, str) and text != row_id]
     found = find_origin(row_id, beside, scripts, build.root)
-    if found is not None:
-        place, text, functions = found.place, found.text, found.functions
-    else:
+    if found is None:
         configs = dict.fromkeys(p for each in build.jobs.upstream([file]) for p in each.configs)
         mentioned = next(iter(declarations.mentions(build.root, configs, row_id)), None)
         if mentioned is None:
             return None
-        place, text, functions = mentioned, declarations.line(build.root, mentioned), []
-    return {"place": str(place), "text": text, "functions": list(map(described, functions))}
+        found = Origin(mentioned, declarations.line(build.root, mentioned), [])
+    return _described_origin(found)
+
+
+def _described_origin(origin: Origin) -> Facts:
+    given = origin.given
+    functions = [*(given.functions if given else ()), *origin.functions]
+    return {
+        "place": str(origin.place),
+        "text": origin.text,
+        "given": {"place": str(given.place), "text": given.text} if given else None,
+        "functions": [described(function) for function in dict.fromkeys(functions)],
+    }
 
 
 def _claim(build: Build, name: str) -> Facts:

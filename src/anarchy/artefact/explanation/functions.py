@@ -48,6 +48,14 @@ def find_function(name: str, root: Path) -> Function | None:
     return None
 
 
+def definition_around(path: Path, node: ast.expr) -> Definition | None:
+    """The outermost function or class of a module that an expression is part of."""
+    for outer in syntax(path).body:
+        if isinstance(outer, Definition) and outer.lineno <= node.lineno <= (outer.end_lineno or 0):
+            return outer
+    return None
+
+
 def functions_around(path: Path, node: ast.expr, root: Path) -> list[Function]:
     """The function or class of a module that an expression is part of.
 
@@ -56,10 +64,10 @@ def functions_around(path: Path, node: ast.expr, root: Path) -> list[Function]:
     inside = path.relative_to(root).with_suffix("").parts[1:]  # below src/ or workflow/
     module = ".".join(inside).removesuffix(".__init__")
     tree = syntax(path)
-    for outer in tree.body:
-        if isinstance(outer, Definition) and outer.lineno <= node.lineno <= (outer.end_lineno or 0):
-            found = find_function(f"{module}.{outer.name}", root)
-            return [found] if found else []
+    outer = definition_around(path, node)
+    if outer is not None:
+        found = find_function(f"{module}.{outer.name}", root)
+        return [found] if found else []
     calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and node in n.args]
     own = {n.name for n in tree.body if isinstance(n, Definition)}
     names: dict[str, None] = {}

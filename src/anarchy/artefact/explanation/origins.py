@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from anarchy.artefact.explanation.functions import Function, functions_around, syntax
+from anarchy.artefact.explanation.functions import (
+    Function,
+    definition_around,
+    functions_around,
+    syntax,
+)
 from anarchy.artefact.explanation.places import Place, lines_of
 
 _F_STRING = re.compile(r"""\bf(["'])((?:(?!\1)[^\\\n]|\\.)*)\1""")
@@ -26,11 +31,15 @@ Parts = Sequence[str | None]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an id is written: the line there, and what in the package this is part of or names."""
+    """Where an id is written: the line there, and what in the package this is part of or names.
+
+    Where a function puts it together of what it is given, `given` is where that is written.
+    """
 
     place: Place
     text: str
     functions: Sequence[Function]
+    given: "Origin | None" = None
 
 
 def find_origin(
@@ -56,9 +65,41 @@ def find_origin(
     if best is None:
         return None
     _, path, node = best
+    call = _call_with(path, node, row_id)
+    return _origin(path, node, root, _origin(path, call, root) if call else None)
+
+
+def _origin(path: Path, node: ast.expr, root: Path, given: Origin | None = None) -> Origin:
     place = Place(path.relative_to(root).as_posix(), node.lineno)
     text = lines_of(path)[node.lineno - 1].strip()
-    return Origin(place, text, functions_around(path, node, root))
+    return Origin(place, text, functions_around(path, node, root), given)
+
+
+def _call_with(path: Path, node: ast.expr, row_id: str) -> ast.expr | None:
+    """The call that hands a part of the id to the function that puts it together, if one does."""
+    inside = definition_around(path, node)
+    if inside is None or isinstance(node, ast.Constant):
+        return None
+    best: tuple[int, ast.expr] | None = None
+    for call in ast.walk(syntax(path)):
+        if isinstance(call, ast.Call) and _called(call) == inside.name:
+            for given in filter(_is_text, [*call.args, *(k.value for k in call.keywords)]):
+                assert isinstance(given, ast.expr)
+                written = _written_in(_parts_of(given, _constants(path)), row_id)
+                if written >= _FEWEST and (best is None or written > best[0]):
+                    best = (written, given)
+    return best[1] if best else None
+
+
+def _called(call: ast.Call) -> str:
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+def _written_in(parts: Parts, row_id: str) -> int:
+    """How many characters of an id are written in a text that is a part of it; 0 if it is none."""
+    pattern = "".join(".+" if part is None else re.escape(part) for part in parts)
+    found = re.search(rf"(?<![^:/+-]){pattern}(?![^:/+-])", row_id)
+    return sum(len(part) for part in parts if part) if found else 0
 
 
 def _common(holder: ast.AST, beside: Collection[str]) -> int:
