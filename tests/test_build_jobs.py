@@ -4,12 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from anarchy.build_jobs import FEWEST_JOBS, MOST_POINTS, SHORT, jobs_of, split_into_jobs
+from anarchy.build_jobs import (
+    FEWEST_JOBS,
+    MOST_POINTS,
+    SHORT,
+    jobs_of,
+    point_job,
+    split_into_jobs,
+)
 from anarchy.build_plan import Plan, SweepPoint, load_plan
 from anarchy.common import paths
 from anarchy.config.scenario import with_fields
 
-LONG = 40_000
+LONG = 10 * SHORT
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +35,11 @@ def test_jobs_take_the_points_in_order(count: int, requests: int, point: SweepPo
     points = [replace(point, name=str(number)) for number in range(count)]
     parts = split_into_jobs(points, requests)
     assert [point for part in parts for point in part] == points
-    assert max(map(len, parts)) <= MOST_POINTS
+    assert max(map(len, parts)) <= max(MOST_POINTS, -(-SHORT // requests))
     if requests >= SHORT:
         assert len(parts) >= min(count, FEWEST_JOBS)
     for part in parts[:-1]:
-        assert len(part) == MOST_POINTS or len(part) * requests >= SHORT
+        assert len(part) * requests >= SHORT
 
 
 def test_a_job_replays_one_trace(point: SweepPoint) -> None:
@@ -55,4 +62,6 @@ def test_the_length_of_a_replay_is_that_of_its_trace(
 
 def test_jobs_of_the_paper_are_as_long_as_is_good(plan: Plan) -> None:
     for name, points in plan.points.items():
-        assert len(jobs_of(plan, name)) >= min(len(points), FEWEST_JOBS)
+        job = point_job(plan, points[0])
+        worth = len(points) * job.requests * job.replications // SHORT
+        assert len(jobs_of(plan, name)) >= min(len(points), worth, FEWEST_JOBS)

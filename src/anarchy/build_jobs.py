@@ -9,24 +9,24 @@ from anarchy.measure.experiment_point import PointJob
 
 FEWEST_JOBS, MOST_POINTS = 4, 12
 """An experiment of long points has at least so many jobs if it has as many points; a job has at
-most so many points."""
+most so many of them."""
 
-SHORT = 2000
-"""Requests that take less time than a job takes to start."""
+SHORT = 40_000
+"""Requests that take about as long as a job takes to start: a second or two."""
 
 
 def split_into_jobs(points: Sequence[SweepPoint], requests: int) -> list[tuple[SweepPoint, ...]]:
     """The points of an experiment as its jobs take them, in order.
 
-    A job starts for longer than it simulates a short point, so it takes some of them; a few jobs
-    remain for the cores to share, and the points of one job replay one trace. `requests` is how
-    many are simulated for a point that replays none.
+    A job starts for longer than it simulates a short point, so it takes as many as are worth the
+    start; of long points a few jobs remain for the cores to share. The points of one job replay
+    one trace. `requests` is how many are simulated for a point that replays none.
     """
     parts: list[tuple[SweepPoint, ...]] = []
     for _, alike in groupby(points, lambda point: getattr(point.scenario.workload, "trace", None)):
         rest = tuple(alike)
         together = -(-SHORT // _length(rest[0], requests))
-        size = min(MOST_POINTS, max(together, len(points) // FEWEST_JOBS))
+        size = max(together, min(MOST_POINTS, len(points) // FEWEST_JOBS))
         parts += [rest[start : start + size] for start in range(0, len(rest), size)]
     return parts
 

@@ -37,7 +37,7 @@ def test_imports_are_followed_through_modules_packages_and_functions(tmp_path: P
     )
 
 
-@pytest.mark.parametrize("script", ["validate", "tabulate_study"])
+@pytest.mark.parametrize("script", ["validate", "show_study"])
 def test_all_that_python_imports_is_found(script: str) -> None:
     """The script's own imports, run: the modules that are then loaded are known beforehand."""
     path = SCRIPTS / f"{script}.py"

@@ -1,14 +1,17 @@
-# Figures: one picture an experiment or study, as vector PDF and as PNG, in one style.
+# Figures, as vector PDF and as PNG in one style, and the tables of the same results: LaTeX
+# environments with caption and label, read by the paper with \input.
 
 STYLE = "figures/style.mplstyle"
 
 
-rule plot_experiment:
+rule show_experiment:
     input:
-        package=get_sources("plot_experiment"),
+        package=get_sources("show_experiment"),
         style=STYLE,
-        rows=f"{RESULTS}/experiments/{{experiment}}.json",
+        measures=f"{RESULTS}/experiments/{{experiment}}.json",
         knees=f"{RESULTS}/experiments/{{experiment}}.knees.json",
+        compare=f"{RESULTS}/experiments/{{experiment}}.compare.json",
+        spread=f"{RESULTS}/experiments/{{experiment}}.spread.json",
     output:
         pdf=f"{FIGURES}/{{experiment}}.pdf",
         png=report(
@@ -17,22 +20,27 @@ rule plot_experiment:
             category="Experiments",
             labels=label_experiment,
         ),
+        points=f"{GENERATED}/tables/experiments/{{experiment}}.tex",
+        knees=f"{GENERATED}/tables/knees/{{experiment}}.tex",
+        compare=f"{GENERATED}/tables/compare/{{experiment}}.tex",
+        spread=f"{GENERATED}/tables/spread/{{experiment}}.tex",
     log:
-        f"{LOGS}/plot_experiment/{{experiment}}.log",
+        f"{LOGS}/show_experiment/{{experiment}}.log",
     wildcard_constraints:
         experiment=EXPERIMENT_NAMES,
     params:
         experiment=get_experiment,
     script:
-        "../scripts/plot_experiment.py"
+        "../scripts/show_experiment.py"
 
 
-rule plot_study:
+rule show_study:
     input:
-        package=get_sources("plot_study"),
+        package=get_sources("show_study"),
         style=STYLE,
         knees=f"{RESULTS}/studies/{{study}}.json",
         limits=f"{RESULTS}/studies/{{study}}.limits.json",
+        facts=f"{RESULTS}/studies/{{study}}.facts.json",
     output:
         pdf=f"{FIGURES}/{{study}}.pdf",
         png=report(
@@ -41,21 +49,26 @@ rule plot_study:
             category="Studies",
             labels=label_study,
         ),
+        feasible=f"{GENERATED}/tables/studies/{{study}}.tex",
+        facts=f"{GENERATED}/tables/facts/{{study}}.tex",
     log:
-        f"{LOGS}/plot_study/{{study}}.log",
+        f"{LOGS}/show_study/{{study}}.log",
     wildcard_constraints:
         study=KNEE_MAP_NAMES,
     params:
         study=get_study,
     script:
-        "../scripts/plot_study.py"
+        "../scripts/show_study.py"
 
 
-rule plot_family:
+rule show_family:
     input:
-        package=get_sources("plot_family"),
+        package=get_sources("show_family"),
         style=STYLE,
+        members=f"{RESULTS}/{{study}}.json",
         curves=f"{RESULTS}/studies/{{study}}.curves.json",
+        summary=f"{RESULTS}/studies/{{study}}.summary.json",
+        thermometer=f"{RESULTS}/studies/{{study}}.thermometer.json",
     output:
         pdf=f"{FIGURES}/{{study}}.pdf",
         png=report(
@@ -64,37 +77,24 @@ rule plot_family:
             category="Studies",
             labels=label_study,
         ),
-    log:
-        f"{LOGS}/plot_family/{{study}}.log",
-    wildcard_constraints:
-        study=ESTIMATOR_STUDY_NAMES,
-    params:
-        study=get_study,
-    script:
-        "../scripts/plot_family.py"
-
-
-rule plot_thermometer:
-    input:
-        package=get_sources("plot_thermometer"),
-        style=STYLE,
-        thermometer=f"{RESULTS}/studies/{{study}}.thermometer.json",
-    output:
-        pdf=f"{FIGURES}/{{study}}-thermometer.pdf",
-        png=report(
+        thermometer_pdf=f"{FIGURES}/{{study}}-thermometer.pdf",
+        thermometer_png=report(
             f"{FIGURES}/{{study}}-thermometer.png",
             caption="../report/study.rst",
             category="Studies",
             labels=label_thermometer,
         ),
+        members=f"{GENERATED}/tables/studies/{{study}}.tex",
+        properties=f"{GENERATED}/tables/facts/{{study}}.tex",
+        thermometer=f"{GENERATED}/tables/thermometers/{{study}}.tex",
     log:
-        f"{LOGS}/plot_thermometer/{{study}}.log",
+        f"{LOGS}/show_family/{{study}}.log",
     wildcard_constraints:
         study=ESTIMATOR_STUDY_NAMES,
     params:
         study=get_study,
     script:
-        "../scripts/plot_thermometer.py"
+        "../scripts/show_family.py"
 
 
 rule plot_curves:

@@ -211,12 +211,13 @@ def _list(_: argparse.Namespace) -> int:
     from rich.text import Text
 
     from anarchy.build_plan import load_plan
+    from anarchy.measure.bracket.criteria import LOSSES
     from anarchy.measure.estimators.aggregations import AGGREGATIONS
     from anarchy.measure.estimators.entries import ENTRIES
     from anarchy.measure.estimators.matchings import MATCHINGS
     from anarchy.measure.estimators.numerators import NUMERATORS
     from anarchy.measure.estimators.windows import WINDOWS
-    from anarchy.measure.measures import LOSSES, MEASURES, get_measure
+    from anarchy.measure.measures import MEASURES, get_measure
     from anarchy.serving.reference.core.clients import WORKLOADS
     from anarchy.serving.reference.router.policy import POLICIES
     from anarchy.workload.lengths import LAWS

@@ -22,10 +22,9 @@ from anarchy.config.estimator import Estimator
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import Tenant
 from anarchy.measure import alarms
-from anarchy.measure.bracket.run_bracket import (
-    CRITERIA,
-    LIMITS,
-    OPTIMA,
+from anarchy.measure.bracket.criteria import (
+    COMPARED,
+    LOSSES,
     Criterion,
     loss_name,
     optimum_name,
@@ -37,12 +36,6 @@ from anarchy.measure.slo import OBJECTIVES, Objective, attainment, goodput, has_
 from anarchy.serving.log.request_log import Floats, Ints, RequestLog, Run
 
 ESTIMATOR_PREFIX = "poa-hat:"
-
-LOSSES = {loss_name(limit, of): (limit, of) for limit in LIMITS for of in CRITERIA}
-"""The measures of what a run lost: which limit, and by what criterion."""
-
-COMPARED = {optimum_name(end, of): (end, of) for end in OPTIMA for of in CRITERIA}
-"""The measures of what it is compared with: which end, and by what criterion."""
 
 Rows = Ints | slice
 RequestStatistic = Callable[[RequestLog, Rows], float]

@@ -14,11 +14,10 @@ SCRIPTS = ROOT / "workflow/scripts"
     ("script", "output", "wildcards", "names"),
     [
         ("measure_experiment", "spread", (), ["measure.aggregate.spread"]),
-        ("tabulate_experiment", "knees", (), ["artefact.tables.experiments.knee_table"]),
+        ("show_experiment", "knees", (), ["artefact.tables.experiments.knee_table"]),
         ("solve_curves", None, ("plateau",), ["games.theorems.plateau.curve_rows"]),
         ("plot_curves", "pdf", ("windows",), ["artefact.figures.theory.windows.plot"]),
-        ("plot_experiment", "pdf", (), ["artefact.figures.experiments.plot_experiment"]),
-        ("plot_experiment", "png", (), ["artefact.figures.experiments.plot_experiment"]),
+        ("show_experiment", "pdf", (), ["artefact.figures.experiments.plot_experiment"]),
         ("judge_dynamo", None, (), ["measure.validation.dynamo.verdicts.judge_measured"]),
         ("measure_family", None, (), ["measure.estimators.members.measure_family"]),
     ],

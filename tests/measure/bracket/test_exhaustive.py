@@ -16,7 +16,8 @@ import pytest
 from anarchy.common import paths
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
-from anarchy.measure.bracket.run_bracket import CRITERIA, bracket
+from anarchy.measure.bracket.criteria import CRITERIA
+from anarchy.measure.bracket.run_bracket import bracket
 from anarchy.serving.log.request_log import Ints, RequestLog
 from anarchy.serving.rules.plan import NO_PLAN
 from anarchy.serving.service_times.lookup import Latency

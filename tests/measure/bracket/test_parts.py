@@ -10,11 +10,12 @@ from anarchy.common.errors import InputError
 from anarchy.config.scenario import with_fields
 from anarchy.config.settings import load_scenario
 from anarchy.measure.bracket.closed_loop import draw
+from anarchy.measure.bracket.criteria import CRITERIA
 from anarchy.measure.bracket.decode_price import best_price, rent
 from anarchy.measure.bracket.longest_stays import LongestStays
 from anarchy.measure.bracket.open_arrivals import shortest_first
 from anarchy.measure.bracket.requests import fewest_computed
-from anarchy.measure.bracket.run_bracket import CRITERIA, bracket
+from anarchy.measure.bracket.run_bracket import bracket
 from anarchy.measure.bracket.schedules.search import schedules
 from anarchy.measure.bracket.service_limits import ServiceLimits, check_bounded
 from anarchy.measure.bracket.summary import largest_rows, summary_rows

@@ -33,7 +33,7 @@ from anarchy.common.errors import InputError, suggest
 from anarchy.common.files import Row
 from anarchy.config.experiment import Experiment
 from anarchy.config.experiment import Figure as FigureSettings
-from anarchy.measure.measures import LOSSES
+from anarchy.measure.bracket.criteria import LOSSES
 
 # Up to this many lines with labels of up to so many characters are labelled at their ends; others
 # get a legend.

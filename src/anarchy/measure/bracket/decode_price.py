@@ -13,7 +13,6 @@ all batches at once, and any p proves a bound.
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from anarchy.serving.log.request_log import Floats
 
@@ -30,6 +29,8 @@ def best_price(bound: Callable[[float], float], steps: Floats, speeds: Sequence[
 
     A price below the shortest step rents nothing; far above the longest one only capacity counts.
     """
+    from scipy.optimize import minimize_scalar  # here, so that others start sooner without
+
     low = float(steps.min()) / max(speeds)
     high = 100 * float(steps.max()) / min(speeds)
     logarithms = np.linspace(np.log(low), np.log(high), 65)

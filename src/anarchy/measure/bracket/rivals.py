@@ -9,7 +9,7 @@ holds for every schedule of its deployment.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from anarchy.measure.bracket.run_bracket import CRITERIA, LIMITS, OPTIMA, loss_name, optimum_name
+from anarchy.measure.bracket.criteria import CRITERIA, LIMITS, OPTIMA, loss_name, optimum_name
 
 Row = Mapping[str, Any]
 

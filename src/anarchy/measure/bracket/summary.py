@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from anarchy.measure.bracket.run_bracket import CRITERIA, LIMITS, loss_name
+from anarchy.measure.bracket.criteria import CRITERIA, LIMITS, loss_name
 
 
 def summary_rows(

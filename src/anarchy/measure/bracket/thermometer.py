@@ -8,7 +8,6 @@ either end and slopes over the middle say more and prove less.
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import rankdata
 
 from anarchy.serving.log.request_log import Floats
 
@@ -71,6 +70,8 @@ def _by_runs(
 
 
 def _correlated(index: Floats, losses: Floats) -> Floats:
+    from scipy.stats import rankdata  # here, so that others start sooner without
+
     y, x = (_centred(rankdata(values, axis=0)) for values in (index, losses))
     with np.errstate(invalid="ignore", divide="ignore"):
         result: Floats = x.T @ y / np.sqrt(np.outer((x * x).sum(axis=0), (y * y).sum(axis=0)))
