@@ -5,12 +5,13 @@ from anarchy.common.jobs import job_log
 from anarchy.games import poa_table
 from anarchy.games.theorems import coupling, plateau
 from anarchy.games.theorems.placement import theorems
-from anarchy.games.theorems.queueing import saturation
+from anarchy.games.theorems.queueing import dispatchers, saturation
 from anarchy.games.theorems.windows import theorems as windows
 
 CURVES = {
     "parallel-queues": poa_table.parallel_queues_rows,
     "saturation": saturation.curve_rows,
+    "dispatchers": dispatchers.curve_rows,
     "plateau": plateau.curve_rows,
     "windows": windows.curve_rows,
     "placement": theorems.curve_rows,

@@ -143,8 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     solve = commands.add_parser(
         "solve",
         help="solve one game: equilibria, optimum, price of anarchy",
-        description="Solve the game in a YAML or JSON file and print one JSON object.\n"
-        "Kinds: congestion, caching, parallel-queues, allocation, bound, closed-network.",
+        description="Solve the game in a YAML, JSON or .nfg (Gambit) file, print one JSON object.\n"
+        "Kinds: congestion, caching, parallel-queues, dispatchers, allocation, bound,\n"
+        "closed-network.",
         epilog=SOLVE_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -161,6 +162,12 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="for congestion and caching: whatever suits the size (default), all profiles one by "
         "one, or bounds",
+    )
+    solve.add_argument(
+        "--nfg",
+        metavar="OUT",
+        help="also write the game as a table of payoffs that Gambit reads; for small games of the "
+        "kinds congestion and caching",
     )
     solve.set_defaults(run=_solve)
 
@@ -251,7 +258,7 @@ def _summary(thing: Any) -> str:
 def _solve(options: argparse.Namespace) -> int:
     from anarchy.games.solve import solve_file
 
-    result = solve_file(options.file, options.method)
+    result = solve_file(options.file, options.method, options.nfg)
     if options.format == "json":
         print(json.dumps(result, ensure_ascii=False, allow_nan=False))
         return 0

@@ -30,6 +30,7 @@ from anarchy.games.game_limits import (
     MAX_BOUND_WORK,
     MAX_CLIENTS,
     MAX_DEGREE,
+    MAX_DISPATCHERS,
     MAX_EVALUATIONS,
     MAX_HIGH_DEGREE_PLAYERS,
     MAX_LINE,
@@ -194,13 +195,11 @@ class ProxyFile(Model):
     credit: Vector
 
 
-class QueuesFile(Model):
-    """Parallel M/M/1 servers; `router` is empty for the selfish one."""
+class ServersFile(Model):
+    """Parallel M/M/1 servers and the stream that they share."""
 
-    kind: Literal["parallel-queues"]
     service_rates: Vector
     demand: Number
-    router: dict[Literal["linear-proxy"], ProxyFile] = Field(default={})
 
     @field_validator("service_rates")
     @classmethod
@@ -208,6 +207,28 @@ class QueuesFile(Model):
         if len(rates) > MAX_SERVERS:
             raise ValueError(f"{len(rates)} servers; allowed: {MAX_SERVERS}")
         return rates
+
+
+class DispatchersFile(ServersFile):
+    """Equal dispatchers, each of which splits its share of the stream to its own advantage."""
+
+    kind: Literal["dispatchers"]
+    dispatchers: Whole
+    offsets: Vector | None = None
+
+    @field_validator("dispatchers")
+    @classmethod
+    def _countable(cls, dispatchers: int) -> int:
+        if not 1 <= dispatchers <= MAX_DISPATCHERS:
+            raise ValueError(f"must be from 1 to {MAX_DISPATCHERS}")
+        return dispatchers
+
+
+class QueuesFile(ServersFile):
+    """A stream that is split by one router; `router` is empty for the selfish one."""
+
+    kind: Literal["parallel-queues"]
+    router: dict[Literal["linear-proxy"], ProxyFile] = Field(default={})
 
     @field_validator("router", mode="before")
     @classmethod
@@ -318,12 +339,21 @@ class NetworkFile(Model):
 BoundFile = (
     DegreeBoundFile | PlayersBoundFile | ConstantBoundFile | SmoothnessBoundFile | OffsetBoundFile
 )
-GameFile = CongestionFile | CachingFile | QueuesFile | AllocationFile | BoundFile | NetworkFile
+GameFile = (
+    CongestionFile
+    | CachingFile
+    | QueuesFile
+    | DispatchersFile
+    | AllocationFile
+    | BoundFile
+    | NetworkFile
+)
 
 KINDS: dict[str, type[Model]] = {
     "congestion": CongestionFile,
     "caching": CachingFile,
     "parallel-queues": QueuesFile,
+    "dispatchers": DispatchersFile,
     "allocation": AllocationFile,
     "closed-network": NetworkFile,
 }

@@ -33,6 +33,9 @@ MAX_HIGH_DEGREE_PLAYERS = 12
 MAX_SERVERS = 100_000
 """Most parallel queues."""
 
+MAX_DISPATCHERS = 10**6
+"""Most dispatchers; so many are as good as a stream of single requests."""
+
 MAX_VALUES = 2 * 10**6
 """Most values of a file: enough for the distances and the demands of the largest network. That many
 fit into JSON only; YAML takes far longer to read and may hold fewer."""

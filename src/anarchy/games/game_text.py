@@ -1,6 +1,7 @@
 """The text of a game: YAML or JSON from a file or from standard input, its numbers left as text."""
 
 import json
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -13,19 +14,27 @@ from anarchy.config.yaml_files import parse_yaml
 STANDARD_INPUT = "-"
 
 
-def load(file: str) -> Any:
-    """Read a game file, or standard input for "-"; numbers stay text."""
+def read(file: str) -> str:
+    """The text of a game file, or of standard input for "-"."""
     if file != STANDARD_INPUT:
-        text = read_text(Path(file))
-    elif sys.stdin is None:
+        return read_text(Path(file))
+    if sys.stdin is None:
         raise InputError(f"{source_of(file)}: is closed")
-    else:
-        text = decoded(sys.stdin.buffer, source_of(file))
+    return decoded(sys.stdin.buffer, source_of(file))
+
+
+def is_nfg(text: str) -> bool:
+    """Whether a file is Gambit's; no YAML or JSON of a game begins like one."""
+    return re.match(r"\s*NFG\s", text) is not None
+
+
+def load(text: str, source: str) -> Any:
+    """What a game file in YAML or JSON holds; numbers stay text."""
     # YAML includes JSON but for tabs and for pairs of surrogates, and takes far longer to read.
     if text.lstrip()[:1] == "{":
         with suppress(ValueError, RecursionError):
             return _json(text)
-    return parse_yaml(text, source_of(file), numbers_as_text=True)
+    return parse_yaml(text, source, numbers_as_text=True)
 
 
 def _json(text: str) -> Any:

@@ -11,15 +11,21 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anarchy.common.errors import InputError, faults_in
+from anarchy.common.files import write_text
 from anarchy.games import game_file, game_text
 from anarchy.games.common.equilibrium_report import MAX_LISTED, EquilibriumReport, Method
 from anarchy.games.common.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.common.rational import exact_text
 from anarchy.games.game_file import GameFile
 from anarchy.games.placement import topology
+
+if TYPE_CHECKING:
+    from anarchy.games.normal_form.table import NormalForm
+    from anarchy.games.placement.game import CachingGame
+    from anarchy.games.routing.congestion import CongestionGame
 
 Result = dict[str, Any]
 
@@ -33,12 +39,31 @@ _SOCIAL = (
 )
 
 
-def solve_file(file: str, method: Method = "auto") -> Result:
-    """Read a game file ("-" is standard input) and solve it; faults name the file."""
-    source = game_text.source_of(file)
-    game = game_file.parse(game_text.load(file), source)
-    with faults_in(source):
-        return solve(game, method)
+def solve_file(file: str, method: Method = "auto", nfg: str | None = None) -> Result:
+    """Read a game file ("-" is standard input) and solve it; faults name the file.
+
+    `nfg` names a file to which the game is then written as a table of payoffs.
+    """
+    source, text = game_text.source_of(file), game_text.read(file)
+    form: NormalForm | None = None
+    if game_text.is_nfg(text):
+        from anarchy.games.normal_form.nfg import parse
+
+        form = parse(text, source)
+        with faults_in(source):
+            found = _normal_form(form, method)
+    else:
+        game = game_file.parse(game_text.load(text, source), source)
+        with faults_in(source):
+            found = solve(game, method)
+            form = _tabulated(game) if nfg is not None else None
+    if nfg is not None and form is not None:
+        from anarchy.games.normal_form.nfg import text_of
+
+        with faults_in(source):
+            table = text_of(form)
+        write_text(nfg, table)
+    return found
 
 
 def solve(game: GameFile, method: Method = "auto") -> Result:
@@ -54,6 +79,7 @@ def solve(game: GameFile, method: Method = "auto") -> Result:
         raise InputError(f"kind: '{game.kind}' has one method of its own; allowed: --method auto")
     solvers: dict[type, Callable[[Any], Result]] = {
         game_file.QueuesFile: _queues,
+        game_file.DispatchersFile: _dispatchers,
         game_file.AllocationFile: _allocation,
         game_file.NetworkFile: _network,
         game_file.SmoothnessBoundFile: _smoothness,
@@ -98,8 +124,14 @@ def _equilibria(kind: str, report: EquilibriumReport, listed: bool, *names: str)
 
 
 def _congestion(game: game_file.CongestionFile, method: Method) -> Result:
-    from anarchy.games.routing import congestion
     from anarchy.games.routing.solve import solve_routing
+
+    report = solve_routing(_congestion_game(game), method)
+    return _equilibria(game.kind, report, True, "exact_potential")
+
+
+def _congestion_game(game: game_file.CongestionFile) -> "CongestionGame":
+    from anarchy.games.routing import congestion
 
     latencies = {}
     for name, spec in game.latency.items():
@@ -113,18 +145,14 @@ def _congestion(game: game_file.CongestionFile, method: Method) -> Result:
             for strategy in player.strategies
         )
         players += [strategies] * player.count
-    report = solve_routing(
-        congestion.CongestionGame(
-            latency=latencies,
-            players=tuple(players),
-            perceived_offset_weight=game.perceived_offset_weight,
-            colocation=None
-            if together is None
-            else congestion.Colocation(together.credit, together.combine, together.weight),
-        ),
-        method,
+    return congestion.CongestionGame(
+        latency=latencies,
+        players=tuple(players),
+        perceived_offset_weight=game.perceived_offset_weight,
+        colocation=None
+        if together is None
+        else congestion.Colocation(together.credit, together.combine, together.weight),
     )
-    return _equilibria(game.kind, report, True, "exact_potential")
 
 
 def _distances(spec: game_file.TopologyFile) -> topology.Distances:
@@ -138,17 +166,45 @@ def _distances(spec: game_file.TopologyFile) -> topology.Distances:
 
 
 def _caching(game: game_file.CachingFile, method: Method) -> Result:
-    from anarchy.games.placement.game import CachingGame
     from anarchy.games.placement.solve import solve_placement
+
+    report = solve_placement(_caching_game(game), method)
+    few = report.equilibria is not None and report.equilibria <= MAX_LISTED
+    return _equilibria(game.kind, report, few)
+
+
+def _caching_game(game: game_file.CachingFile) -> "CachingGame":
+    from anarchy.games.placement.game import CachingGame
 
     with faults_in("topology", "."):
         distances = _distances(game.topology)
-    built = CachingGame.of(
+    return CachingGame.of(
         distances, game.placement_cost, game.demand, game.miss_cost, game.capacity
     )
-    report = solve_placement(built, method)
-    few = report.equilibria is not None and report.equilibria <= MAX_LISTED
-    return _equilibria(game.kind, report, few)
+
+
+def _tabulated(game: GameFile) -> "NormalForm":
+    """A finite game as a table; raises `InputError` for other kinds and for large games."""
+    from anarchy.games.normal_form import tabulation
+
+    if isinstance(game, game_file.CongestionFile):
+        return tabulation.of_congestion(_congestion_game(game))
+    if isinstance(game, game_file.CachingFile):
+        return tabulation.of_caching(_caching_game(game))
+    raise InputError(f"kind: '{game.kind}' is no table of payoffs; allowed: congestion, caching")
+
+
+def _normal_form(form: "NormalForm", method: Method) -> Result:
+    from anarchy.games.normal_form import table
+
+    if method == "bounds":
+        raise InputError("payoffs: a table is enumerated; allowed: --method auto, enumeration")
+    report, compared = table.solve_table(form)
+    few = len(report.profiles or ()) <= MAX_LISTED
+    return _equilibria("normal-form", report, few, "exact_potential") | {
+        "ratio_of": compared,
+        "regret": plain(table.least_regret(form.costs)),
+    }
 
 
 def _queues(game: game_file.QueuesFile) -> Result:
@@ -165,6 +221,26 @@ def _queues(game: game_file.QueuesFile) -> Result:
         "equilibrium_cost",
         "optimum_cost",
         "price_of_anarchy",
+    )
+
+
+def _dispatchers(game: game_file.DispatchersFile) -> Result:
+    from anarchy.games.queueing import dispatchers
+
+    report = dispatchers.equal_dispatchers(
+        game.service_rates, game.demand, game.dispatchers, game.offsets
+    )
+    return _results(
+        report,
+        "equilibrium_flow",
+        "optimum_flow",
+        "equilibrium_cost",
+        "optimum_cost",
+        "price_of_anarchy",
+        "worst_case",
+        "marginal_cost",
+        "residual",
+        "exact",
     )
 
 

@@ -8,7 +8,13 @@ from anarchy.games.theorems import (
     potential,
 )
 from anarchy.games.theorems.placement import theorems as placement
-from anarchy.games.theorems.queueing import places, prefixes, saturation, staleness
+from anarchy.games.theorems.queueing import (
+    dispatchers,
+    places,
+    prefixes,
+    saturation,
+    staleness,
+)
 from anarchy.games.theorems.windows import theorems as windows
 from anarchy.measure import counterexamples
 
@@ -17,6 +23,7 @@ THEOREMS = (
     windows,
     saturation,
     prefixes,
+    dispatchers,
     places,
     staleness,
     potential,

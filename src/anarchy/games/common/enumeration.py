@@ -49,11 +49,14 @@ class Scale:
     dtype: type
 
     @classmethod
-    def of(cls, values: Sequence[Fraction], players: int) -> "Scale":
-        """A scale for costs of a player that are sums of `values`, each used at most once."""
+    def of(cls, values: Sequence[Fraction], players: int, terms: int | None = None) -> "Scale":
+        """A scale for costs of a player that are sums of `values`, each used at most once.
+
+        `terms` is the most values in such a sum where it is known.
+        """
         denominator = math.lcm(*(v.denominator for v in values))
-        largest = sum(abs(v.numerator) * (denominator // v.denominator) for v in values)
-        infinite = largest * players + 1
+        sizes = sorted(abs(v.numerator) * (denominator // v.denominator) for v in values)
+        infinite = sum(sizes[-terms:] if terms else sizes) * players + 1
         # Social costs add `players` entries, second differences of a difference add eight.
         fits = infinite * max(players, 8) < 2**62
         return cls(denominator, infinite, np.int64 if fits else object)
@@ -132,22 +135,32 @@ def is_enumerable(counts: Sequence[int]) -> bool:
     return size <= MAX_PROFILES and size * len(counts) <= MAX_ENTRIES
 
 
+@dataclass(frozen=True)
+class CostTable:
+    """A finite game as the scaled costs of everybody in every profile, arrays of shape (size,).
+
+    perceived  one array per player: the costs by which it chooses
+    social     what the profile costs the system, not always the sum of those
+    """
+
+    space: ProfileSpace
+    scale: Scale
+    perceived: Sequence[Integers]
+    social: Integers
+
+
 def solve_by_enumeration(
-    space: ProfileSpace,
-    scale: Scale,
-    perceived: Sequence[Integers],
-    social: Integers,
+    table: CostTable,
     name: Callable[[tuple[int, ...]], tuple[Any, ...]],
     with_potential: bool,
 ) -> EquilibriumReport:
     """Equilibria, optimum and their ratios.
 
-    perceived       one array of shape (size,) per player: the scaled costs by which it chooses
-    social          shape (size,): the scaled social cost
-    name            turns strategy numbers into what the report shows
-    with_potential  whether to look for an exact potential as well
+    `name` turns strategy numbers into what the report shows; `with_potential` says whether to look
+    for an exact potential as well.
     """
-    stable = np.flatnonzero(equilibrium_mask(space, perceived))
+    space, scale, social = table.space, table.scale, table.social
+    stable = np.flatnonzero(equilibrium_mask(space, table.perceived))
     best_index = int(np.argmin(social))
     optimum = scale.value(int(social[best_index]))
     best: Extended | None = None
@@ -157,6 +170,7 @@ def solve_by_enumeration(
         worst = scale.value(int(social[stable].max()))
     price_of_anarchy, reason = ratio(worst, optimum)
     price_of_stability, _ = ratio(best, optimum)
+    potential = has_exact_potential(space, scale, table.perceived) if with_potential else None
     return EquilibriumReport(
         equilibria=int(stable.size),
         profiles=tuple(name(space.profile(int(index))) for index in stable),
@@ -167,7 +181,7 @@ def solve_by_enumeration(
         price_of_anarchy=price_of_anarchy,
         price_of_stability=price_of_stability,
         reason=reason,
-        exact_potential=(has_exact_potential(space, scale, perceived) if with_potential else None),
+        exact_potential=potential,
         exact=True,
         method=METHOD,
     )

@@ -114,15 +114,15 @@ def brief(value: Extended) -> str:
     return "0" if value == 0 else "below 0" if value < 0 else "above 0"
 
 
-def root(value: Fraction) -> tuple[Fraction, bool]:
+def root(value: Fraction, digits: int = _ROOT_DIGITS) -> tuple[Fraction, bool]:
     """Square root of a non-negative rational, and whether it is exact.
 
-    An irrational root comes back rounded down at 60 digits behind the point.
+    An irrational root comes back rounded down at so many digits behind the point.
     """
     top, bottom = math.isqrt(value.numerator), math.isqrt(value.denominator)
     if top * top == value.numerator and bottom * bottom == value.denominator:
         return Fraction(top, bottom), True
     # sqrt(p/q) = sqrt(p q) / q, with p q scaled up to keep the digits.
-    scale = 10**_ROOT_DIGITS
+    scale = 10**digits
     radicand = value.numerator * value.denominator * scale * scale
     return Fraction(math.isqrt(radicand), value.denominator * scale), False

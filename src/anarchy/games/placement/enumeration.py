@@ -11,6 +11,7 @@ from anarchy.common.errors import InputError
 from anarchy.games.common import enumeration as common
 from anarchy.games.common.enumeration import (
     MAX_PROFILES,
+    CostTable,
     Integers,
     ProfileSpace,
     Scale,
@@ -28,29 +29,31 @@ def is_enumerable(game: CachingGame) -> bool:
 
 def solve(game: CachingGame) -> EquilibriumReport:
     """As `solve_placement`, always by enumeration; raises `InputError` for a larger game."""
-    holdings = _holdings(game)
-    space = ProfileSpace((len(holdings),) * game.nodes)
+    kept = holdings(game)
+    return solve_by_enumeration(
+        tabulate(game),
+        name=lambda profile: tuple(kept[strategy] for strategy in profile),
+        with_potential=False,
+    )
+
+
+def tabulate(game: CachingGame) -> CostTable:
+    """The costs of all nodes in all placements."""
+    choices = holdings(game)
+    space = ProfileSpace((len(choices),) * game.nodes)
     scale = Scale.of(_all_terms(game), game.nodes)
     # has[node][item] says in which profiles the node keeps the item; all nodes choose alike.
     has: list[list[NDArray[np.bool_]]] = []
     for node in range(game.nodes):
         chosen = space.strategies(node)
         has.append(
-            [np.array([item in kept for kept in holdings])[chosen] for item in range(game.objects)]
+            [np.array([item in kept for kept in choices])[chosen] for item in range(game.objects)]
         )
     costs = [_cost(game, scale, node, has) for node in range(game.nodes)]
     social: Integers = np.zeros(space.size, dtype=scale.dtype)
     for cost in costs:
         social += cost
-    social = np.minimum(social, scale.infinite)
-    return solve_by_enumeration(
-        space,
-        scale,
-        costs,
-        social,
-        name=lambda profile: tuple(holdings[strategy] for strategy in profile),
-        with_potential=False,
-    )
+    return CostTable(space, scale, costs, np.minimum(social, scale.infinite))
 
 
 def _number_of_holdings(game: CachingGame) -> int:
@@ -58,7 +61,7 @@ def _number_of_holdings(game: CachingGame) -> int:
     return sum(math.comb(game.objects, size) for size in range(game.room + 1))
 
 
-def _holdings(game: CachingGame) -> list[Objects]:
+def holdings(game: CachingGame) -> list[Objects]:
     """The sets of objects that a node may keep, the empty one first."""
     # Refuses an instance with too many sets before they are listed.
     if not is_enumerable(game):

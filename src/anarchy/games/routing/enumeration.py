@@ -7,7 +7,13 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy.games.common.enumeration import Integers, ProfileSpace, Scale, solve_by_enumeration
+from anarchy.games.common.enumeration import (
+    CostTable,
+    Integers,
+    ProfileSpace,
+    Scale,
+    solve_by_enumeration,
+)
 from anarchy.games.common.equilibrium_report import EquilibriumReport
 from anarchy.games.common.rational import Extended
 from anarchy.games.routing.congestion import CongestionGame, latency_tables, scale_of
@@ -15,6 +21,11 @@ from anarchy.games.routing.congestion import CongestionGame, latency_tables, sca
 
 def solve(game: CongestionGame) -> EquilibriumReport:
     """Equilibria and optimum of a game that `common.enumeration.is_enumerable` allows."""
+    return solve_by_enumeration(tabulate(game), name=lambda profile: profile, with_potential=True)
+
+
+def tabulate(game: CongestionGame) -> CostTable:
+    """The costs of all players in all profiles of such a game."""
     space = ProfileSpace(tuple(len(strategies) for strategies in game.players))
     tables = latency_tables(game)
     scale = scale_of(game, tables)
@@ -36,9 +47,7 @@ def solve(game: CongestionGame) -> EquilibriumReport:
         social += latency + _look_up(scale, offsets, choices[player])
         unbounded |= overloaded
     social[unbounded] = scale.infinite
-    return solve_by_enumeration(
-        space, scale, perceived, social, name=lambda profile: profile, with_potential=True
-    )
+    return CostTable(space, scale, perceived, social)
 
 
 def _look_up(scale: Scale, values: list[Fraction], choice: NDArray[np.intp]) -> Integers:
