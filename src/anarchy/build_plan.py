@@ -51,15 +51,7 @@ from anarchy.serving.scenario_checks import ScenarioChecks
 MOST_CHARACTERS = 200
 """Longest name of a point, which files are called by."""
 
-CURVES = (
-    "parallel-queues",
-    "saturation",
-    "dispatchers",
-    "plateau",
-    "windows",
-    "placement",
-    "coupled",
-)
+CURVES = ("parallel-queues", "saturation", "replicas", "plateau", "windows", "placement", "coupled")
 """Figures of the theory: no experiment or study may be called like one."""
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from anarchy.artefact.figures.theory import (
     coupled,
-    dispatchers,
     parallel_queues,
     placement,
     plateau,
+    replicas,
     saturation,
     windows,
 )
@@ -17,7 +17,7 @@ from anarchy.common.jobs import job_log
 FIGURES = {
     "parallel-queues": parallel_queues.plot,
     "saturation": saturation.plot,
-    "dispatchers": dispatchers.plot,
+    "replicas": replicas.plot,
     "plateau": plateau.plot,
     "windows": windows.plot,
     "placement": placement.plot,

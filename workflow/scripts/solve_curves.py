@@ -11,7 +11,7 @@ from anarchy.games.theorems.windows import theorems as windows
 CURVES = {
     "parallel-queues": poa_table.parallel_queues_rows,
     "saturation": saturation.curve_rows,
-    "dispatchers": dispatchers.curve_rows,
+    "replicas": dispatchers.curve_rows,
     "plateau": plateau.curve_rows,
     "windows": windows.curve_rows,
     "placement": theorems.curve_rows,

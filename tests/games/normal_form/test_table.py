@@ -28,7 +28,7 @@ def table(counts: list[int], *costs: list[int]) -> NormalForm:
 
 
 def test_ratios_are_of_costs_where_the_optimum_costs() -> None:
-    report, compared = solve_table(table([2, 2], [2, 0, 3, 1], [2, 3, 0, 1]))
+    report, compared = solve_table(table([2, 2], [1, 2, 2, 3], [1, 2, 2, 3]))
     assert (report.price_of_anarchy, compared) == (1, "costs")
     dilemma, compared = solve_table(table([2, 2], [1, 3, 0, 2], [1, 0, 3, 2]))
     assert (dilemma.profiles, dilemma.price_of_anarchy, compared) == (((1, 1),), 2, "costs")

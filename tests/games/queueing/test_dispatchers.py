@@ -136,17 +136,12 @@ def test_random_splits_in_these_shares_cost_what_the_game_says() -> None:
 
 
 def test_bounds_at_rational_points() -> None:
-    assert [worst_ratio(k) for k in (1, 4, 9, 16)] == [
-        1,
-        Fraction(4, 3),
-        Fraction(9, 5),
-        Fraction(16, 7),
-    ]
+    assert [worst_ratio(k) for k in (1, 4, 9)] == [1, Fraction(4, 3), Fraction(9, 5)]
     assert worst_ratio(2) == pytest.approx(2 / (2 * math.sqrt(2) - 1))
     assert slowdown_ratio(3, 1) == 1
     assert slowdown_ratio(1, 7) == 1
-    # 25 * (1 + 24/4) is no square, 9 * (1 + 8/1) is.
-    assert slowdown_ratio(1, 9) == Fraction(8, 2 * 9 - 1 - 9)
+    # 9 times 1 + 8/K is a square for K = 1 alone; 5 times 1 + 4/16 is one.
+    assert slowdown_ratio(16, 5) == Fraction(4) / (2 * Fraction(5, 2) - 1 - Fraction(5, 4))
     assert slowdown_ratio(10**15, 100) == pytest.approx((1 + 10) / 2)
     steps = [float(slowdown_ratio(4, a)) for a in (1, 2, 5, 50, 5000)]
     assert all(low < high < 4 / 3 for low, high in pairwise(steps))

@@ -150,9 +150,7 @@ def _strategies(reader: _Reader, players: int) -> tuple[tuple[str, ...], ...]:
         found.append(tuple(names))
         profiles *= len(names)
         if not 1 <= profiles <= MAX_PROFILES:
-            raise reader.fault(
-                f"at least one strategy a player, and {MAX_PROFILES} profiles at most,"
-            )
+            raise reader.fault(f"a number of strategies with 1 to {MAX_PROFILES} profiles")
     if len(found) < players or not players:
         raise InputError(
             f"{reader.source}: strategies of {players} players are wanted, and at least one, "

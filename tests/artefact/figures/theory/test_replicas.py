@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from matplotlib.figure import Figure
 
-from anarchy.artefact.figures.theory import dispatchers as figure
+from anarchy.artefact.figures.theory import replicas as figure
 
 ROWS: list[dict[str, Any]] = [
     {"id": f"{name}:{k}", "series": name, "dispatchers": k, "value": 1 + k / 100, "unit": "ratio"}
