@@ -55,8 +55,8 @@ def solve_file(file: str, method: Method = "auto", nfg: str | None = None) -> Re
     else:
         game = game_file.parse(game_text.load(text, source), source)
         with faults_in(source):
-            found = solve(game, method)
             form = _tabulated(game) if nfg is not None else None
+            found = solve(game, method)
     if nfg is not None and form is not None:
         from anarchy.games.normal_form.nfg import text_of
 

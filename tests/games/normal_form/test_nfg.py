@@ -305,13 +305,13 @@ def test_gambit_finds_the_same_pure_equilibria(text: str, tmp_path: Path) -> Non
     out = tmp_path / "out.nfg"
     solved(text, tmp_path, "auto", str(out))
     ours = {tuple(profile) for profile in solve_file(str(out))["profiles"]}
+    labels = nfg.parse(out.read_text("utf-8"), "out").strategies
     game = pygambit.read_nfg(str(out))
     theirs = set()
     for found in pygambit.nash.enumpure_solve(game).equilibria:
-        theirs.add(
-            tuple(
-                next(k for k, s in enumerate(player.strategies) if found[s] == 1)
-                for player in game.players
-            )
-        )
+        chosen = [
+            [found[player][label] for label in names].index(1)
+            for player, names in zip(game.players, labels, strict=True)
+        ]
+        theirs.add(tuple(chosen))
     assert theirs == ours

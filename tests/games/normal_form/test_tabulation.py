@@ -23,6 +23,12 @@ def test_requests_are_players_and_their_workers_strategies() -> None:
     assert [scale.value(int(c)) for c in form.costs.social] == [8, 4]
 
 
+def test_strategies_with_the_same_workers_have_their_numbers() -> None:
+    choices = (Strategy(frozenset({"w0"})), Strategy(frozenset({"w0"}), Fraction(2)))
+    form = tabulation.of_congestion(CongestionGame({"w0": LOAD}, (choices,)))
+    assert form.strategies == (("0: w0", "1: w0"),)
+
+
 def test_nodes_are_players_and_what_they_keep_strategies() -> None:
     game = CachingGame.of(topology.complete(2), 3, [[1, 2], [1, 1]], capacity=1)
     form = tabulation.of_caching(game)

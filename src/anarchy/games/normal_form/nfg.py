@@ -59,7 +59,7 @@ def parse(text: str, source: str) -> NormalForm:
     entries = (_outcomes if reader.at("{") else _payoffs)(reader, numbers, space)
     scale, integers = _scaled(numbers, len(players), source)
     costs = [integers[column] for column in _in_our_order(entries, space).T]
-    social = np.sum(costs, axis=0, dtype=scale.dtype)
+    social: Integers = np.sum(costs, axis=0, dtype=scale.dtype)
     return NormalForm(title, players, strategies, CostTable(space, scale, costs, social))
 
 

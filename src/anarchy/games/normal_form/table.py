@@ -43,8 +43,8 @@ def solve_table(form: NormalForm) -> tuple[EquilibriumReport, str]:
         return report, "costs"
     worst, reason = _payoff_ratio(report.optimum, report.worst_equilibrium)
     best, _ = _payoff_ratio(report.optimum, report.best_equilibrium)
-    ratios = {"price_of_anarchy": worst, "price_of_stability": best, "reason": reason}
-    return replace(report, **ratios), "payoffs"
+    turned = replace(report, price_of_anarchy=worst, price_of_stability=best, reason=reason)
+    return turned, "payoffs"
 
 
 def _payoff_ratio(

@@ -15,7 +15,7 @@ def of_congestion(game: CongestionGame) -> NormalForm:
     space = ProfileSpace(tuple(map(len, game.players)))
     require_small(len(game.players), space.size)
     names = tuple(
-        tuple(_named(sorted(strategy.resources)) for strategy in strategies)
+        _distinct([_named(sorted(strategy.resources)) for strategy in strategies])
         for strategies in game.players
     )
     return NormalForm(
@@ -34,6 +34,13 @@ def of_caching(game: CachingGame) -> NormalForm:
 
 def _numbered(what: str, count: int) -> tuple[str, ...]:
     return tuple(f"{what} {number}" for number in range(count))
+
+
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    """Names with their numbers where two strategies differ in their offsets alone."""
+    if len(set(names)) == len(names):
+        return tuple(names)
+    return tuple(f"{number}: {name}" for number, name in enumerate(names))
 
 
 def _named(things: Iterable[str]) -> str:
