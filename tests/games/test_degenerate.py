@@ -46,6 +46,11 @@ def pools(prefill: object, decode: object, budget: object = 4, **keys: Any) -> d
     return game | integer
 
 
+def replicas(rates: list[Any], demand: object, count: object, **keys: Any) -> dict[str, Any]:
+    game = {"kind": "dispatchers", "service_rates": rates, "demand": demand, "dispatchers": count}
+    return game | keys
+
+
 def network(demands: list[Any], clients: object = 1, think: object = 0) -> dict[str, Any]:
     names = {"service_demands": demands, "clients": clients, "think_time": think}
     return {"kind": "closed-network"} | names
@@ -198,6 +203,30 @@ ANSWERED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "bound-one-player": (bound([LOAD], 1), ONE),
     "bound-constant-latency": (bound([{"polynomial": [3]}], 4), ONE),
+    "dispatchers-one-server": (
+        replicas([2], "3/2", 7),
+        ONE | {"equilibrium_flow": ["3/2"], "exact": True, "residual": "0"},
+    ),
+    "dispatchers-equal-rates": (
+        replicas([2, 2], 3, 7),
+        ONE | {"equilibrium_flow": ["3/2", "3/2"], "equilibrium_cost": "6"},
+    ),
+    "dispatchers-idle-slow-server": (
+        replicas([4, "1/10"], 1, 4),
+        ONE | {"equilibrium_flow": ["1", "0"], "worst_case": "4/3"},
+    ),
+    "dispatchers-alone": (
+        replicas([4, 1], 3, 1),
+        ONE | {"worst_case": "1", "equilibrium_flow": ["8/3", "1/3"]},
+    ),
+    "dispatchers-no-demand": (
+        replicas([4, 1], 0, 2),
+        NO_RATIO | {"equilibrium_flow": ["0", "0"], "reason": NO_COST},
+    ),
+    "dispatchers-overload": (
+        replicas([4, 1], 5, 2),
+        NO_RATIO | {"equilibrium_flow": None, "equilibrium_cost": "inf", "reason": OVERLOAD},
+    ),
     "bound-overload": (
         bound([{"mm1": 3}], 3),
         {"price_of_anarchy": "inf", "lambda": None, "mu": None}
@@ -228,6 +257,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "parallel-queues-no-servers": (queues([], 1), "service_rates: at least one"),
     "parallel-queues-dead-server": (queues([1, 0], 1), "service_rates: must be greater than 0"),
     "parallel-queues-negative-demand": (queues([1], -1), "demand: must be at least 0"),
+    "dispatchers-no-servers": (replicas([], 1, 2), "service_rates: at least one"),
+    "dispatchers-negative-demand": (replicas([1], -1, 2), "demand: must be at least 0"),
+    "dispatchers-none": (replicas([1], "1/2", 0), "dispatchers: must be from 1 to 1000000"),
+    "dispatchers-long": (replicas([1], f"1/{LONG}", 2), "demand: number longer"),
     "allocation-no-budget": (pools(1, 1, 0), "budget: must be greater than 0"),
     "allocation-half-a-gpu": (pools(1, 1, "9/2", integer=True), "budget: must be a whole number"),
     "closed-network-no-stations": (network([]), "service_demands: at least one"),

@@ -134,6 +134,7 @@ def test_bounds_say_how_they_were_found_and_what_they_bound(tmp_path: Path) -> N
 
 CACHES = "kind: caching\ntopology: {complete: 3}\nplacement_cost: 1\n"
 QUEUES = "kind: parallel-queues\nservice_rates: [4, 1]\n"
+REPLICAS = "kind: dispatchers\nservice_rates: [4, 1]\ndemand: 3\ndispatchers: 2\n"
 ROUTING = "kind: congestion\nlatency: {w0: {polynomial: [0, 1]}}\n"
 POOLS = """kind: allocation
 budget: 8
@@ -170,6 +171,16 @@ FAULTS = {
         QUEUES + "demand: 1\nrouter: {linear-prox: {credit: [0, 1]}}\n",
         "router.linear-prox: input should be 'linear-proxy'",
     ),
+    "no-dispatchers": (
+        REPLICAS.replace("dispatchers: 2", "dispatchers: 0"),
+        "dispatchers: must be from 1 to 1000000",
+    ),
+    "half-a-dispatcher": (
+        REPLICAS.replace("dispatchers: 2", "dispatchers: 1.5"),
+        "dispatchers: a whole number is wanted",
+    ),
+    "offsets-of-wrong-length": (REPLICAS + "offsets: [1]\n", "offsets: needs 2 numbers"),
+    "negative-offset": (REPLICAS + "offsets: [0, -1]\n", "offsets: must be at least 0, got -1"),
     "no-strategies": (ROUTING + "players: [{strategies: []}]\n", "players[0].strategies: at least"),
     "unknown-resource": (
         ROUTING + "players: [{strategies: [{resources: [w1]}]}]\n",
