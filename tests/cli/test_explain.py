@@ -82,7 +82,9 @@ def test_an_unknown_name_is_one_line(capsys: Captured) -> None:
     assert fault.count("\n") == 1
 
 
-@pytest.mark.parametrize("file", ["results/machine/jobs.json", MEASURED])
+@pytest.mark.parametrize(
+    "file", ["results/machine/jobs.json", "results/machine/provenance.json", MEASURED]
+)
 @pytest.mark.parametrize("text", ["{", "[1]", "3"])
 def test_broken_files_of_a_build_are_one_line(
     project: Path, capsys: Captured, file: str, text: str

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from anarchy.artefact.explanation.build import Build
+from anarchy.artefact.provenance.job_logs import read_jobs
 from anarchy.artefact.provenance.record import record, write_record
 from anarchy.common.files import write_rows
 from anarchy.common.paths import ROOT, SETTINGS
@@ -145,8 +146,8 @@ def write_project(root: Path) -> Path:
         overlay=None,
         settings=load_settings(root / SETTINGS),
         inputs=map(Path, INPUTS),
-        made=[],
-        jobs=[],
+        made=[MEASURED, POINTS],
+        jobs=read_jobs(root / "results/machine/logs"),
     )
     write_record(root / "results/machine/provenance.json", recorded)
     return root

@@ -1,6 +1,7 @@
 """Every kind of name has its way; what changed or is missing since the build is said."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,17 @@ def test_without_a_build_everything_named_is_explained_as_far_as_it_goes(tmp_pat
         facts = explain(build, Named("macro", name))
         assert facts["declared"].startswith("paper/numbers.d/")
         assert facts["paper"], name
+
+
+def test_a_trace_that_lies_elsewhere_is_the_one_of_the_record(
+    project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    trace = tmp_path_factory.mktemp("elsewhere") / "trace.jsonl"
+    trace.write_text("{}")
+    record = project / "results/machine/provenance.json"
+    known = json.loads(record.read_text())
+    known["inputs"]["data/traces/trace.jsonl"] = hashlib.sha256(b"{}").hexdigest()
+    record.write_text(json.dumps(known))
+    assert Build(project).input(str(trace)).state == SAME
+    trace.write_text("{{}}")
+    assert Build(project).input(str(trace)).state == CHANGED

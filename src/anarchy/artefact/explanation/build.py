@@ -12,14 +12,13 @@ from typing import Any
 from anarchy.artefact.explanation.jobs import Job, Jobs, read_jobs
 from anarchy.artefact.explanation.places import Paper, Place, lines_of
 from anarchy.artefact.imported_sources import imported_sources
-from anarchy.artefact.provenance.job_logs import read_job
-from anarchy.artefact.provenance.record import read_record
 from anarchy.common.errors import InputError
 from anarchy.common.files import read_rows
-from anarchy.common.paths import CONFIG, SETTINGS, Outputs
-from anarchy.config.settings import load_settings
+from anarchy.common.paths import SETTINGS, TRACE_CACHE, Outputs
+from anarchy.config.yaml_files import read_yaml
 
-OVERLAYS = tuple(CONFIG / f"{name}.yaml" for name in ("quick", "tiny"))
+QUICK = "quick.yaml"
+"""The overlay of ./reproduce quick."""
 
 FIRST_ROW = 2
 """The line of a results file that its first row stands on."""
@@ -45,7 +44,7 @@ class Build:
         self.root = root
         self.overlay = overlay
         self._inputs: dict[str, Input] = {}
-        self.out = Outputs(Path(load_settings(root / SETTINGS, overlay).output))
+        self.out = Outputs(_output(root, overlay))
 
     @cached_property
     def jobs(self) -> Jobs | None:
@@ -59,10 +58,18 @@ class Build:
         return Paper(self.root, self.out.generated)
 
     @cached_property
-    def _recorded(self) -> dict[str, str]:
-        """The hashes of all inputs when the build was made."""
+    def _record(self) -> tuple[dict[str, str], dict[str, float]]:
+        """Hashes of the inputs and seconds of the jobs as provenance.json has them; a broken one
+        is refused. Its models check more, and loading them takes longer than an explanation may.
+        """
         path = self.root / self.out.machine / "provenance.json"
-        return read_record(path).inputs if path.is_file() else {}
+        if not path.is_file():
+            return {}, {}
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            return dict(record["inputs"]), {j["name"]: float(j["wall_s"]) for j in record["jobs"]}
+        except (KeyError, TypeError, ValueError):
+            raise InputError(f"{path}: no record of a build; a build writes it anew") from None
 
     def results(self, file: str) -> str:
         """The path of a results file that declarations name by its place below results/."""
@@ -102,7 +109,9 @@ class Build:
 
     def _hashed(self, path: str) -> Input:
         file = self.root / path
-        recorded = self._recorded.get(path)
+        # The record calls a trace that lies elsewhere what it is called inside.
+        known = (TRACE_CACHE / file.name).as_posix() if Path(path).is_absolute() else path
+        recorded = self._record[0].get(known)
         if not file.is_file():
             return Input(path, recorded, MISSING)
         with file.open("rb") as opened:
@@ -131,9 +140,8 @@ class Build:
         return [self.input(path) for path in paths]
 
     def seconds(self, job: Job) -> float | None:
-        """How long a job took when it last ran; None where that is not known."""
-        took = read_job(self.root / self.out.logs, job.name)
-        return took.wall_s if took else None
+        """How long a job took in the last whole build; None where that is not known."""
+        return self._record[1].get(job.name)
 
     def command(self, target: str) -> str:
         """What builds a file, and no more than it needs."""
@@ -145,8 +153,7 @@ class Build:
         """What builds everything."""
         if self.overlay is None:
             return "./reproduce"
-        quick = self.overlay.name == OVERLAYS[0].name
-        return "./reproduce quick" if quick else self.command("all")
+        return "./reproduce quick" if self.overlay.name == QUICK else self.command("all")
 
     def rule_place(self, rule: str) -> Place | None:
         """Where a rule of the workflow is."""
@@ -155,3 +162,13 @@ class Build:
                 if re.match(rf"rule {re.escape(rule)}:", line):
                     return Place(path.relative_to(self.root).as_posix(), number)
         return None
+
+
+def _output(root: Path, overlay: Path | None) -> Path:
+    """The folder that a build writes to, the only setting that matters here."""
+    output = read_yaml(root / SETTINGS).get("output", ".")
+    if overlay is not None:
+        output = read_yaml(overlay).get("output", output)
+    if not isinstance(output, str):
+        raise InputError(f"{overlay or root / SETTINGS}: output: a folder is wanted")
+    return Path(output)
