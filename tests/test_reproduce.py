@@ -31,6 +31,7 @@ PYTHON = """#!/usr/bin/env bash
 if [ "$1" = -I ] && [ "$2" != -m ]; then exec {python} "$@"; fi
 if [ "$2" = anarchy.serving.compiled ]; then echo >>compiled; exit "${{COMPILING:-0}}"; fi
 printf '%s\\n' "$*" >>calls
+if [ "$3" = verify ]; then exit "${{VERDICT:-0}}"; fi
 if [ "$2" = anarchy ]; then printf '%s' "$FAULT" >&2; [ -z "$FAULT" ] || exit 2; exit 0; fi
 . ./job
 """
@@ -155,9 +156,10 @@ def test_profile_keeps_errors_visible_and_restarts_what_was_cut_off() -> None:
 def test_help_lists_every_target_with_its_time(option: str, project: Path) -> None:
     shown = run(project, option)
     assert (shown.returncode, shown.stderr) == (0, "")
-    for target in ("all", "quick", "test", "live", "setup", "clean"):
-        assert any(target in line.split("  ")[1] for line in shown.stdout.splitlines()[2:8])
-    assert shown.stdout.count(" min\n") == 5
+    targets = ("all", "quick", "verify", "test", "live", "report", "archive", "setup", "clean")
+    for target in targets:
+        assert any(target in line.split("  ")[1] for line in shown.stdout.splitlines()[2:11])
+    assert shown.stdout.count(" min\n") == 8
     assert "MB" in shown.stdout
     assert not (project / "calls").exists()
 
@@ -167,8 +169,8 @@ def test_unknown_target_is_refused_in_one_line(project: Path) -> None:
     assert refused.returncode == 2
     assert refused.stdout == ""
     assert refused.stderr == (
-        "reproduce: unknown target 'qiuck'; allowed: all, quick, test, live, report, archive, "
-        "setup, clean\n"
+        "reproduce: unknown target 'qiuck'; allowed: all, quick, verify, test, live, report, "
+        "archive, setup, clean\n"
     )
     assert not (project / "calls").exists()
 
@@ -203,6 +205,70 @@ def test_unusable_python_is_refused_in_one_line(python: str, project: Path) -> N
     assert len(refused.stderr.splitlines()) == 1
     assert "needs Python 3.11" in refused.stderr
     assert python in refused.stderr
+
+
+# ---------------------------------------------------------------- verification
+
+VERIFY = "-m anarchy verify --output build/verify --golden tests/golden/quick.json"
+VERIFY += " --since build/verify/.begun --overlay config/quick.yaml"
+
+
+def test_verify_builds_anew_in_its_own_folder_and_checks_that(project: Path) -> None:
+    old, finished = project / "build/verify/old", project / "results/finished"
+    for file in (old, finished):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    (project / "job").write_text("[ -f build/verify/.begun ]\n", encoding="utf-8")
+    done = run(project, "verify", "--cores", "1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("verified in ")
+    _, snakemake, verify = calls(project)
+    wanted = " all --cores 1 --config overlay=config/quick.yaml output=build/verify"
+    assert snakemake.endswith(wanted)
+    assert verify == VERIFY
+    assert not old.exists()
+    assert finished.exists()
+
+
+def test_verify_in_full_has_no_overlay_and_other_golden_values(project: Path) -> None:
+    run(project, "verify", "--full", "--write-golden")
+    check, snakemake, verify = calls(project)
+    assert check == "-m anarchy check"
+    assert snakemake.endswith(" all --config output=build/verify-full")
+    assert "--output build/verify-full --golden tests/golden/full.json" in verify
+    assert verify.endswith("build/verify-full/.begun --write-golden")
+
+
+@pytest.mark.parametrize("code", ["0", "1", "2"])
+def test_verify_ends_with_the_code_of_the_checks(code: str, project: Path) -> None:
+    done = run(project, "verify", VERDICT=code)
+    assert done.returncode == int(code)
+    begun = project / "build/verify/.begun"
+    assert begun.exists() == (code == "2"), "bad input is mended, and needs no new build"
+
+
+def test_a_stopped_verification_goes_on_where_it_was(project: Path) -> None:
+    (project / "job").write_text("touch build/verify/kept; exit 1\n", encoding="utf-8")
+    assert run(project, "verify").returncode == 1
+    assert VERIFY not in calls(project)
+    (project / "job").write_text("[ -f build/verify/kept ]\n", encoding="utf-8")
+    assert run(project, "verify").returncode == 0
+    (project / "job").write_text("[ ! -f build/verify/kept ]\n", encoding="utf-8")
+    assert run(project, "verify").returncode == 0, "a finished one is begun anew"
+
+
+def test_verify_without_latex_says_so_to_the_checks(project: Path) -> None:
+    (project / "job").write_text(":\n", encoding="utf-8")
+    assert run(project, "verify", REPRODUCE_TEX="no").returncode == 0
+    assert calls(project)[-1] == f"{VERIFY} --no-pdf"
+
+
+def test_a_dry_verification_makes_and_checks_nothing(project: Path) -> None:
+    (project / "job").write_text(":\n", encoding="utf-8")
+    dry = run(project, "verify", "-n")
+    assert (dry.returncode, dry.stdout) == (0, "")
+    assert len(calls(project)) == 2
+    assert not (project / "build").exists()
 
 
 # ---------------------------------------------------------------- builds

@@ -98,13 +98,15 @@ class Plan:
         return paths.Outputs(Path(self.settings.output))
 
 
-def load_plan(overlay: Path | None = None, root: Path = Path()) -> Plan:
+def load_plan(overlay: Path | None = None, root: Path = Path(), output: str | None = None) -> Plan:
     """Read and validate all configuration below `root`; a fault is one `InputError`.
+
+    An `output` sends the build into another folder than its settings do.
 
     An experiment on a registered trace that is neither at hand nor downloadable is listed in
     `missing` instead of being refused; without committed reference values it is left out.
     """
-    settings = load_settings(root / paths.SETTINGS, overlay)
+    settings = load_settings(root / paths.SETTINGS, overlay, output)
     _check_output(root, settings.output, overlay)
     traces = validate(TraceSources, read_yaml(root / paths.TRACES), str(root / paths.TRACES))
     checks = ScenarioChecks(root, traces)

@@ -24,7 +24,10 @@ from anarchy.config.settings import scenario_files
 from anarchy.config.silicon import deployments
 
 try:
-    PLAN = load_plan(Path(config["overlay"]) if "overlay" in config else None)
+    PLAN = load_plan(
+        Path(config["overlay"]) if "overlay" in config else None,
+        output=config.get("output"),
+    )
 except InputError as error:
     print(f"anarchy: {error}", file=sys.stderr)
     raise SystemExit(2)

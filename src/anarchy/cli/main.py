@@ -16,6 +16,7 @@ from anarchy.cli.control import add_control
 from anarchy.cli.explain import add_explain
 from anarchy.cli.measure import add_measure
 from anarchy.cli.simulate import add_simulate
+from anarchy.cli.verify import add_verify
 from anarchy.common.errors import InputError
 from anarchy.common.paths import find_project
 
@@ -177,6 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     add_claims(commands)
     add_explain(commands)
     add_archive(commands)
+    add_verify(commands)
 
     schema = commands.add_parser(
         "schema",

@@ -99,11 +99,16 @@ class TraceSources(Model):
         return self
 
 
-def load_settings(base: Path, overlay: Path | None = None) -> Settings:
-    """Read the settings with an optional overlay laid over them."""
+def load_settings(base: Path, overlay: Path | None = None, output: str | None = None) -> Settings:
+    """Read the settings with an optional overlay laid over them.
+
+    An `output` takes the place of theirs: the same build in another folder.
+    """
     files = [(base, read_yaml(base))]
     if overlay is not None:
         files.append((overlay, read_yaml(overlay)))
+    if output is not None:
+        files.append((Path("--output"), {"output": output}))
     return validate_layers(Settings, files)
 
 

@@ -1,0 +1,1 @@
+"""A build held against what was committed: environment, golden values, claims, PDF, provenance."""
