@@ -100,6 +100,12 @@ def test_a_gap_of_a_coarse_build_is_not_checked() -> None:
     assert check_use(use, MACROS["Gap"], "anything").verdict == "not checked"
 
 
+def test_a_gap_beside_a_number_is_no_part_of_its_place() -> None:
+    source = r"it gives $\Gap{}$ at $9$, $\Tail{}$ at $11$ and $\Gap{}$ again"
+    assert faults("it gives −− at 9, 30.5 at 11 and −− again", source) == {}
+    assert [*faults("it gives −− at 9, 30.6 at 11 and −− again", source)] == ["Tail"]
+
+
 def test_places_are_lines_of_the_source() -> None:
     assert [use.place for use in uses(SOURCE, "a.tex", MACROS)][:2] == ["a.tex:3", "a.tex:4"]
 

@@ -78,9 +78,11 @@ def uses(source: str, name: str, macros: Mapping[str, str]) -> Iterator[Use]:
 def _context(source: str, macros: Mapping[str, str], end: int) -> str:
     """What is sure to be printed at one end of a piece of a source, without numbers if it can be.
 
-    Or a number that is wrong would make the next one look wrong too.
+    Or a number that is wrong would make the next one look wrong too. What a gap prints differs
+    between text and formulas.
     """
-    for put_in in ({}, macros):
+    known = {name: text for name, text in macros.items() if GAP not in text}
+    for put_in in ({}, known):
         words = normalised(_COMMAND.split(_plain(source, put_in))[end])
         if _letters(words) >= LEAST_CONTEXT:
             break
