@@ -82,7 +82,7 @@ def _near(before: GoldenRow, now: GoldenRow, field: str) -> bool:
     numbers = before[field], now[field]
     if "tolerance" not in before or not all(isinstance(n, int | float) for n in numbers):
         return False
-    return abs(numbers[0] - numbers[1]) <= before["tolerance"]
+    return bool(abs(numbers[0] - numbers[1]) <= before["tolerance"])
 
 
 def _inside(before: GoldenRow, now: GoldenRow) -> bool:

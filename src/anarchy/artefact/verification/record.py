@@ -17,6 +17,8 @@ def check_record(path: Path, root: Path) -> list[Check]:
     try:
         rows: dict[str, Any] = {row["id"]: row["value"] for row in read_rows(path)}
     except (OSError, ValueError, KeyError, AttributeError):
+        rows = {}
+    if not rows:
         return [check(GROUP, path.name, "is not there, or no record of a build")]
     checks = [
         check(GROUP, name, "" if rows.get(name) else "is not recorded", rows.get(name))
