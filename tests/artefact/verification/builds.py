@@ -1,14 +1,16 @@
 """A finished build as small as one can be, with all that a verification looks at."""
 
-import hashlib
 import shutil
 from pathlib import Path
 
 from anarchy.artefact.numbers import write_numbers
+from anarchy.artefact.provenance.job_logs import Job
+from anarchy.artefact.provenance.record import Provenance, record, write_record
 from anarchy.artefact.verification.products import Product
 from anarchy.artefact.verification.steps import Build
 from anarchy.common.files import Row, write_rows
-from anarchy.common.paths import ROOT, Outputs
+from anarchy.common.paths import ROOT, SETTINGS, Outputs
+from anarchy.config.settings import load_settings
 
 RECORD = "b/results/machine/provenance.json"
 
@@ -71,7 +73,7 @@ def finish(
         f"The knee of the sweep lies at {knee}\nclients, and at three the tail is 300 long.",
     )
     (root / "b/figures/sweep.png").write_bytes(b"\x89PNG")
-    write_rows(root / RECORD, _record(root))
+    write_record(root / RECORD, _record(root))
     build = Build(
         root=root,
         outputs=Outputs(Path("b")),
@@ -100,7 +102,15 @@ def _products() -> list[Product]:
     return [Product(path, "rule", frozenset(made_of), True) for path, made_of in arrows.items()]
 
 
-def _record(root: Path) -> list[Row]:
-    digest = hashlib.sha256((root / "config/config.yaml").read_bytes()).hexdigest()
-    rows = [{"id": name, "value": "x"} for name in ("python", "platform", "commit")]
-    return [*rows, {"id": "sha256:config/config.yaml", "value": digest}]
+def _record(root: Path) -> Provenance:
+    """A record by which one job made all but the record."""
+    made = [product.path for product in _products() if product.path != RECORD]
+    job = Job(name="all", rule="all", started=1, wall_s=1, cpu_s=1, peak_mib=1, made=made)
+    return record(
+        root,
+        overlay=None,
+        settings=load_settings(ROOT / SETTINGS),
+        inputs=[Path("config/config.yaml")],
+        made=made,
+        jobs=[job],
+    )
