@@ -10,11 +10,8 @@ import pytest
 from anarchy.artefact.explanation.build import SAME, Build
 from anarchy.artefact.explanation.explain import explain
 from anarchy.artefact.explanation.names import Named, catalogue
-from anarchy.artefact.explanation.page import PAGE, page
-from anarchy.common.paths import ROOT
+from anarchy.artefact.explanation.page import page
 from tests.workflow.conftest import OUT
-
-UNTIMED = re.compile(r" \S+ \|$", re.M)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +47,8 @@ def test_every_macro_with_an_id_says_where_that_is_written(build: Build) -> None
         assert facts["origin"] or "id" not in facts["row"]["columns"], name
 
 
-def test_the_page_has_all_that_the_build_makes(build: Build) -> None:
-    """But for the seconds, which are those of the last full build."""
-    expected = page(build).replace(f"{OUT}/", "")
-    assert UNTIMED.sub("", (ROOT / PAGE).read_text()) == UNTIMED.sub("", expected)
+def test_the_page_names_what_the_build_makes(build: Build) -> None:
+    files = set(re.findall(r"\| `([^`]+)` \| \S+ \|$", page(build), re.M))
+    assert len(files) > 50
+    assert build.jobs is not None
+    assert [file for file in sorted(files) if build.jobs.maker(file) is None] == []

@@ -27,8 +27,8 @@ examples
       what there is to explain
 
 Names are those of the paper's source: macros (with or without the backslash), labels, files.
-Seconds are those that the jobs took when they last ran. "changed since" marks an input that is no
-longer what the build was made of.
+Seconds are the processor time of the jobs in the last whole build. "changed since" marks an input
+that is no longer what the build was made of.
 
 Exit code 0, or 2 with one line if there is no such name.
 """
@@ -64,9 +64,7 @@ def add_explain(commands: Any) -> None:
         help="the build of ./reproduce quick: --overlay config/quick.yaml",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    parser.add_argument(
-        "--page", action="store_true", help="write docs/artefacts.md anew from a finished build"
-    )
+    parser.add_argument("--page", action="store_true", help="write docs/artefacts.md anew")
     parser.set_defaults(run=_explain)
 
 
@@ -76,10 +74,12 @@ def _explain(options: argparse.Namespace) -> int:
     from anarchy.artefact.explanation.names import catalogue, find_name
     from anarchy.artefact.explanation.page import PAGE, page
     from anarchy.common.files import write_text
+    from anarchy.common.text_files import read_text
 
     build = Build(find_project(), options.overlay)
     if options.page:
-        write_text(build.root / PAGE, page(build))
+        path = build.root / PAGE
+        write_text(path, page(build, read_text(path) if path.is_file() else ""))
         return 0
     if options.name is None:
         names = catalogue(build)
@@ -221,4 +221,4 @@ def _seconds(seconds: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
         jobs = f"{seconds['jobs']} job{'s' if seconds['jobs'] != 1 else ''}"
         untimed = seconds["jobs"] - seconds["timed"]
         rest = f", {untimed} of them not timed" if untimed else ""
-        yield "took", f"{own}with all before it {seconds['all']} s ({jobs}{rest})"
+        yield "CPU time", f"{own}with all before it {seconds['all']} s ({jobs}{rest})"

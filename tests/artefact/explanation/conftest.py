@@ -139,8 +139,8 @@ def write_project(root: Path) -> Path:
     write_rows(root / POINTS, [{"id": "tail", "replication": 0, "value": 2.0}])
     verdict = {"id": "C01", "value": 9.0, "unit": "1", "verdict": "reproduced", "mechanism": None}
     write_rows(root / "results/claims.json", [verdict])
-    write_log(root, "measure/sweep", MEASURED, wall=1.5)
-    write_log(root, "simulate/sweep/0", POINTS, wall=2.25)
+    write_log(root, "measure/sweep", MEASURED, cpu=1.5)
+    write_log(root, "simulate/sweep/0", POINTS, cpu=2.25)
     recorded = record(
         root,
         overlay=None,

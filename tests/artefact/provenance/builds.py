@@ -50,8 +50,10 @@ def write(root: Path, name: str, text: str) -> Path:
     return path
 
 
-def write_log(root: Path, name: str, *made: str, started: float = 100.0, wall: float = 2.0) -> None:
-    line = {"started": started, "wall_s": wall, "cpu_s": 1.5, "peak_mib": 80.0, "made": list(made)}
+def write_log(
+    root: Path, name: str, *made: str, started: float = 100.0, wall: float = 2.0, cpu: float = 1.5
+) -> None:
+    line = {"started": started, "wall_s": wall, "cpu_s": cpu, "peak_mib": 80.0, "made": list(made)}
     write(root, f"{LOGS}/{name}.log", f"a message\n{json.dumps(line)}\n")
 
 

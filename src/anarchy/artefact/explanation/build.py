@@ -67,7 +67,7 @@ class Build:
             return {}, {}
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            return dict(record["inputs"]), {j["name"]: float(j["wall_s"]) for j in record["jobs"]}
+            return dict(record["inputs"]), {j["name"]: float(j["cpu_s"]) for j in record["jobs"]}
         except (KeyError, TypeError, ValueError):
             raise InputError(f"{path}: no record of a build; a build writes it anew") from None
 
@@ -140,7 +140,10 @@ class Build:
         return [self.input(path) for path in paths]
 
     def seconds(self, job: Job) -> float | None:
-        """How long a job took in the last whole build; None where that is not known."""
+        """Processor time of a job in the last whole build; None where that is not known.
+
+        Its wall clock would say as much of what else ran at the time.
+        """
         return self._record[1].get(job.name)
 
     def command(self, target: str) -> str:

@@ -1,69 +1,67 @@
 """The page of all figures, tables and claims: what each is made by, and in how long."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from anarchy.artefact.explanation import declarations
 from anarchy.artefact.explanation.build import Build
-from anarchy.artefact.explanation.names import catalogue
-from anarchy.common.errors import InputError
 
 PAGE = Path("docs") / "artefacts.md"
 
 HEAD = """\
 # Every figure, table and claim
 
-Written by `anarchy explain --page` from the last full build; not edited by hand. Each command
-builds its file and what that needs, and no more; after a build it has nothing to do, and `--force`
-computes the last step anew. Seconds are those of all jobs behind it, one after another.
-`anarchy explain NAME` says the rest: rule, function, inputs and their hashes.
+Written by `anarchy explain --page`, not by hand. Each command builds its file and what that needs,
+and no more; after a build it has nothing to do, and `--force` computes the last step anew. Seconds
+are the processor time of all jobs behind it in the last full build. `anarchy explain NAME` says the
+rest: rule, function, inputs and their hashes. Experiments have more tables, on their pages of the
+appendix: `anarchy explain` with the name of one lists them.
 """
 
-Line = tuple[str, str, float | None]
-"""What something is called, its file, the seconds of all jobs behind it."""
+_LINE = re.compile(r"^\| `([^`]+)` .*\| (\S+) \|$", re.M)
+
+Line = tuple[str, str, list[str]]
+"""What something is called, its file, and the files that its seconds are spent on."""
 
 
-def page(build: Build) -> str:
-    """The page in Markdown, from the index of a build; of any, for the names of all are equal."""
-    if build.jobs is None:
-        raise InputError(f"the page is written from a finished build; {build.whole} makes one")
-    parts = (("Figure", _figures), ("Table", _tables), ("Claim", _claims))
-    return HEAD + "".join(f"\n{_table(what, list(lines(build)))}" for what, lines in parts)
+def page(build: Build, before: str = "") -> str:
+    """The page in Markdown; where the build does not know the seconds, those of the page before."""
+    seconds = dict(_LINE.findall(before))
+    parts = {"Figure": _figures(build), "Table": _tables(build), "Claim": _claims(build)}
+    text = HEAD
+    for what, lines in parts.items():
+        text += f"\n| {what} | Command | File | Seconds |\n| --- | --- | --- | --- |\n"
+        for name, file, files in lines:
+            took = _seconds(build, files) or seconds.get(name, "–")
+            text += f"| `{name}` | `{build.command(file)}` | `{file}` | {took} |\n"
+    return text
 
 
 def _figures(build: Build) -> Iterator[Line]:
-    for name in catalogue(build)["figure"]:
-        yield _line(build, f"fig:{name}", f"{build.out.figures.as_posix()}/{name}.pdf")
+    """Those of experiments and studies, which the appendix shows, and those of the text."""
+    declared = {**declarations.experiments(build.root), **declarations.studies(build.root)}
+    for name in sorted({*declared, *build.paper.figures()}):
+        file = f"{build.out.figures.as_posix()}/{name}.pdf"
+        yield f"fig:{name}", file, [file]
 
 
 def _tables(build: Build) -> Iterator[Line]:
-    """Those that the paper shows: of an experiment others are made, and stay empty."""
-    for name in sorted(set(build.paper.tables())):
-        label = f"tab:{name.replace('/', ':')}"
-        yield _line(build, label, f"{build.out.generated.as_posix()}/tables/{name}.tex")
+    """Those of the text."""
+    for name in sorted(set(build.paper.tables(with_appendix=False))):
+        file = f"{build.out.generated.as_posix()}/tables/{name}.tex"
+        yield f"tab:{name.replace('/', ':')}", file, [file]
 
 
 def _claims(build: Build) -> Iterator[Line]:
-    verdicts = build.results("claims.json")
     for name, place in declarations.claims(build.root).items():
         files = declarations.claimed_files(declarations.read_claim(build.root, place))
-        yield name, verdicts, _seconds(build, [build.results(file) for file in files])
+        yield name, build.results("claims.json"), [build.results(file) for file in files]
 
 
-def _line(build: Build, name: str, file: str) -> Line:
-    return name, file, _seconds(build, [file])
-
-
-def _seconds(build: Build, files: Sequence[str]) -> float | None:
-    assert build.jobs is not None
-    times = [build.seconds(job) for job in build.jobs.upstream(files)]
-    known = [seconds for seconds in times if seconds is not None]
-    return sum(known) if known else None
-
-
-def _table(what: str, lines: Sequence[Line]) -> str:
-    rows = [f"| {what} | Command | File | Seconds |", "| --- | --- | --- | --- |"]
-    for name, file, seconds in lines:
-        time = "–" if seconds is None else f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
-        rows.append(f"| `{name}` | `.venv/bin/snakemake {file}` | `{file}` | {time} |")
-    return "\n".join(rows) + "\n"
+def _seconds(build: Build, files: Sequence[str]) -> str | None:
+    jobs = build.jobs.upstream(files) if build.jobs else ()
+    known = [seconds for job in jobs if (seconds := build.seconds(job)) is not None]
+    if not known:
+        return None
+    return f"{sum(known):.0f}" if sum(known) >= 10 else f"{sum(known):.1f}"

@@ -38,14 +38,14 @@ class Paper:
         """`generated` is the folder that a build writes what the paper reads to, from `root`."""
         paper = root / "paper"
         self._files = [paper / "main.tex", *sorted((paper / "sections").glob("*.tex"))]
-        self._files.append(root / generated / "appendix.tex")
+        self._appendix = root / generated / "appendix.tex"
         self._root = root
 
     @cached_property
     def _lines(self) -> list[tuple[Place, str]]:
         return [
             (Place(path.relative_to(self._root).as_posix(), number), _COMMENT.sub("", line))
-            for path in self._files
+            for path in [*self._files, self._appendix]
             for number, line in enumerate(lines_of(path), start=1)
         ]
 
@@ -88,12 +88,14 @@ class Paper:
         """The names of all figures that are shown."""
         return self._names(r"\\(?:experimentfigure|includegraphics(?:\[[^\]]*\])?)\{([\w-]+)\}")
 
-    def tables(self) -> Iterator[str]:
+    def tables(self, with_appendix: bool = True) -> Iterator[str]:
         """The names of all tables that are shown: where they lie below tables/."""
-        yield from self._names(r"\\input\{tables/([\w/-]+)\}")
-        for _, line in self._lines:
-            for kind, name in re.findall(r"\\experimenttable\{([\w-]+)\}\{([\w-]+)\}", line):
-                yield f"{kind}/{name}"
+        appendix = self._appendix.relative_to(self._root).as_posix()
+        for place, line in self._lines:
+            if with_appendix or place.file != appendix:
+                yield from re.findall(r"\\input\{tables/([\w/-]+)\}", line)
+                found = re.findall(r"\\experimenttable\{([\w-]+)\}\{([\w-]+)\}", line)
+                yield from (f"{kind}/{name}" for kind, name in found)
 
     def labels(self, kinds: Iterable[str]) -> Iterator[str]:
         """The labels of some kinds, such as thm."""

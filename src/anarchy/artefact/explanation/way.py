@@ -97,7 +97,7 @@ def _summary(sources: Sequence[Input]) -> Facts:
 
 
 def _seconds(build: Build, last: Sequence[Job], jobs: Sequence[Job]) -> Facts:
-    """Seconds of the last jobs and of all, as far as they are known; null where none is."""
+    """Processor time of the last jobs and of all, as far as known; null where none is."""
     known = {job.name: s for job in jobs if (s := build.seconds(job)) is not None}
     own = [known[job.name] for job in last if job.name in known]
     return {
