@@ -17,6 +17,9 @@ examples
   anarchy explain concurrency
       an experiment; fig:concurrency is its figure, tab:knees:concurrency one of its tables
 
+  anarchy explain "Figure 3"
+      what the PDF calls so; Table 3 and Theorem 3 go as well
+
   anarchy explain C07
       a published claim: its verdict, its tests, and the results that they rest on
 
@@ -148,7 +151,17 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "prints", facts["printed"]
     if "value" in facts:
         yield "value", _value(facts)
-    for name in ("without", "says", "question", "published", "verdict", "why", "file", "declared"):
+    for name in (
+        "number",
+        "without",
+        "says",
+        "question",
+        "published",
+        "verdict",
+        "why",
+        "file",
+        "declared",
+    ):
         if facts.get(name):
             yield name.replace("without", "but"), facts[name]
     if facts.get("paper"):

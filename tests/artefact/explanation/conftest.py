@@ -82,6 +82,13 @@ def gain_rows(rows):
     return [{"id": f"gain:{name}", "value": 1.0} for name in rows]
 '''
 
+AUX = r"""\relax
+\newlabel{sec:sweep}{{1}{1}{A sweep}{section.1}{}}
+\newlabel{fig:sweep}{{3}{12}{The {long} tail.\relax }{figure.caption.4}{}}
+\newlabel{tab:experiments:sweep}{{A.2}{14}{}{table.2}{}}
+\newlabel{thm:tail}{{3}{13}{}{theorem.3}{}}
+"""
+
 FILES = {
     "config/claims.yaml": CLAIMS,
     "config/experiments/sweep.yaml": "title: A sweep\nquestion: How long?\nscenarios: [one]\n",
@@ -93,6 +100,7 @@ FILES = {
     "workflow/rules/measures.smk": "# Measures\n\n\nrule measure:\n    input:\n",
     "workflow/scripts/measure.py": SCRIPT,
     "src/anarchy/measure/tails.py": MODULE,
+    "results/machine/latex/main.aux": AUX,
     "figures/sweep.pdf": "%PDF",
     "figures/sweep.png": "PNG",
     "paper/generated/tables/experiments/sweep.tex": r"\label{tab:experiments:sweep}",

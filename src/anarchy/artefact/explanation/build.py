@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anarchy.artefact.explanation.jobs import Job, Jobs, read_jobs
+from anarchy.artefact.explanation.numbering import Numbering
 from anarchy.artefact.explanation.places import Paper, Place, lines_of
 from anarchy.artefact.imported_sources import imported_sources
 from anarchy.common.errors import InputError
@@ -51,6 +52,11 @@ class Build:
         """The index of the build's jobs; None before the first whole build."""
         path = self.root / self.out.machine / "jobs.json"
         return read_jobs(path) if path.is_file() else None
+
+    @cached_property
+    def numbering(self) -> Numbering:
+        """The numbers of this build's PDF."""
+        return Numbering(self.root / self.out.machine / "latex" / "main.aux")
 
     @cached_property
     def paper(self) -> Paper:

@@ -177,7 +177,12 @@ def _names_of(build: Build, paths: Sequence[str]) -> list[str]:
 
 def _figure(build: Build, name: str) -> Facts:
     files = [f"{build.out.figures.as_posix()}/{name}.{kind}" for kind in ("pdf", "png")]
-    return {"file": files[0], "paper": _texts(build.paper.figure(name)), **way_of(build, files)}
+    return {
+        "file": files[0],
+        "number": build.numbering.number(f"fig:{name}"),
+        "paper": _texts(build.paper.figure(name)),
+        **way_of(build, files),
+    }
 
 
 def _table(build: Build, name: str) -> Facts:
@@ -187,6 +192,7 @@ def _table(build: Build, name: str) -> Facts:
     label = next((x for x in labels_in(text) if x.startswith("tab:")), _label_of(name))
     return {
         "file": file,
+        "number": build.numbering.number(label),
         "empty": path.is_file() and not text,
         "paper": _texts(build.paper.table(name, label)),
         **way_of(build, [file]),
@@ -232,6 +238,7 @@ def _theorem(build: Build, name: str) -> Facts:
     file = build.results("theory/theorems.json")
     checks = [row for row in _rows_of(build, file) if row["columns"]["theorem"] == name]
     facts: Facts = {
+        "number": build.numbering.number(name),
         "paper": _texts([build.paper.label(name), *build.paper.places(rf"ref\{{{name}\}}")]),
         "checks": len(checks),
         "hold": sum(row["columns"]["holds"] for row in checks),

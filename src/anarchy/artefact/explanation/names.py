@@ -42,12 +42,13 @@ def catalogue(build: Build) -> dict[str, list[str]]:
 def find_name(build: Build, given: str) -> Named:
     """What a name means; an unknown one is refused with those that are like it.
 
-    A macro may have its backslash; a figure or a table may be called by its label or its file; a
-    results file by its path with or without the results folder. What is called like an experiment
-    is the experiment, and its figure goes by its label. Anything else is the id of a row.
+    A macro may have its backslash; a figure or a table may be called by its label, its file or its
+    number in the PDF; a results file by its path with or without the results folder. What is called
+    like an experiment is the experiment, and its figure goes by its label. Anything else is the id
+    of a row.
     """
     known = catalogue(build)
-    name = given.strip()
+    name = build.numbering.label(given) or given.strip()
     for kind, spelling in _spellings(build, name):
         if spelling in known[kind]:
             return Named(kind, spelling)
