@@ -264,6 +264,19 @@ def test_an_overlay_is_blamed_for_its_own_faults(root: Path) -> None:
         load_plan(overlay, root)
 
 
+def test_an_overlay_can_leave_an_experiment_out(root: Path) -> None:
+    write(root, {})
+    overlay = root / "overlay.yaml"
+    overlay.write_text("output: build/some\nadjust: {experiments: {small: null}}")
+    plan = load_plan(overlay, root)
+    assert "small" in load_plan(root=root).experiments
+    assert plan.settings.adjust.left_out == {"small"}
+    assert "small" not in {*plan.experiments, *plan.points, *plan.missing}
+    overlay.write_text("adjust: {experiments: {smal: null}}")
+    with pytest.raises(InputError, match=r"overlay\.yaml: adjust: .* did you mean 'small'"):
+        load_plan(overlay, root)
+
+
 def test_swept_values_are_the_validated_ones(root: Path) -> None:
     write(root, {})
     path = root / paths.EXPERIMENTS / "small.yaml"

@@ -162,7 +162,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path(), output: str | No
         source = str(root / paths.SILICON)
         for deployment in deployments(silicon, scenarios, source):
             checks.scenario(deployment.scenario, source)
-    claims = _claims(root, {*experiments, *missing})
+    claims = _claims(root, {*experiments, *missing, *settings.adjust.left_out})
     return Plan(
         settings,
         scenarios,
@@ -247,7 +247,7 @@ def _check_estimators(
 def _load_all(
     folder: Path, model: Any, adjust: Mapping[str, Any], overlay: Path | None
 ) -> dict[str, Any]:
-    """The files of a folder with the overlay's adjustments laid over them.
+    """The files of a folder with the overlay's adjustments laid over them, or left out by null.
 
     Without a model each file's `kind` tells it.
     """
@@ -259,6 +259,8 @@ def _load_all(
             )
     loaded = {}
     for name, path in files.items():
+        if adjust.get(name, {}) is None:
+            continue
         layers = [(path, read_yaml(path))]
         if name in adjust and overlay is not None:
             layers.append((overlay, adjust[name]))

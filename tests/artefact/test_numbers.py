@@ -186,3 +186,12 @@ def test_a_coarse_build_prints_a_gap_for_what_it_left_out(tmp_path: Path) -> Non
     assert r"\newcommand{\There}{2}" in text
     assert COARSE_NOTE in build_note(text)
     assert COMMITTED_NOTE not in text
+
+
+def test_a_file_that_a_build_leaves_out_is_a_gap_too(tmp_path: Path) -> None:
+    declared = tmp_path / "n.yaml"
+    declared.write_text("- {macro: Lost, file: none.json, id: c}\n")
+    write_numbers([declared], tmp_path, tmp_path / "out.tex", {}, True, ["none.json"])
+    assert r"\newcommand{\Lost}{--}" in (tmp_path / "out.tex").read_text()
+    with pytest.raises(InputError, match=r"macro Lost: no file .*none\.json"):
+        write_numbers([declared], tmp_path, tmp_path / "out.tex", {}, True)

@@ -18,7 +18,7 @@ from anarchy.workload.trace_files import find_trace
 from anarchy.measure.knee.knee_map import count_parts
 from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
 from anarchy.build_jobs import jobs_of, point_job
-from anarchy.build_plan import CURVES, load_plan
+from anarchy.build_plan import CURVES, experiment_of, load_plan
 from anarchy.serving.service_times.table_files import latency_sources
 from anarchy.config.settings import scenario_files
 from anarchy.config.silicon import deployments
@@ -436,8 +436,18 @@ def get_number_declarations():
 NUMBER_SOURCES = sources(map(Path, get_number_declarations()))
 
 
+# Those of them that this build goes without.
+NUMBERS_LEFT_OUT = [
+    file
+    for file in NUMBER_SOURCES
+    if experiment_of(file) in PLAN.settings.adjust.left_out
+]
+
+
 def get_number_files():
-    return [f"{RESULTS}/{file}" for file in NUMBER_SOURCES]
+    return [
+        f"{RESULTS}/{file}" for file in NUMBER_SOURCES if file not in NUMBERS_LEFT_OUT
+    ]
 
 
 def get_committed_files():

@@ -15,6 +15,7 @@ rule write_numbers:
         results=get_results_folder,
         committed=get_committed_files(),
         coarse="overlay" in config,
+        left_out=NUMBERS_LEFT_OUT,
     script:
         "../scripts/write_numbers.py"
 

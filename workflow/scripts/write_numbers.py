@@ -12,4 +12,5 @@ with job_log(snakemake.log[0], snakemake.output):
         Path(snakemake.output[0]),
         {file: Path(path) for file, path in snakemake.params.committed.items()},
         snakemake.params.coarse,
+        snakemake.params.left_out,
     )

@@ -1,7 +1,7 @@
 """Every number of the paper's text: declared in YAML, taken from results, written as macros."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,13 +81,15 @@ def write_numbers(
     out: Path,
     committed: Mapping[str, Path] | None = None,
     coarse: bool = False,
+    left_out: Collection[str] = (),
 ) -> None:
     r"""Write one `\newcommand` a macro, sorted by name, and last the note on the build.
 
     `committed` names the files that this build could not compute, with the committed reference
     values that stand in for them; macros read from there are marked by `\committed`. A `coarse`
-    build leaves points out on purpose, so that a macro without a value prints a gap there. The note
-    explains the gaps and the marks where there can be any.
+    build leaves points out on purpose, so that a macro without a value prints a gap there; so do
+    those of the files `left_out`, which it does not make. The note explains the gaps and the marks
+    where there can be any.
     Raises InputError naming the macro when its file is missing, no row or several rows match, the
     field is absent, or the value does not take the format.
     """
@@ -95,6 +97,9 @@ def write_numbers(
     files: dict[str, list[dict[str, Any]]] = {}
     lines = []
     for entry in read_declarations(declared):
+        if entry.file in left_out:
+            lines.append(rf"\newcommand{{\{entry.macro}}}{{{GAP}}}")
+            continue
         if entry.file not in files:
             path = instead.get(entry.file, results_dir / entry.file)
             if not path.is_file():

@@ -51,8 +51,13 @@ class Bootstrap(Model):
 class Adjust(Model):
     """Partial experiments and studies merged over their files; how overlays coarsen a build."""
 
-    experiments: dict[Name, dict[str, Any]] = {}
+    experiments: dict[Name, dict[str, Any] | None] = Field({}, description="null leaves one out")
     studies: dict[Name, dict[str, Any]] = {}
+
+    @property
+    def left_out(self) -> set[str]:
+        """The experiments that a build goes without."""
+        return {name for name, change in self.experiments.items() if change is None}
 
 
 class Settings(Model):
