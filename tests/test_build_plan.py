@@ -270,7 +270,7 @@ def test_an_overlay_can_leave_an_experiment_out(root: Path) -> None:
     overlay.write_text("output: build/some\nadjust: {experiments: {small: null}}")
     plan = load_plan(overlay, root)
     assert "small" in load_plan(root=root).experiments
-    assert plan.settings.adjust.left_out == {"small"}
+    assert list(plan.left_out) == ["small"]
     assert "small" not in {*plan.experiments, *plan.points, *plan.missing}
     overlay.write_text("adjust: {experiments: {smal: null}}")
     with pytest.raises(InputError, match=r"overlay\.yaml: adjust: .* did you mean 'small'"):

@@ -81,6 +81,7 @@ class Plan:
     controlled: tuple[ControlledRun, ...] = ()  # and these
     silicon: Silicon | None = None  # the models on measured hardware
     claims: Ledger | None = None  # what was published, and how it is judged
+    left_out: Mapping[str, Experiment] = field(default_factory=dict)  # by the overlay
 
     @property
     def knee_maps(self) -> dict[str, KneeMap]:
@@ -117,6 +118,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path(), output: str | No
     experiments = _load_all(
         root / paths.EXPERIMENTS, Experiment, settings.adjust.experiments, overlay
     )
+    left_out = {name: experiments.pop(name) for name in sorted(settings.adjust.left_out)}
     studies = _load_all(root / paths.STUDIES, None, settings.adjust.studies, overlay)
     _check_names(root, experiments, studies)
 
@@ -162,7 +164,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path(), output: str | No
         source = str(root / paths.SILICON)
         for deployment in deployments(silicon, scenarios, source):
             checks.scenario(deployment.scenario, source)
-    claims = _claims(root, {*experiments, *missing, *settings.adjust.left_out})
+    claims = _claims(root, {*experiments, *missing, *left_out})
     return Plan(
         settings,
         scenarios,
@@ -175,6 +177,7 @@ def load_plan(overlay: Path | None = None, root: Path = Path(), output: str | No
         controlled,
         silicon,
         claims,
+        left_out,
     )
 
 
@@ -247,7 +250,7 @@ def _check_estimators(
 def _load_all(
     folder: Path, model: Any, adjust: Mapping[str, Any], overlay: Path | None
 ) -> dict[str, Any]:
-    """The files of a folder with the overlay's adjustments laid over them, or left out by null.
+    """The files of a folder with the overlay's adjustments laid over them.
 
     Without a model each file's `kind` tells it.
     """
@@ -259,10 +262,8 @@ def _load_all(
             )
     loaded = {}
     for name, path in files.items():
-        if adjust.get(name, {}) is None:
-            continue
         layers = [(path, read_yaml(path))]
-        if name in adjust and overlay is not None:
+        if adjust.get(name) is not None and overlay is not None:
             layers.append((overlay, adjust[name]))
         loaded[name] = validate_layers(model or _kind(layers[0][1], path), layers)
     return loaded

@@ -19,19 +19,19 @@ def test_pages_are_sorted_and_separated(tmp_path: Path) -> None:
     text = appendix(tmp_path, b=make_experiment(), a=make_experiment(), c=make_experiment())
     assert text.index("{app:a}") < text.index("{app:b}") < text.index("{app:c}")
     assert text.count(r"\clearpage") == 2
-    assert r"\input{tables/experiments/b}" in text
+    assert r"\experimenttable{experiments}{b}" in text
 
 
 def test_a_page_shows_what_its_experiment_has(tmp_path: Path) -> None:
     bare = appendix(tmp_path, x=make_experiment())
-    assert r"\includegraphics[width=\linewidth]{x}" in bare
-    assert "tables/knees" not in bare
-    assert "tables/compare" not in bare
-    assert "tables/spread" not in bare
+    assert r"\experimentfigure{x}" in bare
+    assert "{knees}" not in bare
+    assert "{compare}" not in bare
+    assert "{spread}" not in bare
     full = appendix(tmp_path, x=make_experiment(knee={}, compare=COMPARE, spread=SPREAD))
-    assert r"\input{tables/spread/x}" in full
-    assert r"\input{tables/knees/x}" in full
-    assert r"\input{tables/compare/x}" in full
+    assert r"\experimenttable{spread}{x}" in full
+    assert r"\experimenttable{knees}{x}" in full
+    assert r"\experimenttable{compare}{x}" in full
 
 
 def test_what_the_text_shows_is_not_shown_again(tmp_path: Path) -> None:
@@ -39,14 +39,15 @@ def test_what_the_text_shows_is_not_shown_again(tmp_path: Path) -> None:
     text = appendix(
         tmp_path, x=make_experiment(figure=figure, knee={}, compare=COMPARE, spread=SPREAD)
     )
-    assert "includegraphics" not in text
-    assert text.count(r"\input") == 1
+    assert "experimentfigure" not in text
+    assert text.count(r"\experimenttable") == 1
 
 
 def test_hostile_text_is_escaped(tmp_path: Path) -> None:
     text = appendix(tmp_path, x=make_experiment(title=HOSTILE, question=HOSTILE))
     assert text.count(latex_escape(HOSTILE)) == 3
-    assert text.count(r"\input{") == 1
+    assert text.count(r"\experimenttable{") == 1
+    assert r"\input" not in text
     assert r"\write" not in text
 
 

@@ -36,7 +36,9 @@ def test_the_paper_is_a_pdf_without_loose_ends(built: Path) -> None:
     log = (built / OUT / "paper/main.log").read_text(errors="replace")
     assert "Output written on" in log
     assert "undefined" not in log.lower()
-    assert "Not part of this build" not in log
+    figures = [path.name for path in (built / OUT / "figures").glob("*.pdf")]
+    assert len(figures) > 20
+    assert [name for name in figures if name not in log] == [], "which are on no page"
 
 
 def test_the_record_of_the_build_is_complete(built: Path) -> None:

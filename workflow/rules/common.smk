@@ -428,6 +428,14 @@ def get_experiments():
     }
 
 
+def get_pages():
+    """The experiments of the appendix: those that a build leaves out have a page, too."""
+    left_out = {
+        name: entry.model_dump(mode="json") for name, entry in PLAN.left_out.items()
+    }
+    return get_experiments() | left_out
+
+
 def get_number_declarations():
     return sorted(map(str, Path("paper/numbers.d").glob("*.yaml")))
 
@@ -438,9 +446,7 @@ NUMBER_SOURCES = sources(map(Path, get_number_declarations()))
 
 # Those of them that this build goes without.
 NUMBERS_LEFT_OUT = [
-    file
-    for file in NUMBER_SOURCES
-    if experiment_of(file) in PLAN.settings.adjust.left_out
+    file for file in NUMBER_SOURCES if experiment_of(file) in PLAN.left_out
 ]
 
 

@@ -28,7 +28,7 @@ rule write_appendix:
     log:
         f"{LOGS}/write_appendix.log",
     params:
-        experiments=get_experiments(),
+        experiments=get_pages(),
     script:
         "../scripts/write_appendix.py"
 

@@ -16,8 +16,9 @@ def write_appendix(experiments: Mapping[str, Experiment], out: Path) -> None:
     """Write a page for every experiment, in the order of their names.
 
     A page has title, question, what runs and the table of all points. Figure, knees, comparison
-    and spread follow unless `figure.in_text` says that the paper's text shows them. Names of
-    experiments are safe in LaTeX and in paths; all other text is escaped.
+    and spread follow unless `figure.in_text` says that the paper's text shows them; what a build
+    has left out is said in its place. Names of experiments are safe in LaTeX and in paths; all
+    other text is escaped.
     """
     pages = [_page(name, experiments[name]) for name in sorted(experiments)]
     write_text(out, HEADER + "\\clearpage\n".join(pages))
@@ -33,21 +34,15 @@ def _page(name: str, experiment: Experiment) -> str:
         rf"\noindent Scenarios: {latex_escape(scenarios)}."
         + (f" Swept: {latex_escape(sweep)}." if sweep else ""),
         rf"\par\noindent File: \texttt{{config/experiments/{name}.yaml}}.",
-        rf"\input{{tables/experiments/{name}}}",
+        rf"\experimenttable{{experiments}}{{{name}}}",
     ]
     if not experiment.figure.in_text:
         framed = FRAMED if experiment.figure.published else ""
-        lines += [
-            r"\begin{figure}[htbp]",
-            r"\centering",
-            rf"\includegraphics[width=\linewidth]{{{name}}}",
-            rf"\caption{{{title}{framed}.}}\label{{fig:{name}}}",
-            r"\end{figure}",
-        ]
+        lines.append(rf"\experimentfigure{{{name}}}{{{title}{framed}.}}")
         if experiment.knee:
-            lines.append(rf"\input{{tables/knees/{name}}}")
+            lines.append(rf"\experimenttable{{knees}}{{{name}}}")
         if experiment.compare:
-            lines.append(rf"\input{{tables/compare/{name}}}")
+            lines.append(rf"\experimenttable{{compare}}{{{name}}}")
         if experiment.spread:
-            lines.append(rf"\input{{tables/spread/{name}}}")
+            lines.append(rf"\experimenttable{{spread}}{{{name}}}")
     return "\n".join(lines) + "\n"
