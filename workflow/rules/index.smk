@@ -29,7 +29,8 @@ def get_scenario_files(name):
 def get_experiment_files(name):
     """The files of an experiment, with those of its scenarios."""
     files = [paths.EXPERIMENTS / f"{name}.yaml"]
-    for scenario in PLAN.experiments[name].scenarios:
+    known = PLAN.experiments | PLAN.left_out
+    for scenario in known[name].scenarios:
         files += get_scenario_files(scenario)
     return files
 
