@@ -115,11 +115,10 @@ def load_plan(overlay: Path | None = None, root: Path = Path(), output: str | No
     for name, path in list_files(root / paths.SCENARIOS).items():
         scenarios[name] = load_scenario(root / paths.SCENARIOS, name)
         checks.scenario(scenarios[name], str(path), with_policy=False)
-    experiments = _load_all(
-        root / paths.EXPERIMENTS, Experiment, settings.adjust.experiments, overlay
-    )
-    left_out = {name: experiments.pop(name) for name in sorted(settings.adjust.left_out)}
-    studies = _load_all(root / paths.STUDIES, None, settings.adjust.studies, overlay)
+    adjust = settings.adjust
+    experiments = _load_all(root / paths.EXPERIMENTS, Experiment, adjust.experiments, overlay)
+    left_out = {name: experiments.pop(name) for name in sorted(adjust.left_out)}
+    studies = _load_all(root / paths.STUDIES, None, adjust.studies, overlay)
     _check_names(root, experiments, studies)
 
     points: dict[str, tuple[SweepPoint, ...]] = {}
