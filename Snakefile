@@ -49,3 +49,20 @@ include: "workflow/rules/silicon.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/paper.smk"
+
+
+# What simulates, solves or measures goes to the nodes of a cluster, where there is one. The rest
+# takes seconds, LaTeX or the network, and runs where ./reproduce does.
+DISTRIBUTED = (
+    "simulate_",
+    "map_",
+    "measure_",
+    "rank_",
+    "solve_",
+    "check_",
+    "validate",
+    "compare_",
+)
+workflow.localrules(
+    *(rule.name for rule in workflow.rules if not rule.name.startswith(DISTRIBUTED))
+)

@@ -7,6 +7,7 @@ import pytest
 from anarchy.build_jobs import (
     FEWEST_JOBS,
     MOST_POINTS,
+    MOST_REQUESTS,
     SHORT,
     jobs_of,
     point_job,
@@ -40,6 +41,12 @@ def test_jobs_take_the_points_in_order(count: int, requests: int, point: SweepPo
         assert len(parts) >= min(count, FEWEST_JOBS)
     for part in parts[:-1]:
         assert len(part) * requests >= SHORT
+
+
+@pytest.mark.parametrize(("requests", "together"), [(1, 3), (2, 2), (3, 1), (100, 1)])
+def test_very_long_points_are_shared_out(requests: int, together: int, point: SweepPoint) -> None:
+    parts = split_into_jobs([point] * 12, requests * MOST_REQUESTS // 4)
+    assert {len(part) for part in parts} == {together}
 
 
 def test_a_job_replays_one_trace(point: SweepPoint) -> None:

@@ -12,11 +12,17 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCK, ORACLE, LIVE, GPU = (
+LOCK, ORACLE, LIVE, GPU, SLURM, KUBERNETES = (
     (ROOT / f"requirements{name}.lock").read_text(encoding="utf-8")
-    for name in ("", "-oracle", "-live", "-gpu")
+    for name in ("", "-oracle", "-live", "-gpu", "-slurm", "-kubernetes")
 )
-ENVIRONMENTS = {".venv": LOCK + ORACLE, ".venv-live": LIVE, "on a GPU machine": GPU}
+ENVIRONMENTS = {
+    ".venv": LOCK + ORACLE,
+    ".venv-live": LIVE,
+    "on a GPU machine": GPU,
+    "on Slurm": LOCK + SLURM,
+    "on Kubernetes": LOCK + KUBERNETES,
+}
 """What is installed together."""
 
 # Declared, but called as a program or read by mypy instead of being imported.
@@ -117,6 +123,25 @@ def test_every_runtime_dependency_is_imported_where_the_page_says(name: str) -> 
         assert any(f"{file}/".startswith(f"{place}/") for file in files), f"{place} does not"
     for file in files:
         assert any(f"{file}/".startswith(f"{place}/") for place in stated), f"{file} does too"
+
+
+def test_an_image_gets_what_is_committed_and_nothing_that_is_built() -> None:
+    """What .gitignore leaves out, .dockerignore leaves out too; a leading slash says nothing."""
+
+    def patterns(name: str) -> set[str]:
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        listed = [line for line in lines if line and not line.startswith("#")]
+        return {re.sub(r"^(!?)(/|\*\*/)", r"\1", line).rstrip("/") for line in listed}
+
+    assert patterns(".dockerignore") == patterns(".gitignore")
+
+
+def test_the_image_is_made_of_an_exact_python_and_runs_the_command() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    steps = dict(re.findall(r"^(FROM|ENTRYPOINT|CMD) (.+)$", text, re.MULTILINE))
+    assert re.fullmatch(r"python:3\.1[1-3]\.\d+-bookworm", steps["FROM"])
+    assert (steps["ENTRYPOINT"], steps["CMD"]) == ('["./reproduce"]', '["all"]')
+    assert f"anarchy:{PROJECT['project']['version']}" in text
 
 
 def test_licence_and_version_agree_everywhere() -> None:

@@ -27,6 +27,13 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
         pytest.param(["mypy"], id="mypy"),
         pytest.param(["snakefmt", "--check", "Snakefile", "workflow"], id="snakefmt"),
         pytest.param(["python", "-m", "snakemake", "--lint"], id="snakemake-lint"),
+        pytest.param(
+            ["hadolint", "Dockerfile"],
+            id="hadolint",
+            marks=pytest.mark.skipif(
+                not (BIN / "hadolint").exists(), reason="hadolint has no wheel for this platform"
+            ),
+        ),
     ],
 )
 def test_tool_is_content(command: list[str]) -> None:

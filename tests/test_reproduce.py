@@ -450,6 +450,82 @@ def test_a_prometheus_server_is_unpacked_once_and_may_be_missing(project: Path) 
     assert asked == ["update", "download prometheus"] * 2
 
 
+# ---------------------------------------------------------------- clusters
+
+
+INSTALLING = """\
+case "$*" in
+    *" pip "*) for lock; do :; done; lock=${lock#*-}; mkdir -p ".venv/${lock%.lock}" ;;
+    *) printf %s "${PYTHONPATH:-}" >path ;;
+esac
+"""
+
+
+@pytest.fixture
+def profiles(project: Path) -> Path:
+    """The project with its profiles and a pip that only makes the folder it is told to."""
+    shutil.copytree(ROOT / "workflow/profiles", project / "workflow/profiles")
+    (project / "job").write_text(INSTALLING, encoding="utf-8")
+    return project
+
+
+@pytest.mark.parametrize("name", ["slurm", "kubernetes"])
+def test_a_profile_lies_on_top_and_its_plugin_beside_the_packages(
+    name: str, profiles: Path
+) -> None:
+    first, again = run(profiles, "-n", PROFILE=name), run(profiles, "-n", PROFILE=name)
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr
+    assert "installing Snakemake's plugin for " + name in first.stderr
+    assert again.stderr == ""
+    installs = [call for call in calls(profiles) if " pip " in call]
+    assert len(installs) == 1
+    assert "--require-hashes" in installs[0]
+    assert installs[0].endswith(f"--target .venv/{name} -r requirements-{name}.lock")
+    layers = [f"--profile workflow/profiles/{layer} " for layer in ("default", "cluster", name)]
+    assert f"-m snakemake {''.join(layers)}--workflow-profile none " in calls(profiles)[-1]
+    folders = (profiles / "path").read_text("utf-8").split(os.pathsep)
+    assert folders == [f"{profiles}/.venv/{name}", f"{profiles}/workflow/profiles/{name}"]
+
+
+def test_a_profile_may_be_a_folder_of_ones_own(profiles: Path) -> None:
+    (profiles / "my cluster").mkdir()
+    (profiles / "my cluster/config.yaml").write_text("executor: htcondor\n", "utf-8")
+    assert run(profiles, "-n", PROFILE="my cluster").stderr == ""
+    assert "/cluster --profile my cluster --workflow-profile" in calls(profiles)[-1]
+    assert (profiles / "path").read_text("utf-8") == ""
+
+
+def test_an_unknown_profile_is_refused_in_one_line(profiles: Path) -> None:
+    refused = run(profiles, "quick", PROFILE="slurn")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "reproduce: PROFILE=slurn is neither slurm nor kubernetes nor a folder with a config.yaml\n"
+    )
+    assert not (profiles / "calls").exists()
+
+
+SQUEUE = """#!/usr/bin/env bash
+[ ! -e "$QUEUED" ] || cat "$QUEUED"
+"""
+SCANCEL = """#!/usr/bin/env bash
+printf '%s\n' "$*" >>ended
+rm "$QUEUED"
+"""
+
+
+def test_what_a_killed_run_left_in_the_queue_of_a_cluster_is_ended(project: Path) -> None:
+    """And nothing else: neither jobs of other folders nor others of this one."""
+    queued = project / "queue"
+    jobs = [f"1 anarchy_a {project}", f"2 bash {project}", f"3 anarchy_b {project}/other"]
+    queued.write_text("\n".join([*jobs, f"4 anarchy_c {project}", ""]), "utf-8")
+    write_program(project / "tools/squeue", SQUEUE)
+    write_program(project / "tools/scancel", SCANCEL)
+    built = run(project, QUEUED=str(queued))
+    assert built.returncode == 0
+    assert built.stderr == ("reproduce: ending what a stopped run has left in Slurm's queue: 1 4\n")
+    assert (project / "ended").read_text("utf-8") == "1 4\n"
+
+
 @pytest.fixture
 def live(project: Path) -> Path:
     """The project with the environment of Dynamo v0.9.0, too, as it seems."""

@@ -14,6 +14,10 @@ most so many of them."""
 SHORT = 40_000
 """Requests that take about as long as a job takes to start: a second or two."""
 
+MOST_REQUESTS = 1_000_000
+"""Of several points a job has no more: with many more replications than the paper has, it is for
+many cores to share."""
+
 
 def split_into_jobs(points: Sequence[SweepPoint], requests: int) -> list[tuple[SweepPoint, ...]]:
     """The points of an experiment as its jobs take them, in order.
@@ -25,8 +29,10 @@ def split_into_jobs(points: Sequence[SweepPoint], requests: int) -> list[tuple[S
     parts: list[tuple[SweepPoint, ...]] = []
     for _, alike in groupby(points, lambda point: getattr(point.scenario.workload, "trace", None)):
         rest = tuple(alike)
-        together = -(-SHORT // _length(rest[0], requests))
-        size = max(together, min(MOST_POINTS, len(points) // FEWEST_JOBS))
+        length = _length(rest[0], requests)
+        together = -(-SHORT // length)
+        few = min(MOST_POINTS, len(points) // FEWEST_JOBS, MOST_REQUESTS // length)
+        size = max(together, few)
         parts += [rest[start : start + size] for start in range(0, len(rest), size)]
     return parts
 

@@ -230,6 +230,26 @@ def get_point_jobs(wildcards):
     ]
 
 
+def count_requests(wildcards):
+    """The requests that a job simulates for each of its points."""
+    jobs = [point_job(PLAN, point) for point in get_part(wildcards)]
+    return [
+        (getattr(job.scenario.workload, "rows", None) or job.requests)
+        * job.replications
+        for job in jobs
+    ]
+
+
+def get_minutes(wildcards):
+    """What a scheduler may give a job of points: twice 0.25 ms a request, which is the dearest."""
+    return 5 + sum(count_requests(wildcards)) // 120_000
+
+
+def get_megabytes(wildcards):
+    """Twice what a process takes and 5 kB for each request of a point."""
+    return 500 + max(count_requests(wildcards)) // 100
+
+
 def get_point_names(wildcards):
     return [point.name for point in get_part(wildcards)]
 

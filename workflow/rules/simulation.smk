@@ -13,6 +13,9 @@ rule simulate_points:
         logs=directory(f"{RESULTS}/logs/{{experiment}}/{{part}}"),
     log:
         f"{LOGS}/simulate_points/{{experiment}}/{{part}}.log",
+    resources:
+        mem_mb=get_megabytes,
+        runtime=get_minutes,
     params:
         jobs=get_point_jobs,
         names=get_point_names,
