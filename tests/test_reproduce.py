@@ -169,8 +169,9 @@ def test_unknown_target_is_refused_in_one_line(project: Path) -> None:
     assert refused.returncode == 2
     assert refused.stdout == ""
     assert refused.stderr == (
-        "reproduce: unknown target 'qiuck'; allowed: all, quick, verify, test, live, report, "
-        "archive, setup, clean\n"
+        "reproduce: unknown target 'qiuck'; allowed: all, quick, verify, test, nightly, live, "
+        "report, archive, setup, clean
+"
     )
     assert not (project / "calls").exists()
 
@@ -413,6 +414,14 @@ def test_tests_get_the_options_and_the_last_word(project: Path) -> None:
     assert tested.stdout.splitlines()[-1] == "== 3 passed =="
     assert calls(project)[-1].startswith("-m pytest ")
     assert calls(project)[-1].endswith(" -k a name")
+
+
+def test_nightly_runs_what_takes_long_and_more_inputs(project: Path) -> None:
+    (project / "job").write_text("exit 5\n", encoding="utf-8")
+    assert run(project, "nightly", "-k", "a name").returncode == 5
+    called = calls(project)[-1]
+    assert called.startswith("-m pytest -n auto -p tests.nightly --hypothesis-profile nightly ")
+    assert called.endswith(" -m nightly or hostile -k a name")
 
 
 def test_the_oracle_is_installed_once_and_may_be_missing(project: Path) -> None:

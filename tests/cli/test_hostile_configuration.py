@@ -1,21 +1,29 @@
 """Configurations and games that nobody would write: an answer, or one line and code 2."""
 
-import contextlib
-import io
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from anarchy.build_jobs import point_job
+from anarchy.build_plan import load_plan
 from anarchy.cli.main import main
 from anarchy.cli.simulation import parse_change
 from anarchy.common import paths
-from anarchy.common.errors import MOST_CHARACTERS, InputError
 from anarchy.config.scenario import with_fields
 from anarchy.config.settings import load_scenario
+from anarchy.measure.aggregate import aggregate, compare
+from anarchy.measure.experiment_point import measure_point
+from anarchy.measure.knee.sweeps import knee_rows
+from anarchy.serving.service_times.lookup import load_service_times
+from tests import sandbox
+from tests.sandbox import assert_answered
+
+pytestmark = pytest.mark.hostile
 
 SCENARIO = """\
 description: a small one
@@ -94,11 +102,63 @@ traces:
     licence: none
     citation: nobody
 """
+STUDY = """\
+kind: knee-map
+title: A small map
+question: Where is the knee?
+scenarios: [small]
+axes:
+  engine.prefill.batch_requests: [1, 4]
+  workload.output_tokens: [10, 20]
+above: 2
+upto: 4
+requests: 10
+figure:
+  y: engine.prefill.batch_requests
+  panels:
+    - {engine.prefill.batch_requests: 4}
+estimators:
+  balanced: {matching: balanced}
+facts:
+  - claim: C03
+    text: it is small
+    measure: poa-hat:balanced
+    clients: 2
+    at_most: 19
+"""
+CLAIMS = """\
+confidence: 0.95
+claims:
+  - id: C01
+    text: it grows
+    published: "yes"
+    mark: A/B
+    where: sec:estimators
+    tests:
+      - text: one over the other
+        rule: ratio
+        rows: {file: experiments/small.json, id: ttft-mean, where: {workload.clients: 4}}
+        of: {file: experiments/small.json, id: ttft-mean, where: {workload.clients: 1}}
+        per: [scenario]
+        at_least: 1.5
+    mechanisms:
+      - text: something else
+        tests:
+          - text: the knee
+            rule: value
+            unit: clients
+            rows: {file: experiments/small.knees.json, id: [knee-lo, knee-hi]}
+            at_most: 4
+    change: {quantity: ttft-mean, ratio: 1.5, clients: [4]}
+    note: nobody knows
+"""
 FILES = {
     paths.SCENARIOS / "small.yaml": SCENARIO,
     paths.EXPERIMENTS / "small.yaml": EXPERIMENT,
     paths.SETTINGS: SETTINGS,
+    paths.STUDIES / "map.yaml": STUDY,
     paths.TRACES: TRACES,
+    paths.CLAIMS: CLAIMS,
 }
 GAMES = [
     """\
@@ -140,6 +200,9 @@ yes on 1:30 1_0 0x1F 008 1e-3 1e300 -1 0 5e-324 1e999 .nan .inf true null 1e6 99
 """
 LONG = ["9" * 5000, "1:" * 3000 + "1", "x" * 100_000, "[" * 3000, "{a: " * 200]
 QUOTED = ['"\\UFFFFFFFF"', '"\\e[2J"', '"\\0"', "!!python/name:os.system x", "&a [*a, *a]"]
+MANY = 200
+"""Clients of a run that takes longer than there is time for."""
+
 STRANGE = st.sampled_from([*WORDS.split(), *LONG, *QUOTED, "\u202e", "\ud800", "\0", "\t", ""])
 
 
@@ -170,20 +233,6 @@ def changed(draw: st.DrawFn, good: str) -> str:
     return "\n".join(lines)
 
 
-def answered(*arguments: str) -> None:
-    """The command ends well, or in one line that no input can have drawn."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(arguments)
-    if code == 0:
-        return
-    message = err.getvalue()
-    assert (code, out.getvalue(), message.count("\n")) == (2, "", 1), message
-    assert message.startswith("anarchy: ")
-    assert message[:-1].isprintable()
-    assert len(message) <= len("anarchy: \n") + MOST_CHARACTERS
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project of one scenario and one experiment, on which commands work."""
@@ -196,37 +245,34 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copy(paths.ROOT / table, root / table)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANARCHY_PROJECT", str(root))
+        assert main(["check"]) == 0
+        for game in GAMES:
+            (root / "game.yaml").write_text(game, encoding="utf-8")
+            assert main(["solve", str(root / "game.yaml")]) == 0
         yield root
 
 
-def test_the_project_is_valid(project: Path) -> None:
-    assert main(["check"]) == 0
-    for game in GAMES:
-        (project / "game.yaml").write_text(game, encoding="utf-8")
-        assert main(["solve", str(project / "game.yaml")]) == 0
-
-
-@settings(max_examples=150)
+@sandbox.inputs(1.5)
 @given(st.data())
 def test_any_configuration_is_checked(project: Path, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(FILES)))
     text = data.draw(changed(FILES[file]))
     (project / file).write_bytes(text.encode("utf-8", "surrogatepass"))
     try:
-        answered("check")
+        assert_answered(sandbox.command("check", folder=project))
     finally:
         (project / file).write_text(FILES[file], encoding="utf-8")
 
 
-@settings(max_examples=150)
+@sandbox.inputs(1.5)
 @given(st.sampled_from(GAMES).flatmap(changed))
 def test_any_game_is_solved_or_refused(project: Path, text: str) -> None:
     file = project / "game.yaml"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
-    answered("solve", str(file))
+    assert_answered(sandbox.command("solve", str(file), folder=project))
 
 
-@settings(max_examples=100)
+@sandbox.inputs(1)
 @given(
     st.sampled_from(["workload.clients", "router", "x.y", "", "workload.kind", "description"]),
     STRANGE | st.text(max_size=20),
@@ -234,9 +280,44 @@ def test_any_game_is_solved_or_refused(project: Path, text: str) -> None:
 def test_any_change_is_read_or_refused(project: Path, key: str, value: str) -> None:
     change = f"{key}={value}"
     scenario = load_scenario(project / paths.SCENARIOS, "small")
-    refused = None
-    try:
+
+    def read() -> int:
         with_fields(scenario, dict([parse_change(change)]), "--set")
-    except InputError as fault:
-        refused = str(fault)
-    assert refused is None or (refused.isprintable() and len(refused) <= MOST_CHARACTERS)
+        return 0
+
+    assert_answered(sandbox.run(read, project))
+
+
+@sandbox.inputs(0.4)
+@given(st.data())
+def test_what_is_accepted_can_be_simulated(project: Path, data: st.DataObject) -> None:
+    """Or a job says in one line why not, as where a backlog only grows."""
+    file = data.draw(
+        st.sampled_from([paths.SCENARIOS / "small.yaml", paths.EXPERIMENTS / "small.yaml"])
+    )
+    text = data.draw(changed(FILES[file]))
+    (project / file).write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    def simulate() -> int:
+        plan = load_plan(root=project)
+        rows = []
+        for point in plan.points["small"][:4]:
+            short = {"requests": 20, "replications": 2, "warmup_cycles": 1.0}
+            job = point_job(plan, point).model_copy(update=short)
+            if getattr(point.scenario.workload, "clients", 0) > MANY:
+                return 0
+            rows += measure_point(job, project / paths.LATENCY, None)[0]
+        experiment = plan.experiments["small"]
+        measures = aggregate(rows, experiment.keys)
+        assert measures
+        if (wanted := experiment.compare) is not None:
+            compare(rows, experiment.keys, wanted.field, wanted.baseline, wanted.measures)
+        if experiment.knee is not None:
+            tables = partial(load_service_times, project / paths.LATENCY)
+            knee_rows(experiment, measures, plan.scenarios, tables)
+        return 0
+
+    try:
+        assert_answered(sandbox.run(simulate, project))
+    finally:
+        (project / file).write_text(FILES[file], encoding="utf-8")

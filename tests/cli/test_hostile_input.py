@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -11,15 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.cli.main import main
 from anarchy.common import paths
-from anarchy.common.errors import InputError
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.table_files import load_table
 from anarchy.workload.traces import load_trace
+from tests import sandbox
+from tests.sandbox import assert_answered
+
+pytestmark = pytest.mark.hostile
 
 ROWS = [
     {"timestamp": 10 * k, "input_length": 600, "output_length": 2, "hash_ids": [1, k]}
@@ -34,7 +36,6 @@ STRANGE = st.sampled_from(
 )
 TEXT = st.text(max_size=30) | st.sampled_from(["\ufeff", "\0", "\r", "{" * 2000, "[" * 2000, '"'])
 CELL = TEXT | st.sampled_from(["0", "-1", "1e3", "9" * 5000, "0001-01-01 00:00:00+14:00"])
-MANY, FEW = settings(max_examples=300), settings(max_examples=15)
 GOOD = (paths.ROOT / paths.LATENCY / TABLE).read_text(encoding="utf-8")
 
 
@@ -84,29 +85,13 @@ def traces(draw: st.DrawFn) -> tuple[str, bytes]:
     return suffix, draw(st.just(whole) | broken(lines))
 
 
-def told(*arguments: str) -> tuple[int, list[str]]:
-    """The exit code and the lines on stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(["simulate", "oracle-3p5d", "--engine", "reference", "--json", *arguments])
-    if code == 0:
-        assert json.loads(out.getvalue())["requests"] > 0
-    else:
-        assert out.getvalue() == ""
-    return code, err.getvalue().splitlines()
-
-
-def check(code: int, lines: list[str]) -> None:
-    faults = [line for line in lines if line.startswith("anarchy: ")]
-    assert code in (0, 2)
-    assert len(faults) == len(lines) == (code == 2)
-    for line in lines:
-        one_line(line)
-
-
-def one_line(message: str) -> None:
-    assert message.isprintable()
-    assert len(message) < 1100
+def simulated(folder: Path, *arguments: str) -> None:
+    """The run of a scenario ends with figures, or in one line."""
+    options = ("oracle-3p5d", "--engine", "reference", "--json")
+    outcome = sandbox.command("simulate", *options, *arguments, folder=folder)
+    assert_answered(outcome)
+    if outcome.code == 0:
+        assert json.loads(outcome.out)["requests"] > 0
 
 
 @pytest.fixture(scope="module")
@@ -116,58 +101,61 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copytree(paths.ROOT / paths.CONFIG, folder / paths.CONFIG)
     (folder / "good.jsonl").write_text("\n".join(map(json.dumps, ROWS)))
     with contextlib.chdir(folder):
+        assert main(["simulate", "oracle-3p5d", "--engine", "reference", "--rows", "9"]) == 0
         yield folder
 
 
 @given(trace=traces())
-@MANY
+@sandbox.inputs(3)
 def test_traces_are_read_or_refused(project: Path, trace: tuple[str, bytes]) -> None:
     path = project / f"trace{trace[0]}"
     path.write_bytes(trace[1])
-    try:
+
+    def read() -> int:
         data = load_trace(path)
-    except InputError as fault:
-        one_line(str(fault))
-        return
-    assert data.arrival[0] == 0
-    assert np.isfinite(data.arrival).all()
-    assert (np.diff(data.arrival) >= 0).all()
-    for tokens in (data.input_tokens, data.output_tokens):
-        assert (tokens >= 1).all()
-    assert all(-(2**63) <= block < 2**63 for blocks in data.blocks for block in blocks)
+        assert data.arrival[0] == 0
+        assert np.isfinite(data.arrival).all()
+        assert (np.diff(data.arrival) >= 0).all()
+        for tokens in (data.input_tokens, data.output_tokens):
+            assert (tokens >= 1).all()
+        assert all(-(2**63) <= block < 2**63 for blocks in data.blocks for block in blocks)
+        return 0
+
+    assert_answered(sandbox.run(read, project))
 
 
 @given(trace=traces())
-@FEW
+@sandbox.inputs(0.15)
 def test_traces(project: Path, trace: tuple[str, bytes]) -> None:
     path = project / f"trace{trace[0]}"
     path.write_bytes(trace[1])
-    check(*told("--trace", str(path)))
+    simulated(project, "--trace", str(path))
 
 
 TABLES = changed(json.loads(GOOD)).map(json.dumps).map(str.encode) | broken(GOOD.splitlines())
 
 
 @given(content=TABLES)
-@settings(max_examples=80)
+@sandbox.inputs(0.8)
 def test_service_times_are_read_or_refused(project: Path, content: bytes) -> None:
     (project / "table.json").write_bytes(content)
-    try:
+
+    def read() -> int:
         latency = Latency(load_table(project, "table"))
-    except InputError as fault:
-        one_line(str(fault))
-        return
-    for large in (0, 1, 10**4, 10**8):
-        for seconds in (latency.prefill(large), latency.itl(large // 10**4, large)):
-            assert 0 < seconds < float("inf")
+        for large in (0, 1, 10**4, 10**8):
+            for seconds in (latency.prefill(large), latency.itl(large // 10**4, large)):
+                assert 0 < seconds < float("inf")
+        return 0
+
+    assert_answered(sandbox.run(read, project))
 
 
 @given(content=TABLES)
-@FEW
+@sandbox.inputs(0.15)
 def test_service_times(project: Path, content: bytes) -> None:
     path = project / paths.LATENCY / TABLE
     path.write_bytes(content)
     try:
-        check(*told("--trace", "good.jsonl"))
+        simulated(project, "--trace", "good.jsonl")
     finally:
         path.write_text(GOOD)

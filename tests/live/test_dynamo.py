@@ -102,8 +102,8 @@ def check_answers(found: dict[str, Any], name: str) -> None:
     "name",
     [
         "70b-1p2d",
-        pytest.param("70b-1p5d", marks=pytest.mark.full),
-        pytest.param("340b-1p2d", marks=pytest.mark.full),
+        pytest.param("70b-1p5d", marks=pytest.mark.nightly),
+        pytest.param("340b-1p2d", marks=pytest.mark.nightly),
     ],
 )
 def test_completions_go_through_prefill_and_decode(name: str, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_router_of_its_own_follows_the_override(tmp_path: Path) -> None:
     assert all_end(pids["pids"])
 
 
-@pytest.mark.full
+@pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_outlives_a_killed_owner(how: signal.Signals, seed: int, tmp_path: Path) -> None:

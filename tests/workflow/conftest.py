@@ -13,6 +13,7 @@ from numba.core.caching import UserProvidedCacheLocator
 from anarchy.common import paths
 from anarchy.serving.compiled.core.cache import CACHE, FOLDER
 from anarchy.serving.compiled.core.compile import compile_all
+from tests.test_reproduce import stamp
 
 OUT = Path("build/tiny")
 """Where the tiny configuration puts what it builds."""
@@ -65,6 +66,16 @@ def environment(project: Path, **changes: str) -> dict[str, str]:
     return variables | changes
 
 
+def furnish(project: Path) -> None:
+    """Give a copy a .venv with the packages at hand, so that `./reproduce` installs none."""
+    folder = project / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (packages,) = (folder / "lib").glob("python*/site-packages")
+    at_hand = [path for path in sys.path if "site-packages" in path]
+    (packages / "all.pth").write_text("\n".join([*at_hand, str(project / "src")]))
+    (folder / ".stamp").write_text(stamp(project, "venv_stamp"))
+
+
 COMMAND = [sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/default"]
 COMMAND += ["--workflow-profile", "none", "--cores", "2"]
 """Snakemake as `./reproduce` calls it."""
@@ -86,17 +97,28 @@ def snakemake(
 
 def contents(folder: Path) -> dict[str, bytes]:
     """The bytes of all files below a folder, by relative path."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    return {name: (folder / name).read_bytes() for name in files(folder)}
 
 
-def products(project: Path) -> dict[str, bytes]:
-    """What equal builds agree on to the byte."""
+def files(folder: Path) -> list[str]:
+    """All files below a folder, by relative path."""
+    return [str(p.relative_to(folder)) for p in sorted(folder.rglob("*")) if p.is_file()]
+
+
+def made(project: Path, out: Path = OUT) -> list[str]:
+    """The files of a build on which equal ones agree to the byte, below `out`."""
     unequal = ("results/machine/", "paper/main.log")
-    return {k: v for k, v in contents(project / OUT).items() if not k.startswith(unequal)}
+    return [
+        f"{folder}/{name}"
+        for folder in ("results", "figures", "paper")
+        for name in files(project / out / folder)
+        if not f"{folder}/{name}".startswith(unequal)
+    ]
+
+
+def products(project: Path, out: Path = OUT) -> dict[str, bytes]:
+    """The bytes of what a build makes, and of the paper's sources if they lie there, too."""
+    return {name: (project / out / name).read_bytes() for name in made(project, out)}
 
 
 def has_tex() -> bool:

@@ -1,29 +1,21 @@
 """A folder whose path a shell would read as commands: jobs run in it, and it stays a path."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 from anarchy.common.files import read_rows
-from tests.workflow.conftest import copy_project, environment
+from tests.workflow.conftest import copy_project, environment, furnish
 
 HOSTILE = """it's $(touch PWNED) `touch PWNED` "$HOME" ; & * ü"""
 
 
 def test_jobs_run_in_a_hostile_folder_by_a_python_that_lies_there(tmp_path: Path) -> None:
     project = copy_project(tmp_path / HOSTILE)
-    python = project / ".venv/bin/python"
-    subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", str(project / ".venv")], check=True
-    )
-    (packages,) = (project / ".venv/lib").glob("python*/site-packages")
-    (packages / "all.pth").write_text(
-        "\n".join(path for path in sys.path if "site-packages" in path)
-    )
+    furnish(project)
     wanted = "build/tiny/results/dynamo.json"
     done = subprocess.run(
-        [str(python), "-m", "snakemake", "--workflow-profile", "none", "--cores", "1", wanted,
-         "--config", "overlay=config/tiny.yaml"],
+        [str(project / ".venv/bin/python"), "-m", "snakemake", "--workflow-profile", "none",
+         "--cores", "1", wanted, "--config", "overlay=config/tiny.yaml"],
         cwd=project,
         env=environment(project),
         capture_output=True,

@@ -1,46 +1,43 @@
 """A build is deterministic and resumable: killed and elsewhere, it comes to the same bytes."""
 
-import os
-import signal
-import subprocess
+import random
 import time
 from pathlib import Path
 
 from anarchy.build_plan import CURVES
 from tests.workflow.conftest import (
     COMMAND,
-    OUT,
     copy_project,
     environment,
+    made,
     products,
     snakemake,
     targets,
 )
+from tests.workflow.killing import KILL, SEED, Run
+
+KILLS = 3
 
 
-def test_a_killed_build_resumes_to_the_same_bytes_elsewhere(built: Path, tmp_path: Path) -> None:
-    """Another folder, time zone, locale and hash seed, and a kill -9 on the way."""
+def test_a_build_killed_at_random_moments_comes_to_the_same_bytes_elsewhere(
+    built: Path, tmp_path: Path
+) -> None:
+    """Another folder, time zone, locale, hash seed and number of jobs at once."""
     project = copy_project(tmp_path / "elsewhere")
     changes = {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "77"}
-    started = subprocess.Popen(
-        [*COMMAND, *targets(), "--config", "overlay=config/tiny.yaml"],
-        cwd=project,
-        env=environment(project, **changes),
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    points = project / OUT / "results/points"
-    while not list(points.rglob("*.json")):
-        assert started.poll() is None, "the build ended before it could be killed"
-        time.sleep(0.05)
-    os.killpg(started.pid, signal.SIGKILL)
-    started.wait()
-    assert not (project / OUT / "paper/generated/numbers.tex").exists()
+    theirs, dice = products(built), random.Random(SEED)
+    print(f"NIGHTLY_SEED={SEED}")
+    for share in sorted(dice.uniform(0.0, 0.9) for _ in range(KILLS)):
+        command = [*COMMAND, *targets(), "--nolock", "--config", "overlay=config/tiny.yaml"]
+        run = Run(command, project, environment(project, **changes))
+        assert run.wait_until(lambda _, share=share: len(made(project)) > share * len(theirs))
+        time.sleep(dice.uniform(0.0, 1.0))
+        run.kill_all()
+        assert run.end() == -KILL
     # What ./reproduce does: its own lock replaces Snakemake's, which a kill leaves behind.
-    done = snakemake(project, *targets(), "--nolock", **changes)
+    done = snakemake(project, *targets(), "--nolock", "--cores", "3", **changes)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    ours, theirs = products(project), products(built)
+    ours = products(project)
     assert sorted(ours) == sorted(theirs)
     assert {
         f"figures/{curve}.{suffix}" for curve in CURVES for suffix in ("pdf", "png")
