@@ -28,6 +28,7 @@ ROWS = [
     for k in range(3)
 ]
 AZURE = ["TIMESTAMP,ContextTokens,GeneratedTokens", "2023-11-16 18:15:46.6805900,374,44"] * 2
+SIMULATE = ("simulate", "oracle-3p5d", "--engine", "reference")
 TABLE = "fixed-100ms-8ms.json"
 
 NUMBERS = [0, -1, 0.5, 1e308, -1e308, 1e-320, float("nan"), float("inf"), 2**31, 2**63, 2**64]
@@ -87,8 +88,7 @@ def traces(draw: st.DrawFn) -> tuple[str, bytes]:
 
 def simulated(folder: Path, *arguments: str) -> None:
     """The run of a scenario ends with figures, or in one line."""
-    options = ("oracle-3p5d", "--engine", "reference", "--json")
-    outcome = sandbox.command("simulate", *options, *arguments, folder=folder)
+    outcome = sandbox.command(*SIMULATE, "--json", *arguments, folder=folder)
     assert_answered(outcome)
     if outcome.code == 0:
         assert json.loads(outcome.out)["requests"] > 0
@@ -101,7 +101,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copytree(paths.ROOT / paths.CONFIG, folder / paths.CONFIG)
     (folder / "good.jsonl").write_text("\n".join(map(json.dumps, ROWS)))
     with contextlib.chdir(folder):
-        assert main(["simulate", "oracle-3p5d", "--engine", "reference", "--rows", "9"]) == 0
+        assert (
+            main(["simulate", "oracle-3p5d", "--engine", "reference", "--trace", "good.jsonl"]) == 0
+        )
         yield folder
 
 

@@ -78,6 +78,7 @@ def _results(name: str, overlay: Path | None) -> list[dict[str, Any]]:
     from anarchy.common.files import read_rows
     from anarchy.common.paths import Outputs
     from anarchy.config.settings import load_settings
+    from anarchy.measure.claims.rows import checked
 
     root = find_project()
     settings = load_settings(root / SETTINGS, overlay)
@@ -85,8 +86,8 @@ def _results(name: str, overlay: Path | None) -> list[dict[str, Any]]:
     if not path.is_file():
         raise InputError(f"{path}: there are no verdicts yet; ./reproduce makes them")
     try:
-        return read_rows(path)
-    except (ValueError, AttributeError):
+        return checked(name, read_rows(path))
+    except (ValueError, AttributeError, RecursionError):
         raise InputError(f"{path}: no rows of results; delete it and run ./reproduce") from None
 
 

@@ -75,13 +75,19 @@ def _read(path: Path) -> pa.Table:
         raise InputError(f"{path}: no such file")
     try:
         if path.suffix == ".csv":
-            return pc.read_csv(path)
-        with pq.ParquetFile(path) as file:
-            return file.read()
+            table = pc.read_csv(path)
+        else:
+            with pq.ParquetFile(path) as file:
+                table = file.read()
+        names = table.column_names  # decoded here, so they may be no text
     except (OSError, MemoryError, ValueError, pa.ArrowException) as error:
         text = " ".join(str(error).split())
         kind = "CSV" if path.suffix == ".csv" else "Parquet"
         raise InputError(f"{path}: no {kind} that can be read: {text}") from None
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path}: column {shown(name)} is there twice")
+    return table
 
 
 def _columns(table: pa.Table, source: str) -> dict[str, Any]:
