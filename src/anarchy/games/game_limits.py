@@ -30,7 +30,7 @@ MAX_BOUND_WORK = 30_000
 MAX_HIGH_DEGREE_PLAYERS = 12
 """Most players of a tight bound for latencies of a degree above 5."""
 
-MAX_SERVERS = 100_000
+MAX_SERVERS = 20_000
 """Most parallel queues."""
 
 MAX_DISPATCHERS = 10**6
