@@ -170,8 +170,7 @@ def test_unknown_target_is_refused_in_one_line(project: Path) -> None:
     assert refused.stdout == ""
     assert refused.stderr == (
         "reproduce: unknown target 'qiuck'; allowed: all, quick, verify, test, nightly, live, "
-        "report, archive, setup, clean
-"
+        "report, archive, setup, clean\n"
     )
     assert not (project / "calls").exists()
 
