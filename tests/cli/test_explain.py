@@ -105,6 +105,19 @@ def test_another_build_is_looked_at_by_its_overlay(project: Path, capsys: Captur
     assert "./reproduce quick" in text
 
 
+def test_below_the_projects_folder_it_is_the_same(
+    project: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "config/quick.yaml").write_text("output: build/quick\n")
+    texts = []
+    for folder in (project, project / "config"):
+        monkeypatch.chdir(folder)
+        for options in ([], ["--quick"]):
+            assert main(["explain", "TailMost", *options]) == 0
+            texts.append(capsys.readouterr().out)
+    assert texts[:2] == texts[2:]
+
+
 def test_the_page_is_written(project: Path) -> None:
     (project / "docs").mkdir()
     assert main(["explain", "--page"]) == 0

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from anarchy.common.paths import find_project
+from anarchy.common.paths import CONFIG, find_project
 
 EXAMPLES = r"""
 examples
@@ -36,8 +36,8 @@ that is no longer what the build was made of.
 Exit code 0, or 2 with one line if there is no such name.
 """
 
-INDENT = 15
-"""Characters before the text of a line."""
+LONGEST = 12
+"""Characters of the longest name of a line."""
 
 
 def add_explain(commands: Any) -> None:
@@ -61,9 +61,7 @@ def add_explain(commands: Any) -> None:
     )
     build.add_argument(
         "--quick",
-        dest="overlay",
-        action="store_const",
-        const=Path("config/quick.yaml"),
+        action="store_true",
         help="the build of ./reproduce quick: --overlay config/quick.yaml",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
@@ -72,14 +70,15 @@ def add_explain(commands: Any) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from anarchy.artefact.explanation.build import Build
+    from anarchy.artefact.explanation.build import QUICK, Build
     from anarchy.artefact.explanation.explain import explain
     from anarchy.artefact.explanation.names import catalogue, find_name
     from anarchy.artefact.explanation.page import PAGE, page
     from anarchy.common.files import write_text
     from anarchy.common.text_files import read_text
 
-    build = Build(find_project(), options.overlay)
+    root = find_project()
+    build = Build(root, root / CONFIG / QUICK if options.quick else options.overlay)
     if options.page:
         path = build.root / PAGE
         write_text(path, page(build, read_text(path) if path.is_file() else ""))
@@ -121,7 +120,7 @@ def _print_facts(facts: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(Text(f"{facts['name']}  ({facts['kind']})", style="bold"))
     grid = Table.grid(padding=(0, 1))
-    grid.add_column(width=INDENT - 3, no_wrap=True, style="dim")
+    grid.add_column(width=LONGEST, no_wrap=True, style="dim")
     grid.add_column(overflow="fold")
     for name, text in _lines(facts):
         grid.add_row(name, Text(text))
@@ -151,19 +150,12 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "prints", facts["printed"]
     if "value" in facts:
         yield "value", _value(facts)
-    for name in (
-        "number",
-        "without",
-        "says",
-        "question",
-        "published",
-        "verdict",
-        "why",
-        "file",
-        "declared",
-    ):
+    for name in ("number", "without", "says", "question", "published", "verdict", "why"):
         if facts.get(name):
             yield name.replace("without", "but"), facts[name]
+    for name in ("file", "declared"):
+        if facts.get(name):
+            yield name, facts[name]
     if facts.get("paper"):
         yield "in the paper", ", ".join(facts["paper"])
     if "row" in facts:

@@ -154,8 +154,11 @@ class Build:
 
     def command(self, target: str) -> str:
         """What builds a file, and no more than it needs."""
-        overlay = f" --config overlay={self.overlay.as_posix()}" if self.overlay else ""
-        return f".venv/bin/snakemake {target}{overlay}"
+        if self.overlay is None:
+            return f".venv/bin/snakemake {target}"
+        inside = self.overlay.is_relative_to(self.root)
+        overlay = self.overlay.relative_to(self.root) if inside else self.overlay
+        return f".venv/bin/snakemake {target} --config overlay={overlay.as_posix()}"
 
     @property
     def whole(self) -> str:
