@@ -76,6 +76,8 @@ EXPECTED = {
     "decode-busy": (7 / 8, "1"),
     "busiest": (7 / 8, "1"),
     "decode-imbalance": (3 / (4 / 3), "1"),
+    # From 2 s until 5 s, the longest stay before the end: 1, then 2 more than on worker 1.
+    "decode-gap": ((1 + 2 + 2) / 3, "1"),
     "beyond-table": (2 / 4, "1"),
     "extrapolated": (3, "1"),
     "slo-attainment": (1 / 4, "1"),

@@ -68,7 +68,7 @@ def gaps(run: Run) -> NDArray[np.int64]:
 
 def mean_gap(rate: float, temperature: float, age: float) -> float:
     """Mean size of the gap over a cycle of the relay: it falls for `age`, then rises to zero."""
-    amplitude, period = relay_cycle(rate, SERVICE, temperature, age)
+    amplitude, _, period = relay_cycle(rate, SERVICE, temperature, age)
     level = rate * math.tanh(1 / (2 * temperature)) / SERVICE
     rise = period / 2 - age
     falling = level * age - amplitude / SERVICE

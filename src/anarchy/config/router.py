@@ -80,6 +80,16 @@ class Router(Model):
     load_weight: Weight = Field(
         1.0, description="load-aware: whole hits that twice the mean load is worth"
     )
+    crowding: Weight = Field(
+        0.0,
+        description="latency-aware: the predicted time is multiplied by the active requests, the "
+        "new one among them, to this power; 1 is the toll of M/M/1 servers",
+    )
+    knows_speeds: bool = Field(
+        False,
+        description="latency-aware, toll: whether predictions are divided by the speed of the "
+        "worker; if not, all workers are taken to be equal",
+    )
     imbalance: Count = Field(
         8, description="threshold: difference in active requests from which only load counts"
     )

@@ -33,6 +33,7 @@ from anarchy.measure.bracket.service_limits import check_bounded
 from anarchy.measure.estimators.empirical_poa import check_estimator, poa_hat
 from anarchy.measure.estimators.observed import Itl
 from anarchy.measure.slo import OBJECTIVES, Objective, attainment, goodput, has_objective
+from anarchy.serving.log.held_requests import decode_gap
 from anarchy.serving.log.request_log import Floats, Ints, RequestLog, Run
 
 ESTIMATOR_PREFIX = "poa-hat:"
@@ -340,6 +341,7 @@ for _measure in (
         _decode_imbalance,
         of_requests=True,
     ),
+    _of_run("decode-gap", "Mean gap between decode workers", "1", decode_gap),
     _attainment("slo-attainment", "SLO attainment", OBJECTIVES),
     _attainment("ttft-attainment", "TTFT attainment", ["ttft"]),
     _attainment("itl-attainment", "ITL attainment", ["itl"]),

@@ -12,6 +12,7 @@ from anarchy.games.theorems.queueing import (
     dispatchers,
     places,
     prefixes,
+    relays,
     saturation,
     staleness,
 )
@@ -26,6 +27,7 @@ THEOREMS = (
     dispatchers,
     places,
     staleness,
+    relays,
     potential,
     placement,
     allocation,

@@ -34,6 +34,7 @@ from anarchy.games.gpu_split.delayed_planner import (
     held_splits,
     period_two_orbits,
     planner_cycles,
+    settling_gain,
 )
 from tests.games.rationals import fractions
 
@@ -229,6 +230,34 @@ def test_at_the_threshold_a_root_of_the_planner_is_on_the_unit_circle(delay: int
     gain = gain_threshold(delay, 0.0)
     root = complex(math.cos(math.pi / (2 * delay + 1)), math.sin(math.pi / (2 * delay + 1)))
     assert abs(root ** (delay + 1) - root**delay + gain) < 1e-12
+
+
+def test_settling_gains_by_hand() -> None:
+    """d = 2: waiting at -1, first move 1/sqrt 2 of the error, the rest whole, it ends at 1."""
+    assert settling_gain(0) == 2
+    assert settling_gain(1) == 1
+    gain = 2 - math.sqrt(2)
+    assert settling_gain(2) == pytest.approx(gain)
+    path = [-1.0, -1.0, -1.0, -1 + gain / math.sqrt(2)]
+    for _ in range(3):
+        path.append(path[-1] - gain * path[-3])
+    assert max(path) == pytest.approx(1) == -path[0]
+    assert settling_gain(3) == pytest.approx(1 - 1 / math.sqrt(3))
+    assert settling_gain(300) == pytest.approx(3 / 600, rel=1e-2)
+
+
+@given(st.integers(1, 4), st.data())
+def test_below_the_settling_gain_no_choice_of_shares_leads_further_out(
+    delay: int, data: st.DataObject
+) -> None:
+    gain = 0.999 * settling_gain(delay)
+    moves = data.draw(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=30, max_size=60))
+    path = data.draw(st.lists(st.floats(-1, 1), min_size=delay + 1, max_size=delay + 1))
+    for share in moves:
+        path.append(path[-1] - share * gain * path[-1 - delay])
+    begun = 3 * delay + 1  # the history itself need not obey the rule
+    farthest = max(map(abs, path[: begun + 1]))
+    assert max(map(abs, path[begun:])) <= farthest * (1 + 1e-12)
 
 
 @settings(max_examples=30, deadline=None)

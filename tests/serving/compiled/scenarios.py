@@ -213,6 +213,8 @@ def routers(draw: st.DrawFn) -> dict[str, Any]:
         "ties": draw(st.sampled_from(["smallest-cache", "random", "first"])),
         "prefill_blocks": draw(st.booleans()),
         "imbalance": draw(st.sampled_from([1, 8])),
+        "crowding": draw(st.sampled_from([0.0, 0.5, 1.0])),
+        "knows_speeds": draw(st.booleans()),
         "hash_blocks": draw(st.sampled_from([1, 3])),
         "tracking": {
             "replicas": draw(st.sampled_from([1, 1, 2, 3])),

@@ -56,6 +56,27 @@ def gain_threshold(delay: int, slope: float) -> float:
     return 2 * math.sin(math.pi / (4 * delay + 2)) / (1 - slope)
 
 
+def settling_gain(delay: int) -> float:
+    """Gain below which every orbit settles if the planner's target rises and crosses once.
+
+    With d the delay and N = floor(1/k) it is the k at which k (d + 1 + N) - k^2 N (N + 1)/2 = 2; 2
+    for d = 0. It is 1 for d = 1, 2 - sqrt 2 for d = 2, and near 3/(2 d) for long delays.
+    """
+    _check_delay(delay)
+    if delay == 0:
+        return 2.0
+    steps = 1
+    while (gain := _overshooting_gain(delay, steps)) * (steps + 1) <= 1:
+        steps += 1
+    return gain
+
+
+def _overshooting_gain(delay: int, steps: int) -> float:
+    """The k of `settling_gain` if it takes `steps` = N whole moves to the target."""
+    linear, square = delay + 1 + steps, steps * (steps + 1)
+    return 4 / (linear + math.sqrt(linear**2 - 4 * square))
+
+
 def held_splits(game: CoupledGame, dead_band: object) -> tuple[int, ...]:
     """Whole splits at which the planner rests: those no more than `dead_band` GPUs off target."""
     return tuple(g for g, move in _moves(game, dead_band).items() if move == 0)

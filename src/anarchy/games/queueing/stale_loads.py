@@ -7,6 +7,7 @@ finishes them at one rate however many wait. The statements are proved in the pa
 """
 
 import math
+from typing import NamedTuple
 
 from anarchy.common.errors import InputError
 
@@ -33,17 +34,48 @@ def refresh_threshold(gain: float) -> float:
     return 2 / gain
 
 
-def relay_cycle(
-    arrivals: float, rate: float, temperature: float, age: float
-) -> tuple[float, float]:
-    """Amplitude (requests) and period (s) of two workers under a softmax of normalised costs.
+class Cycle(NamedTuple):
+    """The gap between two groups of workers as it swings for ever: extremes in requests, period in
+    seconds."""
 
-    The costs of two workers, divided by their range, are 0 and 1 whatever the gap: with
-    h = tanh(1/(2 tau)) the amplitude is (r h/mu)(1 - e^(-mu d)) and the period
-    2 d + (2/mu) ln(2 - e^(-mu d)); for busy prefill, `rate` 0, they are r h d and 4 d.
+    above: float
+    below: float
+    period: float
+
+
+def relay_cycle(
+    arrivals: float, rate: float, temperature: float, age: float, group: int = 1, others: int = 1
+) -> Cycle:
+    """How a group of workers of equal loads swings against the others under normalised costs.
+
+    The costs of two groups, divided by their range, are 0 and 1 whatever the gap. With q =
+    e^(-1/tau) each of k workers that are seen as the less loaded gets r (1 - q)/(k + l q) more
+    than each of the l others, and the gap reaches (1 - e^(-mu d))/mu times that; for busy prefill,
+    `rate` 0, d times that. For two workers it is r tanh(1/(2 tau)).
     """
-    push = arrivals * math.tanh(1 / (2 * temperature))
+    weight = math.exp(-1 / temperature)
+    up = arrivals * (1 - weight) / (group + others * weight)
+    down = arrivals * (1 - weight) / (group * weight + others)
+    held = _held(rate, age)
     if rate == 0:
-        return push * age, 4 * age
-    fallen = -math.expm1(-rate * age)
-    return push / rate * fallen, 2 * age + 2 / rate * math.log1p(fallen)
+        back = age * (down / up + up / down)
+    else:
+        back = math.log1p(rate * held * down / up) + math.log1p(rate * held * up / down)
+        back /= rate
+    return Cycle(up * held, down * held, 2 * age + back)
+
+
+def swing_bound(
+    arrivals: float, workers: int, rate: float, temperature: float, age: float
+) -> float:
+    """Most requests that one worker holds more than another in the long run, costs normalised.
+
+    (r H/mu)(1 - e^(-mu d)) with H = (1 - q)/(1 + (m - 1) q) and q = e^(-1/tau); r H d for busy
+    prefill. One worker that swings against all others attains it.
+    """
+    return relay_cycle(arrivals, rate, temperature, age, 1, workers - 1).above
+
+
+def _held(rate: float, age: float) -> float:
+    """What a unit of constant push has added after an age: (1 - e^(-mu d))/mu."""
+    return -math.expm1(-rate * age) / rate if rate else age

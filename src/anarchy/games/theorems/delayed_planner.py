@@ -18,6 +18,7 @@ from anarchy.games.gpu_split.delayed_planner import (
     held_splits,
     period_two_orbits,
     planner_cycles,
+    settling_gain,
 )
 from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.coupling import START, WARM, coupled_game
@@ -53,7 +54,14 @@ BESIDE = 0.05
 
 def check_rows(most: int | None = None) -> list[Row]:
     """One row per check; the solvers iterate, bisect or enumerate."""
-    return rows_of(_threshold_and_orbit_rows, _global_rows, _figure_rows, _step_rows, most=most)
+    return rows_of(
+        _threshold_and_orbit_rows,
+        _global_rows,
+        _overshoot_rows,
+        _figure_rows,
+        _step_rows,
+        most=most,
+    )
 
 
 def companion_radius(delay: int, loop_gain: float) -> float:
@@ -120,10 +128,10 @@ def _figure_rows() -> Iterator[Row]:
 
 
 def _global_rows() -> Iterator[Row]:
-    """Gains below 1/d settle from far away; between 1/d and the threshold the start can decide."""
+    """Gains that settle from far away, and a larger one at which the start decides."""
     quantity = "GPUs between highest and lowest split"
     for delay, step in itertools.product(DELAYS[:3], (1.0, math.inf)):
-        gain = 0.95 / delay if delay else 1.9
+        gain = 0.95 * settling_gain(delay)
         yield check(
             f"coupling-global-{delay}-{'cut' if step == 1 else 'whole'}",
             DELAY,
@@ -146,6 +154,53 @@ def _global_rows() -> Iterator[Row]:
             ITERATION,
             "<=" if name == "beside" else ">=",
         )
+
+
+def _overshoot_rows() -> Iterator[Row]:
+    """At the stated gain a planner that follows its error at will swings for ever, and not less."""
+    for delay in DELAYS[1:]:
+        yield check(
+            f"coupling-settling-{delay}",
+            DELAY,
+            "gain at which a planner that may follow its error in part swings for ever",
+            f"a delay of {delay} intervals",
+            _swinging_gain(delay),
+            settling_gain(delay),
+            "bisection on the overshoot, the first move chosen for the worst",
+        )
+
+
+def _swinging_gain(delay: int) -> float:
+    """Gain at which the worst overshoot is as large as the distance that it began at."""
+    low, high = 0.0, 2.0
+    while high - low > 1e-12:
+        middle = (low + high) / 2
+        low, high = (middle, high) if worst_overshoot(delay, middle) < 1 else (low, middle)
+    return low
+
+
+def worst_overshoot(delay: int, gain: float) -> float:
+    """How far a planner that waited at -1 gets above 0, over shares of its first move.
+
+    All later moves follow the whole error. Between the shares at which the number of moves changes
+    the overshoot is linear, and it is concave: a search by thirds finds its largest value.
+    """
+
+    def overshoot(share: float) -> float:
+        path = [-1.0] * (delay + 1)
+        path.append(path[-1] - share * gain * path[-1 - delay])
+        while path[-1 - delay] < 0:
+            path.append(path[-1] - gain * path[-1 - delay])
+        return path[-1]
+
+    low, high = 0.0, 1.0
+    while high - low > 1e-13:
+        third = (high - low) / 3
+        if overshoot(low + third) < overshoot(high - third):
+            low += third
+        else:
+            high -= third
+    return overshoot(low)
 
 
 def _critical_gain(delay: int) -> float:

@@ -36,7 +36,7 @@ from anarchy.serving.rules.feasibility import all_wait, check_backlog, check_don
 from anarchy.serving.rules.plan import NO_PLAN, POLICY
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.unloaded import unloaded_seconds, unloaded_ttft
-from anarchy.serving.service_times.worker_speeds import Services
+from anarchy.serving.service_times.worker_speeds import Services, speeds_known
 from anarchy.workload.random_streams import Generators, streams, uniforms
 from anarchy.workload.traces import TraceData
 
@@ -121,6 +121,7 @@ class System:
             scenario.engine.decode.slots,
             engine.seen[pool],
             engine.outputs,
+            speeds_known(scenario, pool, len(engine.workers[pool])),
         )
         policy = get_policy(scenario.router.policy)
         policies = [policy(scenario.router) for _ in range(self._replicas)]

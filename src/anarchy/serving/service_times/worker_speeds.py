@@ -1,6 +1,6 @@
 """Workers of unequal speed: the same table of service times, every entry divided by the speed."""
 
-from anarchy.config.scenario import Topology
+from anarchy.config.scenario import Scenario, Topology
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.table import LatencyTable, with_times
 
@@ -28,6 +28,15 @@ class Services:
     def extrapolated(self) -> int:
         """Look-ups beyond the table so far, of all workers."""
         return sum(latency.extrapolated for latency in self._known.values())
+
+
+def speeds_known(scenario: Scenario, pool: str, workers: int) -> list[float] | None:
+    """The speeds of the `workers` of a pool as its router knows them, None if it does not."""
+    if not scenario.router.knows_speeds:
+        return None
+    topology = scenario.topology
+    given = topology.prefill_speed if pool == "prefill" else topology.decode_speed
+    return _padded(given, workers)
 
 
 def _padded(speeds: list[float], workers: int) -> list[float]:

@@ -1,6 +1,8 @@
 """Old loads: thresholds and cycles worked out by hand, and a whole pool with delay."""
 
 import math
+from functools import partial
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -32,9 +34,17 @@ def test_thresholds_by_hand() -> None:
     assert refresh_threshold(gain) == 1
 
 
+def test_a_shifted_critical_age_would_change_the_number_of_roots() -> None:
+    for factor in (0.95, 1.05):
+        shifted = partial(lambda f, gain, rate: f * critical_age(gain, rate), factor)
+        with patch.object(staleness, "critical_age", shifted):
+            assert not all(row["holds"] for row in staleness._count_rows())
+            assert not all(row["holds"] for row in staleness._certified_rows())
+
+
 def test_a_relay_of_little_delay_swings_little_but_never_rests() -> None:
-    amplitude, period = relay_cycle(20, 0.5, 1, 1e-3)
-    assert 0 < amplitude == pytest.approx(20 * math.tanh(0.5) * 1e-3, rel=1e-3)
+    amplitude, below, period = relay_cycle(20, 0.5, 1, 1e-3)
+    assert 0 < amplitude == pytest.approx(20 * math.tanh(0.5) * 1e-3, rel=1e-3) == below
     assert period == pytest.approx(4e-3, rel=1e-3)
     assert relay_cycle(20, 0.5, 1e6, 1)[0] > 0
 

@@ -335,6 +335,19 @@ def test_latency_aware_by_hand() -> None:
     assert policy("latency-aware").costs(view()) == pytest.approx(expected)
 
 
+def test_speeds_that_the_router_knows_divide_what_it_predicts() -> None:
+    fast = view(speeds=[1.0, 2.0, 4.0])
+    for name in ("latency-aware", "toll"):
+        plain, known = policy(name).costs(view()), policy(name).costs(fast)
+        assert known == [plain[0], plain[1] / 2, plain[2] / 4]
+
+
+def test_crowding_raises_the_number_of_requests_to_its_power() -> None:
+    plain = policy("latency-aware").costs(view())
+    found = policy("latency-aware", crowding=1.5).costs(view())
+    assert found == pytest.approx([c * n**1.5 for c, n in zip(plain, (4, 3, 5), strict=True)])
+
+
 def test_requests_above_the_slots_take_turns() -> None:
     # Two slots: batches of two, and five requests have 2/5 of the steps each.
     costs = policy("latency-aware").costs(view(slots=2))

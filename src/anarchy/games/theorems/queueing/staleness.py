@@ -1,18 +1,15 @@
-"""Old loads: thresholds beside roots of the characteristic equation, cycles beside played ones."""
+"""Old loads: thresholds beside roots of the characteristic equation, and these counted."""
 
 import cmath
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 
-from anarchy.games.queueing.stale_loads import (
-    critical_age,
-    refresh_threshold,
-    relay_cycle,
-    router_gain,
-)
+from anarchy.games.queueing.characteristic_roots import critical_age_within, unstable_roots
+from anarchy.games.queueing.stale_loads import critical_age, refresh_threshold, router_gain
 from anarchy.games.theorems.checks import Row, check, rows_of
 
-STALE, RELAY = "thm:stale", "thm:relay"
+STALE = "thm:stale"
 
 BATCH = 8.0
 """Mean number of requests at a decode worker of the checks: arrivals over workers and rate."""
@@ -27,14 +24,13 @@ BISECTIONS = 60
 RESIDUAL = 1e-9
 """Largest error of a root, relative to the rates in its equation."""
 
-AGES = (0.2, 1.0, 5.0)
-STEPS = 4000
-"""Ages of the relay's loads, in seconds, and steps of its integration per age."""
+BELOW, ABOVE = 0.97, 1.03
+"""Ages, relative to the critical one, at which no root may lie to the right and two must."""
 
 
 def check_rows(most: int | None = None) -> list[Row]:
-    """One row per threshold and cycle."""
-    return rows_of(_age_rows, _refresh_rows, _relay_rows, most=most)
+    """One row per threshold, and per count of roots on either side of it."""
+    return rows_of(_age_rows, _certified_rows, _count_rows, _refresh_rows, most=most)
 
 
 def rightmost_root(gain: float, rate: float, age: float) -> complex:
@@ -73,6 +69,56 @@ def _age_rows() -> Iterator[Row]:
         "roots of the characteristic equation",
         "<=",
     )
+
+
+def _pools() -> Iterator[tuple[str, str, Fraction, Fraction]]:
+    """Name and setting of each pool, its gain and its rate, exactly."""
+    arrivals = Fraction(BATCH) * WORKERS * Fraction(RATE)
+    for temperature in TEMPERATURES:
+        gain = arrivals / (WORKERS * Fraction(temperature))
+        setting = f"{WORKERS} workers, {float(arrivals):g} requests/s, temperature {temperature:g}"
+        for kind, rate in (("decode", Fraction(RATE)), ("prefill", Fraction(0))):
+            name = f"{kind}-{temperature:g}".replace(".", "-")
+            yield name, f"{setting}, {kind}", gain, rate
+
+
+def _certified_rows() -> Iterator[Row]:
+    """Ages a thousandth apart between which the first roots cross, with proof."""
+    for name, setting, gain, rate in _pools():
+        stated = critical_age(float(gain), float(rate))
+        for end, age, side, relation in zip(
+            ("stable", "unstable"),
+            critical_age_within(gain, rate),
+            ("no root", "two roots"),
+            ("<=", ">="),
+            strict=True,
+        ):
+            yield check(
+                f"stale-certified-{name}-{end}",
+                STALE,
+                f"age of the loads at which {side} certainly lies to the right of the axis",
+                setting,
+                age,
+                Fraction(stated),
+                "quarter turns on the imaginary axis, counted in fractions",
+                relation,
+            ) | {"unit": "s"}
+
+
+def _count_rows() -> Iterator[Row]:
+    """A little below the stated age and a little above it."""
+    for name, setting, gain, rate in _pools():
+        stated = critical_age(float(gain), float(rate))
+        for side, factor, roots in (("below", BELOW, 0), ("above", ABOVE, 2)):
+            yield check(
+                f"stale-roots-{name}-{side}",
+                STALE,
+                f"roots to the right of the axis, {side} the critical age",
+                f"{setting}, {factor:g} of the critical age",
+                Fraction(unstable_roots(gain, rate, Fraction(factor * stated))),
+                Fraction(roots),
+                "quarter turns on the imaginary axis, counted in fractions",
+            ) | {"unit": "1"}
 
 
 def _unstable_from(gain: float, rate: float) -> float:
@@ -115,69 +161,3 @@ def _refresh_rows() -> Iterator[Row]:
             refresh_threshold(gain),
             "bisection on the map between refreshes",
         ) | {"unit": "s"}
-
-
-def _relay_rows() -> Iterator[Row]:
-    for rate, temperature, age in (
-        *((RATE, 1.0, age) for age in AGES),
-        (RATE, 100.0, 1.0),
-        (0.0, 1.0, 1.0),
-    ):
-        arrivals = 20.0
-        stated = relay_cycle(arrivals, rate, temperature, age)
-        found = played_cycle(arrivals, rate, temperature, age)
-        kind = "decode" if rate else "prefill"
-        setting = f"{kind}, 20 requests/s, temperature {temperature:g}, loads {age:g} s old"
-        name = f"stale-relay-{kind}-{temperature:g}-{age:g}".replace(".", "-")
-        for index, (quantity, unit) in enumerate((("amplitude", "requests"), ("period", "s"))):
-            yield check(
-                f"{name}-{quantity}",
-                RELAY,
-                f"{quantity} of the cycle of two workers under normalised costs",
-                setting,
-                found[index],
-                stated[index],
-                "exact steps of the delayed relay from a far start",
-            ) | {"unit": unit}
-
-
-def played_cycle(
-    arrivals: float, rate: float, temperature: float, age: float
-) -> tuple[float, float]:
-    """Largest gap and period of two workers once the start is forgotten, step by step.
-
-    The router sees the sign of the gap `age` ago; in a step the gap moves exactly towards what
-    that sign drives it to, and `age` after a zero the push turns.
-    """
-    push = arrivals * math.tanh(1 / (2 * temperature))
-    step = age / STEPS
-    gap, now, sign = 3 * push * age, 0.0, 1.0
-    turns: list[float] = []  # times at which the sign that the router sees will change
-    zeros: list[float] = []
-    largest = 0.0
-    while len(zeros) < 6:
-        length = min(step, turns[0] - now) if turns else step
-        moved = _driven(gap, -sign * push, rate, length)
-        if gap * moved < 0:
-            length, moved = _until_zero(gap, -sign * push, rate), 0.0
-            zeros.append(now + length)
-            turns.append(now + length + age)
-        gap, now = moved, now + length
-        if turns and now >= turns[0] - 1e-12 * age:
-            turns.pop(0)
-            sign = -sign
-        if len(zeros) >= 4:
-            largest = max(largest, abs(gap))
-    return largest, zeros[5] - zeros[3]
-
-
-def _driven(gap: float, push: float, rate: float, length: float) -> float:
-    """The gap after a time of constant push: gap' = push - rate gap."""
-    if rate == 0:
-        return gap + push * length
-    return gap * math.exp(-rate * length) - push / rate * math.expm1(-rate * length)
-
-
-def _until_zero(gap: float, push: float, rate: float) -> float:
-    """Time in which a push against the gap brings it to zero."""
-    return math.log1p(-rate * gap / push) / rate if rate else -gap / push

@@ -197,6 +197,7 @@ class Rule(Record):
     host_credit: float
     request_weight: float
     load_weight: float
+    crowding: float
     credit_decay: float
     event_lag: float
     replica_lag: float
@@ -212,6 +213,7 @@ class View(Record):
     overlap: int  # blocks
     on_host: int  # of these
     output_blocks: int  # set by the system before a decision, if they count
+    speed: float  # as the router knows it, 1 if it does not
 
 
 class Load(Record):

@@ -25,7 +25,7 @@ from anarchy.serving.compiled.core.tables import Ints, Memory, Table
 from anarchy.serving.compiled.router.choices import STREAMS
 from anarchy.serving.compiled.router.dispatch import make_dispatcher
 from anarchy.serving.service_times.table import LatencyTable
-from anarchy.serving.service_times.worker_speeds import scaled
+from anarchy.serving.service_times.worker_speeds import scaled, speeds_known
 from anarchy.workload.demand import Extent
 
 ROOM = 1 << 12
@@ -59,7 +59,10 @@ def make_state(
     def dispatcher(is_prefill: bool, seen: PrefixCaches, indexed: bool) -> Dispatcher:
         workers, names = topology.prefill if is_prefill else topology.decode, len(asks.names)
         router, price_all = scenario.router, log_costs or scenario.controller is not None
-        return make_dispatcher(memory, router, is_prefill, workers, names, seen, indexed, price_all)
+        to = make_dispatcher(memory, router, is_prefill, workers, names, seen, indexed, price_all)
+        known = speeds_known(scenario, "prefill" if is_prefill else "decode", workers)
+        to.views["speed"] = 1.0 if known is None else known
+        return to
 
     return State(
         settings=_settings(memory, scenario, table, asks, extent, clients, log_costs),

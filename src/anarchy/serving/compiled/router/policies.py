@@ -63,6 +63,7 @@ def make_rule(memory: Memory, router: Router, prefill: bool) -> Rule:
         host_credit=router.host_credit,
         request_weight=router.request_weight,
         load_weight=router.load_weight,
+        crowding=router.crowding,
         credit_decay=router.credit_decay,
         event_lag=tracking.event_lag,
         replica_lag=tracking.replica_lag,
@@ -107,6 +108,14 @@ def _token_seconds(state: State, requests: int, context: float) -> float:
     return itl(state.service, integer(0), slots, context) * requests / slots
 
 
+@small
+def _crowded(rule: Rule, seconds: float, active: int) -> float:
+    """What latency-aware takes a predicted time for where it heeds the crowd."""
+    if rule.crowding == 0 or rule.policy != LATENCY_AWARE:
+        return seconds
+    return float(seconds * (active + 1.0) ** rule.crowding)
+
+
 @inner
 def _predict(state: State, to: Dispatcher, request: Request, toll: bool) -> None:
     """The costs of latency-aware and, with what the request costs the others, of toll."""
@@ -123,14 +132,16 @@ def _predict(state: State, to: Dispatcher, request: Request, toll: bool) -> None
                 queue = active * prefill_seconds(
                     state.service, integer(0), mean, integer(1), integer(0)
                 )
-            to.costs[w] = queue + own + active * own if toll else queue + own
+            cost = queue + own + active * own if toll else queue + own
+            to.costs[w] = _crowded(to.rule, cost / view.speed, active)
             continue
         held = view.active_blocks * size
         own = _token_seconds(state, active + 1, (held + tokens) / (active + 1))
-        to.costs[w] = own
+        cost = own
         if toll and active:
             before = _token_seconds(state, active, held / active)
-            to.costs[w] = own + active * (own - before)
+            cost = own + active * (own - before)
+        to.costs[w] = _crowded(to.rule, cost / view.speed, active)
 
 
 @inner

@@ -64,6 +64,8 @@ class View:
     admission: for the clairvoyant only."""
     by_tier: Callable[[Sequence[int]], list[list[int]]] | None = None
     """The overlaps of a prompt's blocks in HBM, host memory, disk and network; None: HBM alone."""
+    speeds: Sequence[float] | None = None
+    """What to divide the seconds of `service` by on each worker; None: all take as long."""
 
 
 def potential_blocks(view: View) -> list[float]:

@@ -41,6 +41,13 @@ def token_seconds(latency: Latency, requests: int, context: float, slots: int) -
     return latency.itl(slots, context) * requests / slots
 
 
+def by_speed(view: View, seconds: list[float]) -> list[float]:
+    """Predictions for workers of the speeds that the router knows."""
+    if view.speeds is None:
+        return seconds
+    return [time / speed for time, speed in zip(seconds, view.speeds, strict=True)]
+
+
 def contexts(view: View, worker: int) -> tuple[float, float]:
     """Mean context in tokens on a decode worker without and with the request."""
     active = view.active[worker]
@@ -64,11 +71,23 @@ class LatencyAware(Policy):
     """Prefill: predicted TTFT, the seconds of the prompts queued there and of the request's own.
     Decode: predicted ITL of the batch with the request, at its mean context.
 
+    With `crowding` theta both are multiplied by (active + 1)^theta. On servers whose predicted time
+    is (active + 1)/mu, theta = 1 charges a request what it costs the others if there are many small
+    ones; see the paper's proposition on the toll.
+
     Source: the predicted-latency scheduling of the Gateway API Inference Extension and llm-d,
     which learn both predictions from traffic.
     """
 
     def costs(self, view: View) -> list[float]:
+        seconds = by_speed(view, self._seconds(view))
+        theta = self.parameters.crowding
+        if theta == 0:
+            return seconds
+        crowds = [float(requests + 1) ** theta for requests in view.active]
+        return [time * crowd for time, crowd in zip(seconds, crowds, strict=True)]
+
+    def _seconds(self, view: View) -> list[float]:
         if view.pool == "prefill":
             return times_to_first_token(view)
         return [
@@ -107,7 +126,7 @@ class Toll(Policy):
                 return token_seconds(latency, requests, context[requests > load], slots)
 
             costs.append(marginal_cost(itl, load))
-        return costs
+        return by_speed(view, costs)
 
 
 @register("clairvoyant")

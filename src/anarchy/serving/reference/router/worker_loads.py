@@ -104,9 +104,11 @@ class WorkerLoads:
         slots: int,
         index: CacheView | None,
         outputs: Outputs,
+        speeds: Sequence[float] | None = None,
     ) -> None:
         """`service` is for predictions only, so not the one whose look-ups are counted; `index`
-        says what workers have cached, None if the routers do not know."""
+        says what workers have cached and `speeds` how fast they are, None if the routers do not
+        know."""
         tracking = router.tracking
         self._events = events
         self.pool = pool
@@ -151,6 +153,7 @@ class WorkerLoads:
                 service=service,
                 outputs=self._lengths,
                 by_tier=index.overlaps_by_tier if index is not None and index.tiered else None,
+                speeds=speeds,
             )
             for loads in self._replicas
         ]
