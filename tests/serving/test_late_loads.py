@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from anarchy.common import paths
 from anarchy.config.scenario import Scenario
 from anarchy.config.settings import load_scenario
-from anarchy.games.queueing.stale_loads import critical_age, relay_cycle, router_gain
+from anarchy.config.yaml_files import read_yaml
+from anarchy.games.queueing.stale_loads import (
+    critical_age,
+    relay_cycle,
+    router_gain,
+    swing_bound,
+)
+from anarchy.games.theorems.queueing import relays
+from anarchy.serving.log.held_requests import mean_gap as mean_gap_of_log
 from anarchy.serving.log.request_log import Run
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import Simulator, simulate
@@ -29,13 +37,16 @@ SETTLED, ENDING, SAMPLE = 8.0, 12.0, 0.02
 not done by then; and between two looks at the workers."""
 
 
-def deployment(rate: float, temperature: float, age: float, normalise: bool) -> Scenario:
-    """Two decode workers with room for all, and more prefill workers than are ever busy."""
+def deployment(
+    rate: float, temperature: float, age: float, normalise: bool, workers: int = 2
+) -> Scenario:
+    """Decode workers with room for all, and more prefill workers than are ever busy."""
     prefill = int(0.15 * rate)
     return changed(
         load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d"),
         model__latency=TABLE,
-        hardware__gpus=4 * (prefill + 2),
+        hardware__gpus=4 * (prefill + workers),
+        topology__decode=workers,
         topology__prefill=prefill,
         engine__decode__slots=100_000,
         engine__handoff__overhead=0.0,
@@ -102,3 +113,25 @@ def test_a_softmax_in_requests_is_quiet_below_the_critical_age_only() -> None:
         run = simulate(scenario, latency, seed=1, requests=int(30 * rate), simulator="compiled")
         spread[share] = gaps(run).std()
     assert spread[0.8] < noise < 2 * noise < spread[1.2]
+
+
+@pytest.mark.parametrize("workers", [3, 8])
+def test_more_workers_under_normalised_costs_swing_as_the_equations_say(workers: int) -> None:
+    """Which cycle they take is not proved; the simulator takes that of the equations."""
+    rate, temperature = 200.0 * workers, 1.0
+    scenario = deployment(rate, temperature, 1.0, normalise=True, workers=workers)
+    latency = load_latency(paths.ROOT / paths.LATENCY, TABLE)
+    run = simulate(scenario, latency, seed=1, requests=int(40 * rate), simulator="compiled")
+    mixed = np.random.default_rng(workers).normal(size=workers)
+    equations = relays.widest_gaps(workers, temperature, SERVICE, mixed) * rate / relays.ARRIVALS
+    ending = run.log.routed.max() - ENDING
+    found = mean_gap_of_log(run.log, workers, SETTLED, ending)
+    assert found == pytest.approx(equations.mean(), rel=0.1)
+    assert found < swing_bound(rate, workers, SERVICE, temperature, 1.0)
+
+
+def test_the_line_over_the_map_of_prefill_is_the_critical_temperature() -> None:
+    settings = read_yaml(paths.ROOT / paths.EXPERIMENTS / "stale-prefill.yaml")
+    each = settings["set"]["workload.rate"] / settings["set"]["topology.prefill"]
+    for age, temperature in settings["figure"]["curve"][1:]:
+        assert critical_age(each / temperature, 0) == pytest.approx(age, rel=1e-3)

@@ -42,6 +42,7 @@ FIELDS: Mapping[str, FieldLabel] = {
     "router.normalise": FieldLabel("softmax normalised by range", "normalised"),
     "router.tracking.replicas": FieldLabel("replicas of the router", "replicas"),
     "router.tracking.replica_lag": FieldLabel("lag between replicas", "lag", "s"),
+    "router.crowding": FieldLabel("exponent θ of the toll", "θ"),
     "router.ties": FieldLabel("tie rule", "ties"),
     "frontend.overhead": FieldLabel("host overhead per request", "host", "s"),
     "frontend.serial": FieldLabel("serial frontend"),

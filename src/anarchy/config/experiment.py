@@ -62,8 +62,12 @@ class Figure(Model):
     )
     curve: list[Annotated[list[float], Field(min_length=2, max_length=2)]] = Field(
         default=[],
-        description="heatmap: points of a curve drawn over it, such as a prediction: x and the "
-        "value of `rows`, both among numbers",
+        description="line, heatmap: points of a curve drawn over it, such as a prediction: x and "
+        "the value of `y`, in the unit of the results, or of `rows`, all among numbers",
+    )
+    curve_in: dict[FieldPath, Value] = Field(
+        default={},
+        description="heatmap: swept fields of the panels that have the curve; none: all have it",
     )
     log_x: bool = False
     log_y: bool = False
@@ -75,6 +79,10 @@ class Figure(Model):
             raise ValueError("'rows' belongs to figures of kind 'heatmap', which need it")
         if self.published and self.kind != "heatmap":
             raise ValueError("'published' belongs to figures of kind 'heatmap'")
+        if self.curve_in and not (self.curve and self.kind == "heatmap"):
+            raise ValueError("'curve_in' belongs to figures of kind 'heatmap' with a 'curve'")
+        if self.curve and self.kind == "bar":
+            raise ValueError("'curve' belongs to figures of kind 'line' or 'heatmap'")
         return self
 
 

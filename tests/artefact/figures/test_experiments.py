@@ -104,6 +104,18 @@ CASES: dict[str, dict[str, Any]] = {
         "sweep": GRID,
         "figure": {**HEATMAP, "curve": [[0.0, 64], [0.5, 192]]},
     },
+    "heatmap with a curve in one panel": {
+        "sweep": {**GRID, "router.normalise": [False, True]},
+        "figure": {
+            **HEATMAP,
+            "panels": "router.normalise",
+            "curve": [[0.0, 64], [0.5, 192]],
+            "curve_in": {"router.normalise": False},
+        },
+    },
+    "line with a curve": {
+        "figure": {"x": "workload.clients", "y": ["ttft-p99"], "curve": [[64, 0.1], [128, 0.2]]}
+    },
     "heatmap with a frame": {
         "sweep": GRID,
         "figure": {**HEATMAP, "published": {"workload.clients": 64}},

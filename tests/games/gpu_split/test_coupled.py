@@ -233,13 +233,13 @@ def test_at_the_threshold_a_root_of_the_planner_is_on_the_unit_circle(delay: int
 
 
 def test_settling_gains_by_hand() -> None:
-    """d = 2: waiting at -1, first move 1/sqrt 2 of the error, the rest whole, it ends at 1."""
+    """d = 2: waiting at -1 and then following its whole error, the planner gets to 1."""
     assert settling_gain(0) == 2
     assert settling_gain(1) == 1
     gain = 2 - math.sqrt(2)
     assert settling_gain(2) == pytest.approx(gain)
-    path = [-1.0, -1.0, -1.0, -1 + gain / math.sqrt(2)]
-    for _ in range(3):
+    path = [-1.0, -1.0, -1.0]
+    for _ in range(4):
         path.append(path[-1] - gain * path[-3])
     assert max(path) == pytest.approx(1) == -path[0]
     assert settling_gain(3) == pytest.approx(1 - 1 / math.sqrt(3))

@@ -22,6 +22,7 @@ from anarchy.artefact.figures.panels import (
     draw_heatmap,
     draw_knees,
     draw_lines,
+    draw_prediction,
     frame_cell,
     label_lines,
     norm_for,
@@ -90,6 +91,7 @@ def _plot_panels(
                 draw_bars(axes, names, shared, scale, wanted.log_y)
             else:
                 draw_lines(axes, shared, scale, wanted.log_x and numeric, wanted.log_y)
+                draw_prediction(axes, wanted.curve, scale)
                 if not numeric:
                     axes.set_xticks(range(len(names)), names)
             axes.set_title(labelled(str(chosen[0]["label"]), scale.unit))
@@ -168,9 +170,9 @@ def _plot_heatmap(experiment: Experiment, rows: Sequence[Row], out_base: Path) -
                     for v in y_values
                 ]
                 note = draw_heatmap(axes, grid, scale, norm)
-                if wanted.curve:
-                    draw_curve(axes, wanted.curve, x_values, y_values)
                 here = dict(zip(others, key, strict=True))
+                if wanted.curve and wanted.curve_in.items() <= here.items():
+                    draw_curve(axes, wanted.curve, x_values, y_values)
                 for j, v in enumerate(y_values):
                     for k, u in enumerate(x_values):
                         if _is_published(wanted, here | {wanted.rows: v, wanted.x: u}):

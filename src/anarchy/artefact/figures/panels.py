@@ -70,6 +70,14 @@ def draw_lines(
     _scale_values(axes, [v for line in series for v in line.column(1)], log_y)
 
 
+def draw_prediction(axes: Axes, points: Sequence[Sequence[float]], scale: Scale) -> None:
+    """A curve behind the lines: x and values in the unit of the results."""
+    if points:
+        x, y = zip(*points, strict=True)
+        values = [value * scale.factor for value in y]
+        axes.plot(x, values, color="#555555", linewidth=1.3, linestyle=(0, (3, 1)), zorder=1)
+
+
 def marker(index: int) -> str:
     """The marker of a line, from the first again when all are used up."""
     return _MARKERS[index % len(_MARKERS)]

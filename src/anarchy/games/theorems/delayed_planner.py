@@ -166,41 +166,28 @@ def _overshoot_rows() -> Iterator[Row]:
             f"a delay of {delay} intervals",
             _swinging_gain(delay),
             settling_gain(delay),
-            "bisection on the overshoot, the first move chosen for the worst",
+            "bisection on the overshoot after a wait",
         )
 
 
 def _swinging_gain(delay: int) -> float:
-    """Gain at which the worst overshoot is as large as the distance that it began at."""
+    """Gain at which a planner that waited overshoots as far as it was from its target."""
     low, high = 0.0, 2.0
     while high - low > 1e-12:
         middle = (low + high) / 2
-        low, high = (middle, high) if worst_overshoot(delay, middle) < 1 else (low, middle)
+        low, high = (middle, high) if overshoot(delay, middle) < 1 else (low, middle)
     return low
 
 
-def worst_overshoot(delay: int, gain: float) -> float:
-    """How far a planner that waited at -1 gets above 0, over shares of its first move.
+def overshoot(delay: int, gain: float) -> float:
+    """How far a planner that waited at -1 is beyond 0 when it first reads a positive distance.
 
-    All later moves follow the whole error. Between the shares at which the number of moves changes
-    the overshoot is linear, and it is concave: a search by thirds finds its largest value.
+    From the end of the wait on it follows the whole of the error that it reads.
     """
-
-    def overshoot(share: float) -> float:
-        path = [-1.0] * (delay + 1)
-        path.append(path[-1] - share * gain * path[-1 - delay])
-        while path[-1 - delay] < 0:
-            path.append(path[-1] - gain * path[-1 - delay])
-        return path[-1]
-
-    low, high = 0.0, 1.0
-    while high - low > 1e-13:
-        third = (high - low) / 3
-        if overshoot(low + third) < overshoot(high - third):
-            low += third
-        else:
-            high -= third
-    return overshoot(low)
+    path = [-1.0] * (delay + 1)
+    while path[-1 - delay] < 0:
+        path.append(path[-1] - gain * path[-1 - delay])
+    return path[-1]
 
 
 def _critical_gain(delay: int) -> float:

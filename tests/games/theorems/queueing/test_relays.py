@@ -45,4 +45,4 @@ def test_what_a_busy_pool_swings_grows_with_the_age_alone() -> None:
 def test_no_pool_that_starts_unequal_comes_to_rest() -> None:
     start = np.array([0.01, -0.01, 0.004, 0.0, 0.0])
     bound = swing_bound(relays.ARRIVALS, 5, relays.RATE, 0.5, 1 + 1 / relays.POOL_STEPS)
-    assert 0.3 * bound < relays.largest_gap(5, 0.5, relays.RATE, start) <= bound
+    assert 0.3 * bound < relays.widest_gaps(5, 0.5, relays.RATE, start).max() <= bound

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anarchy.games.queueing.stale_loads import Cycle, relay_cycle, swing_bound
 from anarchy.games.theorems.checks import Row, check, rows_of
@@ -78,7 +79,7 @@ def _pool_rows() -> Iterator[Row]:
         alone[0] = 1.0
         mixed = np.random.default_rng(workers).normal(size=workers)
         for start, gaps in (("alone", alone), ("mixed", mixed)):
-            found = largest_gap(workers, temperature, rate, gaps)
+            found = float(widest_gaps(workers, temperature, rate, gaps).max())
             # Seen are loads up to one step older than the age.
             bound = swing_bound(ARRIVALS, workers, rate, temperature, 1 + 1 / POOL_STEPS)
             kind = "decode" if rate else "prefill"
@@ -95,8 +96,12 @@ def _pool_rows() -> Iterator[Row]:
             ) | {"unit": "requests", "share": found / bound}
 
 
-def largest_gap(workers: int, temperature: float, rate: float, start: np.ndarray) -> float:
-    """Most that two of some workers differ by in the second half of a run, loads 1 s old.
+def widest_gaps(
+    workers: int, temperature: float, rate: float, start: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Requests that the fullest worker has more than the emptiest, step by step, loads 1 s old.
+
+    Of a run of which the first half is left out, with `ARRIVALS` requests per second.
 
     `start` is by how much each is above the mean for the first second. Within a step, 1 s over
     `POOL_STEPS`, the router's choice is constant, and what follows from it exact.
@@ -112,7 +117,8 @@ def largest_gap(workers: int, temperature: float, rate: float, start: np.ndarray
         # Loads above the mean: what all workers get or lose alike is left out.
         pushed = added * (weights / weights.sum() - 1 / workers)
         loads[now + POOL_STEPS + 1] = kept * loads[now + POOL_STEPS] + pushed
-    return float(np.ptp(loads[count // 2 :], axis=1).max())
+    gaps: NDArray[np.float64] = np.ptp(loads[count // 2 :], axis=1)
+    return gaps
 
 
 def played_cycle(
