@@ -5,21 +5,18 @@ import math
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import pytest
 
 from anarchy.common import paths
 from anarchy.config.settings import load_scenario
 from anarchy.config.yaml_files import read_yaml
 from anarchy.games.queueing.prefix_routing import mistuned_toll_ratio
+from anarchy.games.queueing.seen_queues import rule_cost
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import simulate
 from tests.serving.conftest import changed
 
 RATES, DEMAND = (4, 1), 3
-
-MOST = 40
-"""Requests at a worker at which the chain is cut off."""
 
 
 def split_time(theta: Fraction) -> float:
@@ -65,28 +62,8 @@ def test_each_variant_of_the_split_has_the_share_and_the_time_of_the_theory() ->
 
 
 def chain_time(theta: float) -> float:
-    """Mean time of a request if each joins the worker of least (n + 1)^(1 + theta)/mu, exactly.
-
-    The chain of the two numbers of requests is iterated to its steady state.
-    """
-    held = np.arange(MOST + 1)
-    cost = (held + 1.0) ** (1 + theta)
-    gap = cost[:, None] / RATES[0] - cost[None, :] / RATES[1]
-    first = np.where(gap < 0, 1.0, 0.0) + np.where(gap == 0, 0.5, 0.0)  # ties at random
-    first[-1, :] = 0.0
-    step = 1 / (DEMAND + sum(RATES))
-    chance = np.full((MOST + 1, MOST + 1), 1 / (MOST + 1) ** 2)
-    for _ in range(6000):
-        after = chance * (
-            1 - step * (DEMAND + RATES[0] * (held > 0)[:, None] + RATES[1] * (held > 0))
-        )
-        joining = step * DEMAND * chance
-        after[1:] += (joining * first)[:-1]
-        after[:, 1:] += (joining * (1 - first))[:, :-1]
-        after[:-1] += step * RATES[0] * chance[1:]
-        after[:, :-1] += step * RATES[1] * chance[:, 1:]
-        chance = after / after.sum()
-    return float((chance * (held[:, None] + held)).sum()) / DEMAND
+    """Mean time of a request if each joins the worker of least (n + 1)^(1 + theta)/mu."""
+    return rule_cost(RATES, DEMAND, lambda held, rate: (held + 1) ** (1 + theta) / rate) / DEMAND
 
 
 @pytest.mark.parametrize("theta", [0.0, 1.0])

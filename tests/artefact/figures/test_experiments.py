@@ -25,6 +25,7 @@ from anarchy.artefact.figures.panels import (
     draw_heatmap,
     draw_knees,
     draw_lines,
+    draw_prediction,
     norm_for,
     ticks,
 )
@@ -182,6 +183,14 @@ def test_values_that_cannot_be_drawn_are_left_out(
         ({"x": "workload.clients", "y": ["ttft-p9"]}, r"x: figure\.y: did you mean 'ttft-p99'"),
         ({"x": "workload.client", "y": ["ttft-p99"]}, r"figure\.x: .*'workload\.clients'"),
         ({"x": "scenario", "y": ["ttft-p99"], "kind": "heatmap"}, "'rows' belongs to figures"),
+        (
+            {"x": "scenario", "y": ["ttft-p99"], "curve_in": {"x": 1}},
+            "'curve_in' belongs to figures",
+        ),
+        (
+            {"x": "scenario", "y": ["ttft-p99"], "kind": "bar", "curve": [[0, 1]]},
+            "'curve' belongs to figures",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(
@@ -190,6 +199,27 @@ def test_what_cannot_be_drawn_is_refused(
     with pytest.raises(InputError, match=fault):
         plot(tmp_path / "x", figure=figure)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_curve_is_drawn_in_the_panels_that_it_is_for(tmp_path: Path) -> None:
+    """It is two lines, dark within light; panels without it have none."""
+    figure = {**HEATMAP, "panels": "router.normalise", "curve": [[0.0, 64], [0.5, 192]]}
+    figure["curve_in"] = {"router.normalise": False}
+    sweep = {**GRID, "router.normalise": [False, True]}
+    with patch.object(Figure, "savefig", autospec=True, side_effect=Figure.savefig) as save:
+        plot(tmp_path / "x", sweep=sweep, figure=figure)
+    lines = [len(axes.get_lines()) for axes in save.call_args.args[0].axes if axes.get_images()]
+    assert sorted(lines) == [0] * (len(lines) // 2) + [2] * (len(lines) // 2)
+    assert lines
+
+
+def test_a_prediction_is_in_the_unit_of_the_axis(tmp_path: Path) -> None:
+    with saved_figure(tmp_path / "x", 3, 3) as figure:
+        axes = figure.add_subplot()
+        draw_prediction(axes, [[1, 0.1], [2, 0.3]], Scale(1000.0, "ms"))
+        draw_prediction(axes, [], Scale(1.0, ""))
+        (line,) = axes.get_lines()
+        assert list(line.get_ydata()) == pytest.approx([100, 300])
 
 
 def test_a_line_goes_through_the_rows(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from anarchy.games.queueing.prefix_routing import (
     prefix_bound,
     slowdown_bound,
 )
+from anarchy.games.queueing.seen_queues import Price, least_cost, rule_cost
 from anarchy.games.theorems.checks import Row, check, rows_of
 from anarchy.games.theorems.queueing import splits
 from anarchy.games.theorems.queueing.saturation import NUMERIC
@@ -33,10 +34,25 @@ POOLS: dict[str, tuple[tuple[int, ...], Fraction]] = {
 """Offsets, in units of the unloaded time in a server of rate 1, and demands of the checks."""
 
 
+SEEN: dict[str, tuple[str, Price, str, str]] = {
+    "linear": ("2 n + 1", lambda held, rate: (2 * held + 1) / rate, "<=", "1.006"),
+    "square": ("(n + 1)^2", lambda held, rate: (held + 1) ** 2 / rate, ">=", "1.03"),
+    "selfish": ("n + 1", lambda held, rate: (held + 1) / rate, ">=", "1.05"),
+}
+"""Rules of a router that sees n requests at a server: in words, its price, and what it costs at
+most, or at least, over the best."""
+
+
 def check_rows(most: int | None = None) -> list[Row]:
     """One row per instance; the solvers find roots or minimise the cost."""
     return rows_of(
-        _beyond_servers_rows, _flat_rows, _bound_rows, _slowdown_rows, _toll_rows, most=most
+        _beyond_servers_rows,
+        _flat_rows,
+        _bound_rows,
+        _slowdown_rows,
+        _toll_rows,
+        _seen_rows,
+        most=most,
     )
 
 
@@ -172,6 +188,28 @@ def _toll_rows() -> Iterator[Row]:
             mistuned_toll_ratio(rates, demand, theta),
             NUMERIC,
         )
+
+
+def _seen_rows() -> Iterator[Row]:
+    """A router that sees the queues: a toll that is linear in them comes closest to the best."""
+    for rates, demand, rules in (
+        ((4, 1), 3, SEEN),
+        ((4, 1), 4, ("linear",)),
+        ((9, 1), 6, ("linear",)),
+    ):
+        best = least_cost(rates, demand)
+        for name in rules:
+            words, price, relation, stated = SEEN[name]
+            yield check(
+                f"prefix-seen-{name}-{rates[0]}-{demand}",
+                TOLL,
+                f"cost over that of the best router that sees the queues, {name}",
+                f"rates {_text(rates)}, demand {demand}, least ({words})/mu",
+                rule_cost(rates, demand, price) / best,
+                Fraction(stated),
+                "value iteration on the two queues",
+                relation,
+            )
 
 
 def _text(values: Sequence[float]) -> str:
