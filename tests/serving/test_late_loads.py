@@ -24,7 +24,7 @@ from anarchy.serving.simulate import Simulator, simulate
 from tests.serving.conftest import changed
 
 TABLE, STEP = "fixed-100ms-8ms", 250
-"""Prefill takes 100 ms and a token 8 ms whatever the load; answers have 250 tokens on average."""
+"""A token takes 8 ms whatever the load; answers have 250 tokens on average."""
 
 SERVICE = 1 / (STEP * 0.008)
 """Requests per second that a decode worker finishes for each that it holds."""
@@ -40,14 +40,13 @@ not done by then; and between two looks at the workers."""
 def deployment(
     rate: float, temperature: float, age: float, normalise: bool, workers: int = 2
 ) -> Scenario:
-    """Decode workers with room for all, and more prefill workers than are ever busy."""
-    prefill = int(0.15 * rate)
+    """Decode workers with room for all, and prefill that takes a tenth of a millisecond."""
     return changed(
         load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d"),
         model__latency=TABLE,
-        hardware__gpus=4 * (prefill + workers),
+        hardware__gpus=4 * (1 + workers),
         topology__decode=workers,
-        topology__prefill=prefill,
+        topology__prefill_speed=[1000],
         engine__decode__slots=100_000,
         engine__handoff__overhead=0.0,
         workload={

@@ -79,7 +79,8 @@ def _pool_rows() -> Iterator[Row]:
         alone[0] = 1.0
         mixed = np.random.default_rng(workers).normal(size=workers)
         for start, gaps in (("alone", alone), ("mixed", mixed)):
-            found = float(widest_gaps(workers, temperature, rate, gaps).max())
+            widest = widest_gaps(workers, temperature, rate, gaps)
+            found = float(widest.max())
             # Seen are loads up to one step older than the age.
             bound = swing_bound(ARRIVALS, workers, rate, temperature, 1 + 1 / POOL_STEPS)
             kind = "decode" if rate else "prefill"
@@ -93,7 +94,7 @@ def _pool_rows() -> Iterator[Row]:
                 bound,
                 "steps of all workers with delay",
                 "<=",
-            ) | {"unit": "requests", "share": found / bound}
+            ) | {"unit": "requests", "share": found / bound, "mean": float(widest.mean())}
 
 
 def widest_gaps(
