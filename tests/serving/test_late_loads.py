@@ -24,7 +24,7 @@ from anarchy.serving.simulate import Simulator, simulate
 from tests.serving.conftest import changed
 
 TABLE, STEP = "fixed-100ms-8ms", 250
-"""A token takes 8 ms whatever the load; answers have 250 tokens on average."""
+"""Prefill takes 100 ms and a token 8 ms whatever the load; answers have 250 tokens on average."""
 
 SERVICE = 1 / (STEP * 0.008)
 """Requests per second that a decode worker finishes for each that it holds."""
@@ -40,13 +40,14 @@ not done by then; and between two looks at the workers."""
 def deployment(
     rate: float, temperature: float, age: float, normalise: bool, workers: int = 2
 ) -> Scenario:
-    """Decode workers with room for all, and prefill that takes a tenth of a millisecond."""
+    """Decode workers with room for all, and more prefill workers than are ever busy."""
+    prefill = int(0.15 * rate)
     return changed(
         load_scenario(paths.ROOT / paths.SCENARIOS, "70b-1p2d"),
         model__latency=TABLE,
-        hardware__gpus=4 * (1 + workers),
+        hardware__gpus=4 * (prefill + workers),
         topology__decode=workers,
-        topology__prefill_speed=[1000],
+        topology__prefill=prefill,
         engine__decode__slots=100_000,
         engine__handoff__overhead=0.0,
         workload={
@@ -64,10 +65,15 @@ def deployment(
     )
 
 
-def gaps(run: Run) -> NDArray[np.int64]:
-    """Requests that the first decode worker holds more than the second, every `SAMPLE` seconds."""
+def quick(scenario: Scenario) -> Scenario:
+    """With prefill of a tenth of a millisecond in place of many workers."""
+    return changed(scenario, topology__prefill=1, topology__prefill_speed=[1000])
+
+
+def gaps(run: Run, sample: float = SAMPLE) -> NDArray[np.int64]:
+    """Requests that the first decode worker holds more than the second, every `sample` seconds."""
     log = run.log
-    clock = np.arange(SETTLED, log.routed.max() - ENDING, SAMPLE)
+    clock = np.arange(SETTLED, log.routed.max() - ENDING, sample)
     held = []
     for worker in (0, 1):
         mine = log.decode_worker == worker
@@ -114,13 +120,33 @@ def test_a_softmax_in_requests_is_quiet_below_the_critical_age_only() -> None:
     assert spread[0.8] < noise < 2 * noise < spread[1.2]
 
 
+def test_the_critical_age_is_that_of_what_a_run_responds_to() -> None:
+    """Regressing what the gap does on what it was gives K, and with it the age, within 3 %.
+
+    Two workers are chosen by their gap through a hyperbolic tangent, of which K is the slope.
+    """
+    rate, temperature, step, steps = 1000.0, 100.0, 0.01, 5
+    critical = critical_age(router_gain(rate, 2, temperature), SERVICE)
+    late = round(critical / 2 / step)
+    scenario = quick(deployment(rate, temperature, late * step, normalise=False))
+    latency = load_latency(paths.ROOT / paths.LATENCY, TABLE)
+    run = simulate(scenario, latency, seed=1, requests=int(300 * rate), simulator="compiled")
+    gap = gaps(run, step).astype(float)
+    at = np.arange(late, len(gap) - steps, steps)
+    push = 2 * temperature * np.tanh(gap / (2 * temperature))
+    seen = sum((push[at - late + k] + push[at - late + k + 1]) * step / 2 for k in range(steps))
+    change = gap[at + steps] - gap[at] * math.exp(-SERVICE * step * steps)
+    found = -float(change @ seen / (seen @ seen))
+    assert critical_age(found, SERVICE) == pytest.approx(critical, rel=0.03)
+
+
 @pytest.mark.parametrize("workers", [3, 8])
 def test_more_workers_under_normalised_costs_swing_as_the_equations_say(workers: int) -> None:
     """Which cycle they take is not proved; the simulator takes that of the equations."""
-    rate, temperature = 200.0 * workers, 1.0
-    scenario = deployment(rate, temperature, 1.0, normalise=True, workers=workers)
+    rate, temperature = 300.0 * workers, 1.0
+    scenario = quick(deployment(rate, temperature, 1.0, normalise=True, workers=workers))
     latency = load_latency(paths.ROOT / paths.LATENCY, TABLE)
-    run = simulate(scenario, latency, seed=1, requests=int(40 * rate), simulator="compiled")
+    run = simulate(scenario, latency, seed=1, requests=int(35 * rate), simulator="compiled")
     mixed = np.random.default_rng(workers).normal(size=workers)
     equations = relays.widest_gaps(workers, temperature, SERVICE, mixed) * rate / relays.ARRIVALS
     ending = run.log.routed.max() - ENDING

@@ -10,9 +10,11 @@ import pytest
 from anarchy.common.errors import InputError
 from anarchy.games.queueing.stale_loads import (
     critical_age,
+    noise_variance,
     refresh_threshold,
     relay_cycle,
     router_gain,
+    steadiest_gain,
 )
 from anarchy.games.theorems.queueing import staleness
 
@@ -75,3 +77,12 @@ def test_a_whole_pool_settles_below_the_critical_age_only(
 def test_nonsense_is_refused() -> None:
     with pytest.raises(InputError, match="temperature"):
         router_gain(1, 1, 0)
+
+
+def test_noise_leaves_least_imbalance_at_about_twice_the_critical_temperature() -> None:
+    best = steadiest_gain(0.5)
+    assert math.cos(best * 0.5) == pytest.approx(best * 0.5)
+    least = noise_variance(best, 0.5)
+    assert all(noise_variance(factor * best, 0.5) > least for factor in (0.5, 0.9, 1.1, 2))
+    assert critical_age(best, 0) / 0.5 == pytest.approx(2.125, abs=1e-3)
+    assert noise_variance(math.pi, 0.5) == math.inf

@@ -5,11 +5,19 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
+import numpy as np
+
 from anarchy.games.queueing.characteristic_roots import critical_age_within, unstable_roots
-from anarchy.games.queueing.stale_loads import critical_age, refresh_threshold, router_gain
+from anarchy.games.queueing.stale_loads import (
+    critical_age,
+    noise_variance,
+    refresh_threshold,
+    router_gain,
+    steadiest_gain,
+)
 from anarchy.games.theorems.checks import Row, check, rows_of
 
-STALE = "thm:stale"
+STALE, NOISE = "thm:stale", "prop:noise"
 
 BATCH = 8.0
 """Mean number of requests at a decode worker of the checks: arrivals over workers and rate."""
@@ -30,7 +38,7 @@ BELOW, ABOVE = 0.97, 1.03
 
 def check_rows(most: int | None = None) -> list[Row]:
     """One row per threshold, and per count of roots on either side of it."""
-    return rows_of(_age_rows, _certified_rows, _count_rows, _refresh_rows, most=most)
+    return rows_of(_age_rows, _certified_rows, _count_rows, _refresh_rows, _noise_rows, most=most)
 
 
 def rightmost_root(gain: float, rate: float, age: float) -> complex:
@@ -161,3 +169,54 @@ def _refresh_rows() -> Iterator[Row]:
             refresh_threshold(gain),
             "bisection on the map between refreshes",
         ) | {"unit": "s"}
+
+
+PHASES = (0.3, 0.739, 1.0, 1.2)
+"""Products of gain and age at which the variance of noise is checked; it is infinite at pi/2."""
+
+BAND, PANELS, NODES = 2000.0, 10_000, 12
+"""Frequencies up to which the spectrum is integrated, in radians per age, panels and nodes."""
+
+
+def _noise_rows() -> Iterator[Row]:
+    """What noise leaves of balance, by the spectrum; half a second is the age."""
+    age = 0.5
+    for phase in PHASES:
+        gain = phase / age
+        yield check(
+            f"stale-noise-{phase:g}".replace(".", "-"),
+            NOISE,
+            "variance of the load of a busy worker, noise of one request squared per second",
+            f"loads {age:g} s old, gain {gain:g} per second",
+            float(_spectrum(gain, age)[0]),
+            noise_variance(gain, age),
+            "integral of the spectrum",
+        ) | {"unit": "requests^2"}
+    from scipy.optimize import brentq  # here, for those who need no solver start sooner without
+
+    best = brentq(lambda gain: _spectrum(gain, age)[1], 0.1 / age, 1.5 / age, xtol=1e-12)
+    yield check(
+        "stale-noise-best",
+        NOISE,
+        "critical temperature times this is the one at which noise leaves least imbalance",
+        f"loads {age:g} s old",
+        math.pi / 2 / (best * age),
+        math.pi / 2 / (steadiest_gain(age) * age),
+        "root of the derivative of the integral of the spectrum",
+    )
+
+
+def _spectrum(gain: float, age: float) -> tuple[float, float]:
+    """The integral of 1/(2 pi |i w + K e^(-i w d)|^2) over all frequencies, and its slope in K.
+
+    Beyond `BAND` the integrand is 1/w^2 up to what oscillates away.
+    """
+    points, weights = np.polynomial.legendre.leggauss(NODES)
+    width = BAND / age / PANELS
+    at = (width * (np.arange(PANELS)[:, None] + (points + 1) / 2)).ravel()
+    each = np.tile(weights * width / 2, PANELS)
+    swing = at * np.sin(at * age)
+    power = 1 / (at**2 + gain**2 - 2 * gain * swing)
+    value = float(each @ power) + age / BAND
+    slope = float(each @ (power**2 * 2 * (swing - gain)))
+    return value / math.pi, slope / math.pi
