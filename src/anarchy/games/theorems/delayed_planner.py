@@ -52,12 +52,18 @@ BESIDE = 0.05
 """GPUs: how far from the fixed point an orbit starts that the linearisation describes."""
 
 
+TARGETS, KNOTS, WANDERED, STILL = 4000, 21, 800, 0.05
+"""Random targets, distances at which each is drawn, intervals of an orbit, and how far from its
+fixed point it may be in the end: from a distance of at most 1 orbits decay slowly here."""
+
+
 def check_rows(most: int | None = None) -> list[Row]:
     """One row per check; the solvers iterate, bisect or enumerate."""
     return rows_of(
         _threshold_and_orbit_rows,
         _global_rows,
         _overshoot_rows,
+        _open_rows,
         _figure_rows,
         _step_rows,
         most=most,
@@ -188,6 +194,46 @@ def overshoot(delay: int, gain: float) -> float:
     while path[-1 - delay] < 0:
         path.append(path[-1] - gain * path[-1 - delay])
     return path[-1]
+
+
+def _open_rows() -> Iterator[Row]:
+    """Between the two gains nothing is proved of a fixed target; we found none that swings."""
+    for delay in (2, 3):
+        gain = (settling_gain(delay) + gain_threshold(delay, 0.0)) / 2
+        yield check(
+            f"coupling-open-{delay}",
+            DELAY,
+            "random rising targets at which a planner does not come to rest",
+            f"{TARGETS} targets, a delay of {delay} intervals, gain {gain:.3f}",
+            Fraction(_unsettled(delay, gain)),
+            Fraction(0),
+            ITERATION,
+        )
+
+
+def _unsettled(delay: int, gain: float) -> int:
+    """How many of some random targets keep a planner swinging from a random history.
+
+    Distances are at most 1. An error grows with the distance x no faster than x, so that the
+    target rises, and lies between x/20 and x; it is linear between `KNOTS` distances on each side.
+    """
+    rng = np.random.default_rng(delay)
+    width = 1 / (KNOTS - 1)
+    slopes = rng.choice([1.0, 1.0, 0.5, 0.0, -2.0, -8.0], size=(2 * TARGETS, KNOTS))
+    errors = np.zeros((2 * TARGETS, KNOTS))
+    for knot in range(1, KNOTS):
+        grown = errors[:, knot - 1] + width * slopes[:, knot]
+        errors[:, knot] = np.clip(grown, width * knot / 20, width * knot)
+    path = list(rng.uniform(-1, 1, size=(delay + 1, TARGETS)))
+    for _ in range(WANDERED):
+        seen = path[-1 - delay]
+        side = np.arange(TARGETS) + TARGETS * (seen > 0)
+        place = np.abs(seen) / width
+        knot = np.minimum(place.astype(int), KNOTS - 2)
+        below, above = errors[side, knot], errors[side, knot + 1]
+        error = below + (above - below) * (place - knot)
+        path.append(np.clip(path[-1] - gain * np.sign(seen) * error, -1, 1))
+    return int((np.abs(path[-WATCHED:]).max(axis=0) > STILL).sum())
 
 
 def _critical_gain(delay: int) -> float:
