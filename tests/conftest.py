@@ -5,7 +5,7 @@ from hypothesis import settings
 
 # A shared machine may be slow for a moment: time is for the benchmarks to judge.
 settings.register_profile("no-deadline", deadline=None)
-settings.register_profile("nightly", deadline=None, max_examples=1200)
+settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("no-deadline")
 
 LONGEST = (

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from anarchy.artefact.provenance import commit
+from anarchy.artefact.provenance.commit import commit
 from anarchy.common import paths
 from anarchy.common.files import write_text
 from tests import sandbox
