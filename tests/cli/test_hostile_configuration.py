@@ -21,6 +21,7 @@ from anarchy.measure.experiment_point import measure_point
 from anarchy.measure.knee.sweeps import knee_rows
 from anarchy.serving.service_times.lookup import load_service_times
 from tests import sandbox
+from tests.games.normal_form.test_nfg import OUTCOMES, PAYOFFS
 from tests.sandbox import assert_answered
 
 pytestmark = pytest.mark.hostile
@@ -191,6 +192,7 @@ prefill: {queue: mmc, service_rate: 4, arrival_rate: 4}
 decode: {queue: mmc, service_rate: 1, arrival_rate: 4}
 """,
     "kind: closed-network\nservice_demands: [0.08, 0.05]\nthink_time: 3.2\nclients: 8\n",
+    "kind: dispatchers\ndispatchers: 2\nservice_rates: [2, 1]\noffsets: [0, 3]\ndemand: 0.5\n",
     "kind: bound\nfamily: smoothness\nlatency: [{polynomial: [8, 1]}]\nplayers: 4\n",
     "kind: bound\nfamily: atomic-polynomial\ndegree: 3\n",
 ]
@@ -233,6 +235,18 @@ def changed(draw: st.DrawFn, good: str) -> str:
     return "\n".join(lines)
 
 
+@st.composite
+def words(draw: st.DrawFn, good: list[str]) -> str:
+    """A text with some of its words removed, repeated or replaced by strange ones."""
+    found = [*good]
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(found) - 1))
+        strange = draw(STRANGE | st.text(max_size=20) | st.sampled_from(["}", "{", "1e400", "1/0"]))
+        found[at : at + 1] = draw(st.sampled_from([[strange], [], [found[at]] * 2]))
+        found = found or [""]
+    return " ".join(found)
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project of one scenario and one experiment, on which commands work."""
@@ -268,6 +282,14 @@ def test_any_configuration_is_checked(project: Path, data: st.DataObject) -> Non
 @given(st.sampled_from(GAMES).flatmap(changed))
 def test_any_game_is_solved_or_refused(project: Path, text: str) -> None:
     file = project / "game.yaml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert_answered(sandbox.command("solve", str(file), folder=project))
+
+
+@sandbox.inputs(0.5)
+@given(st.sampled_from([PAYOFFS, OUTCOMES]).flatmap(lambda text: words(text.split(" "))))
+def test_any_normal_form_is_solved_or_refused(project: Path, text: str) -> None:
+    file = project / "game.nfg"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     assert_answered(sandbox.command("solve", str(file), folder=project))
 
