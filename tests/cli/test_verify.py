@@ -14,7 +14,7 @@ from anarchy.cli import verify
 from anarchy.cli.main import main
 from anarchy.common.files import read_rows
 from anarchy.common.paths import ROOT, Outputs
-from tests.artefact.verification.builds import SWEEP, finish
+from tests.artefact.verification.builds import RECORD, SWEEP, finish
 
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
@@ -88,6 +88,8 @@ def test_golden_values_are_written_anew(tmp_path: Path, said: Say) -> None:
     assert (code, len(lines)) == (0, 1)
     assert lines[0].startswith("tests/golden/full.json: ")
     assert said(finish(tmp_path, knee=96))[0] == 0
+    late = [replace(p, current=p.path != RECORD) for p in build.products]
+    assert said(replace(build, products=late), "--write-golden")[0] == 0, "a new commit is no fault"
 
 
 @pytest.mark.parametrize("lacking", ["trace", "product"])

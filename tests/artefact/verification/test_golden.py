@@ -39,7 +39,7 @@ def test_macros_have_value_tolerance_and_interval(tmp_path: Path) -> None:
     rows = collect(tmp_path, SWEEP)
     ttft = rows["number", A, "Ttft"]
     assert ttft["value"] == pytest.approx(0.02)
-    assert ttft["tolerance"] == pytest.approx(RELATIVE * 0.02)
+    assert ttft["tolerance"] == pytest.approx(RELATIVE * 0.02, rel=1e-9)
     assert (ttft["lo"], ttft["hi"]) == pytest.approx((0.018, 0.022))
     assert "95 %" in ttft["reason"]
     knee = rows["number", A, "Knee"]

@@ -27,6 +27,7 @@ LEAST = 1e-9
 REPLICATED = "same seeds: 1e-9 of it on the golden platform; its 95 % interval elsewhere"
 FIXED = "no interval: 1e-9 of it everywhere"
 WORD = "a word: the same everywhere"
+ABSENT = "no value in this build: the same everywhere"
 DIGEST = "same seeds: mean relative change of 1e-9 on the golden platform; not held elsewhere"
 HASH = "names what may have moved a value; never judged"
 
@@ -70,7 +71,13 @@ def _input(path: Path, config: Path) -> dict[str, Any]:
 
 
 def _word(of: str, file: str, name: str, value: object) -> dict[str, Any]:
-    return {"of": of, "file": file, "id": name, "value": value, "reason": WORD}
+    return {
+        "of": of,
+        "file": file,
+        "id": name,
+        "value": value,
+        "reason": ABSENT if value is None else WORD,
+    }
 
 
 def _numbers(number: Number, rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -90,7 +97,7 @@ def _number(number: Number, name: str, value: object, row: Row) -> dict[str, Any
     if found is None or not math.isfinite(found):
         return _word("number", number.file, name, value)
     entry = {"of": "number", "file": number.file, "id": name, "value": value}
-    entry["tolerance"] = RELATIVE * abs(found)
+    entry["tolerance"] = float(f"{RELATIVE * abs(found):.1g}")
     lo, hi = _real(row.get("lo")), _real(row.get("hi"))
     if lo is None or hi is None or not lo < hi:
         return {**entry, "reason": FIXED}
