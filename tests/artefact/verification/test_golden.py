@@ -1,6 +1,7 @@
 """Golden rows: what they hold of a build, and that a digest misses nothing."""
 
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,16 @@ def test_noise_of_the_last_digits_does_not_move_a_digest(tmp_path: Path) -> None
     noisy = [{**row, "value": row["value"] * (1 + 1e-11)} for row in SWEEP]
     after = collect(tmp_path, noisy)[key]
     assert abs(after["digest"] - before["digest"]) <= before["tolerance"]
+
+
+def test_infinities_have_a_digest_of_their_own(tmp_path: Path) -> None:
+    key = ("rows", A, "bound")
+    digests = [
+        collect(tmp_path, [*SWEEP, {"id": "bound", "value": value}])[key]["digest"]
+        for value in (math.inf, -math.inf, 1.0)
+    ]
+    assert all(map(math.isfinite, digests))
+    assert len(set(digests)) == 3
 
 
 def test_exact_numbers_count_though_they_are_text(tmp_path: Path) -> None:

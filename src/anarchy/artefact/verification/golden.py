@@ -21,8 +21,8 @@ give the same results there; they are kept to 12 digits."""
 MOST_IDS = 40
 """Ids of a results file that have a row each; of more, as in a curve, all share one row."""
 
-LEAST = 1e-9
-"""Below it a number counts as nearly zero in a digest."""
+LEAST, MOST = 1e-9, 1e200
+"""Below the one a number counts as nearly zero in a digest; beyond the other are infinities."""
 
 REPLICATED = "same seeds: 1e-9 of it on the golden platform; its 95 % interval elsewhere"
 FIXED = "no interval: 1e-9 of it everywhere"
@@ -141,7 +141,7 @@ def _digest(file: str, name: str, rows: Sequence[Row], mean: bool) -> dict[str, 
 
 def _logarithm(value: float) -> float:
     """Odd, smooth through zero, and beyond `LEAST` the logarithm."""
-    return math.copysign(math.log1p(min(abs(value), 1e300) / LEAST), value)
+    return math.copysign(math.log1p(min(abs(value), MOST) / LEAST), value)
 
 
 def _real(value: object) -> float | None:
