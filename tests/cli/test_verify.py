@@ -41,7 +41,7 @@ def test_a_build_that_holds_is_one_table_and_one_line(tmp_path: Path, said: Say)
     code, lines, _ = said(finish(tmp_path))
     assert code == 0
     assert lines[-1].startswith("everything that was checked holds; all: ")
-    assert any(line.split() == ["numbers", "2", "0", "0"] for line in lines)
+    assert any(line.split() == ["numbers", "3", "0", "0"] for line in lines)
     assert not any(line.startswith("fails  ") for line in lines)
     assert (tmp_path / "b/results/machine/verify.html").is_file()
     rows = read_rows(tmp_path / "b/results/machine/verify.json")
@@ -116,7 +116,7 @@ def test_the_build_is_the_one_that_was_asked_for(
 
     def load_plan(overlay: Path, root: Path, output: str) -> SimpleNamespace:
         asked.append((overlay.name, output))
-        return SimpleNamespace(outputs=Outputs(Path(output)), missing={}, claims=None)
+        return SimpleNamespace(outputs=Outputs(Path(output)), missing={}, left_out={}, claims=None)
 
     def list_products(settings: list[str], target: str, root: Path) -> list[products.Product]:
         asked.append((settings, target))

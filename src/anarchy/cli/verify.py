@@ -113,6 +113,7 @@ def _load(options: argparse.Namespace, root: Path) -> "Build":
         products=list_products(settings, "no_pdf" if options.no_pdf else "all", root),
         golden=options.golden or GOLDEN / f"{name}.json",
         missing=plan.missing,
+        left_out=frozenset(plan.left_out),
         claimed={c.id: frozenset(selection.file for selection in c.selections) for c in claims},
         coarse=options.overlay is not None,
         pdf=not options.no_pdf,

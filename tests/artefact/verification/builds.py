@@ -22,6 +22,7 @@ SWEEP: list[Row] = [
 NUMBERS = """\
 - {macro: Knee, file: experiments/sweep.json, id: knee, format: int}
 - {macro: Tail, file: experiments/sweep.json, id: ttft, where: {clients: 3}, format: ms}
+- {macro: Other, file: experiments/other.json, id: knee, format: int}
 """
 
 TEXT = r"The knee of the sweep lies at \Knee{} clients, and at three the tail is \Tail{} long."
@@ -57,8 +58,8 @@ def finish(
     """Write the files of a build below `root`; its golden values are those of the first."""
     for folder in ("config", "paper/sections", "paper/numbers.d", "b/figures", "tests/golden"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for name in ("pyproject.toml", "requirements.lock", "requirements-oracle.lock"):
-        shutil.copy(ROOT / name, root)
+    for path in (ROOT / "pyproject.toml", *ROOT.glob("requirements*.lock")):
+        shutil.copy(path, root)
     if not (root / "config/config.yaml").exists():
         (root / "config/config.yaml").write_text("seed: 1\n")
     (root / "paper/numbers.d/a.yaml").write_text(NUMBERS)
@@ -67,7 +68,8 @@ def finish(
     write_rows(results / "experiments/sweep.json", [*sweep, {"id": "knee", "value": knee}])
     write_rows(results / "claims.json", [{"id": "C01", "verdict": verdict}])
     declared = [root / "paper/numbers.d/a.yaml"]
-    write_numbers(declared, results, root / "b/paper/generated/numbers.tex", coarse=True)
+    numbers = root / "b/paper/generated/numbers.tex"
+    write_numbers(declared, results, numbers, coarse=True, left_out=["experiments/other.json"])
     write_pdf(
         root / "b/paper/main.pdf",
         f"The knee of the sweep lies at {knee}\nclients, and at three the tail is 300 long.",
@@ -80,6 +82,7 @@ def finish(
         products=_products(),
         golden=Path("tests/golden/full.json"),
         missing={},
+        left_out=frozenset({"other"}),
         claimed={"C01": frozenset({"experiments/sweep.json"})},
         coarse=True,
         pdf=True,

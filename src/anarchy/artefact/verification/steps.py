@@ -37,6 +37,7 @@ class Build:
     products: list[Product]
     golden: Path
     missing: Mapping[str, str]  # experiment -> trace that is not at hand
+    left_out: frozenset[str]  # experiments that the build goes without
     claimed: Mapping[str, frozenset[str]]  # claim -> results files that judge it
     coarse: bool
     pdf: bool
@@ -128,7 +129,7 @@ def steps(build: Build) -> Iterator[Step]:
 def _environment(build: Build) -> list[Check]:
     locks = [
         (build.root / f"requirements{kind}.lock").read_text(encoding="utf-8")
-        for kind in ("", "-oracle")
+        for kind in ("", "-oracle", "-slurm", "-kubernetes")
     ]
     project = tomllib.loads((build.root / "pyproject.toml").read_text(encoding="utf-8"))
     version = ".".join(map(str, sys.version_info[:3]))
@@ -147,7 +148,8 @@ def _macros(build: Build) -> list[Check]:
     with TemporaryDirectory() as folder:
         anew = Path(folder) / "numbers.tex"
         committed = {file: build.results / file for file in build.lost}
-        write_numbers(build.declarations, build.results, anew, committed, build.coarse)
+        absent = {n.file for n in build.declared if made_by(n.file) in build.left_out}
+        write_numbers(build.declarations, build.results, anew, committed, build.coarse, absent)
         right = printed.read_macros(anew.read_text(encoding="utf-8"))
     return [
         check(
