@@ -34,6 +34,7 @@ def add_archive(commands: Any) -> None:
 
 
 def _archive(options: argparse.Namespace) -> int:
+    from anarchy.artefact.explanation.jobs import read_jobs
     from anarchy.artefact.provenance.deposit import lay_out, plan_deposit
     from anarchy.artefact.provenance.deposit_checks import deposit_faults
     from anarchy.artefact.provenance.packing import pack, unpack
@@ -45,10 +46,12 @@ def _archive(options: argparse.Namespace) -> int:
     root = find_project()
     outputs = Outputs(Path(load_settings(root / SETTINGS, options.overlay).output))
     deposit = plan_deposit(root, outputs, logs=options.logs, changes=options.changes)
+    jobs = read_jobs(root / outputs.machine / "jobs.json").jobs.values()
+    reads = {job.name: (*job.configs, *job.inputs) for job in jobs}
     archive = root / options.out / f"{deposit.name}.tar.gz"
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / deposit.name
-        lay_out(root, deposit, folder)
+        lay_out(root, deposit, folder, reads)
         pack(folder, archive, int(span(deposit.provenance.jobs)[1]))
     with tempfile.TemporaryDirectory() as place:
         folder = unpack(archive, Path(place))

@@ -17,6 +17,8 @@ LOGS = Path("results/machine/logs")
 
 MADE = ["results/a.json", "results/logs", "figures/a.png"]
 
+READS = {"simulate/0": ["config/config.yaml"], "plot": ["results/a.json", "no/more"]}
+
 RULES = """\
 rule simulate:
     output:
@@ -112,5 +114,6 @@ def save_record(root: Path) -> None:
     """Record the build where it lies now."""
     found = recorded(root)
     assert faults(found, root) == []
+    write(root, "results/machine/jobs.json", "[]\n")
     write_record(root / "results/machine/provenance.json", found)
     write(root, "results/machine/provenance.html", page(found))

@@ -11,7 +11,7 @@ from anarchy.artefact.provenance.crate import METADATA, PROFILES, crate_faults, 
 from anarchy.artefact.provenance.record import hashes
 from anarchy.common import paths
 from anarchy.config.yaml_files import read_yaml
-from tests.artefact.provenance.builds import project, recorded, sha
+from tests.artefact.provenance.builds import READS, project, recorded, sha
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     files = [p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file()]
     held = hashes(tmp_path, {path.as_posix(): path for path in files})
     citation = read_yaml(paths.ROOT / "CITATION.cff")
-    text = metadata(tmp_path, held, recorded(tmp_path), citation, "Without logs.")
+    text = metadata(tmp_path, held, recorded(tmp_path), citation, "Without logs.", READS)
     (tmp_path / METADATA).write_text(text)
     return tmp_path
 
@@ -79,6 +79,7 @@ def test_the_run_and_its_jobs(folder: Path) -> None:
     plot = found["#job/plot"]
     assert ids(plot["instrument"]) == {"workflow/scripts/plot.py"}
     assert ids(plot["result"]) == {"figures/a.png"}
+    assert ids(plot["object"]) == {"results/a.json"}
     assert (plot["startTime"], plot["endTime"]) == (
         "1970-01-01T00:01:42+00:00",
         "1970-01-01T00:01:46+00:00",

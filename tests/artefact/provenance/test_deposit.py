@@ -10,7 +10,7 @@ from anarchy.artefact.provenance.deposit import Deposit, lay_out, plan_deposit
 from anarchy.artefact.provenance.deposit_checks import deposit_faults
 from anarchy.common.errors import InputError
 from anarchy.common.paths import Outputs
-from tests.artefact.provenance.builds import checkout, git, project, save_record, write
+from tests.artefact.provenance.builds import READS, checkout, git, project, save_record, write
 
 OUT = Outputs(Path())
 
@@ -28,7 +28,7 @@ def plan(root: Path, *, logs: bool = False, changes: bool = False) -> Deposit:
 
 def laid_out(root: Path, deposit: Deposit) -> Path:
     folder = root.parent / deposit.name
-    lay_out(root, deposit, folder)
+    lay_out(root, deposit, folder, READS)
     return folder
 
 

@@ -7,7 +7,7 @@ import pytest
 from anarchy.artefact.provenance.deposit import Deposit, lay_out, plan_deposit
 from anarchy.artefact.provenance.deposit_checks import deposit_faults
 from anarchy.common.paths import Outputs
-from tests.artefact.provenance.builds import checkout
+from tests.artefact.provenance.builds import READS, checkout
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def laid_out(tmp_path: Path) -> tuple[Path, Deposit]:
     root = tmp_path / "project"
     root.mkdir()
     deposit = plan_deposit(checkout(root), Outputs(Path()), logs=False, changes=False)
-    lay_out(root, deposit, tmp_path / deposit.name)
+    lay_out(root, deposit, tmp_path / deposit.name, READS)
     return tmp_path / deposit.name, deposit
 
 

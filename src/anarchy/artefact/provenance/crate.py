@@ -12,25 +12,30 @@ from typing import Any
 from rocrate.model import ContextEntity, File, Person
 from rocrate.rocrate import ROCrate
 
-from anarchy.artefact.provenance.crate_run import add_run, moment, rule_scripts
+from anarchy.artefact.provenance.crate_run import add_run, moment, one_or_all, rule_scripts
 from anarchy.artefact.provenance.record import Provenance, sha256, span
 
 METADATA = "ro-crate-metadata.json"
 
-WORKFLOW, SETTINGS = "Snakefile", "config/config.yaml"
+WORKFLOW, SETTINGS, README = "Snakefile", "config/config.yaml", "README.md"
 
 SCRIPT_TYPES = ["File", "SoftwareSourceCode"]
 
 WORKFLOW_TYPES = [*SCRIPT_TYPES, "ComputationalWorkflow", "HowTo"]
 
+WORKFLOW_HUB = "https://w3id.org/workflowhub/workflow-ro-crate"
+
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
     "https://w3id.org/ro/wfrun/provenance/0.5": "Provenance Run Crate",
-    "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
+    f"{WORKFLOW_HUB}/1.0": "Workflow RO-Crate",
 }
 
+BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+
 FORMATS = {
+    ".cff": "application/yaml",
     ".csv": "text/csv",
     ".html": "text/html",
     ".json": "application/json",
@@ -42,7 +47,7 @@ FORMATS = {
     ".tex": "application/x-tex",
     ".yaml": "application/yaml",
 }
-"""Media types of what deposits hold; the tables of systems differ."""
+"""Media types of what deposits hold but plain text; the tables of systems differ."""
 
 
 def metadata(
@@ -51,11 +56,12 @@ def metadata(
     provenance: Provenance,
     citation: Mapping[str, Any],
     description: str,
+    reads: Mapping[str, Sequence[str]],
 ) -> str:
     """The text of ro-crate-metadata.json for the files of a deposit in `root`.
 
-    `files` has the SHA-256 by path, `citation` is CITATION.cff. Nothing depends on the clock: the
-    deposit counts as published when the build ended.
+    `files` has the SHA-256 by path, `citation` is CITATION.cff, `reads` has the inputs of each job.
+    Nothing depends on the clock: the deposit counts as published when the build ended.
     """
     crate, scripts = ROCrate(version="1.1"), rule_scripts(root, files)
     types = dict.fromkeys(scripts.values(), SCRIPT_TYPES) | {WORKFLOW: WORKFLOW_TYPES}
@@ -67,7 +73,7 @@ def metadata(
     }
     _describe(crate, provenance, citation, description)
     workflow = _workflow(crate, named, citation)
-    add_run(crate, named, provenance, workflow, scripts)
+    add_run(crate, named, provenance, workflow, scripts, reads)
     return json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -91,9 +97,12 @@ def _types(entity: Any) -> Sequence[str]:
 
 
 def _file(path: Path, digest: str, types: Sequence[str] | None) -> dict[str, Any]:
-    properties = {"name": path.name, "contentSize": str(path.stat().st_size), "sha256": digest}
-    optional = {"@type": types, "encodingFormat": FORMATS.get(path.suffix)}
-    return properties | {key: value for key, value in optional.items() if value}
+    properties: dict[str, Any] = {"name": path.name, "sha256": digest}
+    properties["contentSize"] = str(path.stat().st_size)
+    properties["encodingFormat"] = FORMATS.get(path.suffix, "text/plain")
+    if path.name == README:
+        properties["about"] = {"@id": "./"}
+    return properties | ({"@type": types} if types else {})
 
 
 def _describe(
@@ -118,13 +127,17 @@ def _describe(
     )
     root["name"], root["version"] = citation["title"], str(citation["version"])
     root["description"] = f"{' '.join(citation['abstract'].split())} {description}"
-    root["author"], root["license"] = authors, licence
+    root["author"], root["license"] = one_or_all(authors), licence
     root["keywords"] = citation["keywords"]
     root["datePublished"] = moment(span(provenance.jobs)[1])
-    root["citation"] = [_reference(crate, entry) for entry in citation["references"]]
+    root["citation"] = one_or_all([_reference(crate, e) for e in citation["references"]])
     root["conformsTo"] = [
         crate.add(ContextEntity(crate, address, {"@type": "CreativeWork", "name": name}))
         for address, name in PROFILES.items()
+    ]
+    crate.metadata["conformsTo"] = [
+        {"@id": "https://w3id.org/ro/crate/1.1"},
+        {"@id": f"{WORKFLOW_HUB}/1.0"},
     ]
 
 
@@ -139,7 +152,7 @@ def _reference(crate: Any, entry: Mapping[str, Any]) -> Any:
         "datePublished": str(entry["year"]),
     }
     article = crate.add(ContextEntity(crate, entry["url"], properties))
-    article["author"] = authors
+    article["author"] = one_or_all(authors)
     return article
 
 
@@ -152,7 +165,7 @@ def _workflow(crate: Any, named: Mapping[str, Any], citation: Mapping[str, Any])
     language = crate.add(
         ContextEntity(
             crate,
-            "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
+            f"{WORKFLOW_HUB}#snakemake",
             {
                 "@type": "ComputerLanguage",
                 "name": "Snakemake",
@@ -164,6 +177,7 @@ def _workflow(crate: Any, named: Mapping[str, Any], citation: Mapping[str, Any])
     workflow = named[WORKFLOW]
     workflow["name"], workflow["version"] = citation["title"], str(citation["version"])
     workflow["programmingLanguage"] = language
+    workflow["conformsTo"] = {"@id": BIOSCHEMAS}
     workflow["license"] = crate.root_dataset["license"]
     workflow["creator"] = crate.root_dataset["author"]
     for side, name, example in (
@@ -174,7 +188,7 @@ def _workflow(crate: Any, named: Mapping[str, Any], citation: Mapping[str, Any])
             parameter = crate.add_formal_parameter(name, "File", f"#{side}-{name}")
             named[example]["exampleOfWork"] = parameter
             parameter["workExample"] = named[example]
-            workflow[side] = [parameter]
+            workflow[side] = parameter
     crate.mainEntity = workflow
     return workflow
 

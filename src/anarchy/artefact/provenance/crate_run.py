@@ -1,11 +1,7 @@
-"""The build in an RO-Crate, as the profile Provenance Run Crate has it.
-
-The record of a build does not say which inputs each job read, so a job's action names its script
-and what it made.
-"""
+"""The build in an RO-Crate, as the profile Provenance Run Crate has it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +27,12 @@ def rule_scripts(root: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def add_run(
-    crate: Any, named: Named, provenance: Provenance, workflow: Any, scripts: Mapping[str, str]
+    crate: Any,
+    named: Named,
+    provenance: Provenance,
+    workflow: Any,
+    scripts: Mapping[str, str],
+    reads: Mapping[str, Sequence[str]],
 ) -> None:
     """Add the build as an action of the workflow, and its jobs as those of the workflow's steps."""
     ran = {entry.rule: scripts[entry.rule] for entry in provenance.rules if entry.rule in scripts}
@@ -45,12 +46,15 @@ def add_run(
         result=[named[name] for name in provenance.outputs if name in named],
         properties={
             "@type": "CreateAction",
-            "name": f"Build of commit {provenance.commit.id} with seed {provenance.seed}",
+            "name": f"Build of commit {provenance.commit.id}",
+            "description": f"All jobs of the workflow, with seed {provenance.seed}",
             **times,
         },
     )
     jobs = [job for job in provenance.jobs if job.rule in steps]
-    actions = [_add_job(crate, named, job, named[ran[job.rule]]) for job in jobs]
+    actions = [
+        _add_job(crate, named, job, named[ran[job.rule]], reads.get(job.name, ())) for job in jobs
+    ]
     organized = crate.add_action(
         _add_engine(crate, provenance),
         "#organization",
@@ -58,9 +62,11 @@ def add_run(
             _add_control(crate, job, steps[job.rule], action)
             for job, action in zip(jobs, actions, strict=True)
         ],
-        result=[run],
+        result=run,
         properties={"@type": "OrganizeAction", "name": "The workflow, by Snakemake", **times},
     )
+    for action in (run, organized, *actions):
+        action["agent"] = crate.root_dataset["author"]
     crate.root_dataset["mentions"] = [run, organized, *actions]
 
 
@@ -83,18 +89,23 @@ def _add_steps(crate: Any, named: Named, workflow: Any, ran: Mapping[str, str]) 
         steps[rule]["workExample"] = named[script]
     workflow["step"] = list(steps.values())
     workflow["hasPart"] = [named[script] for script in sorted(set(ran.values()))]
+    for script in workflow["hasPart"]:
+        script["version"] = workflow["version"]
     return steps
 
 
-def _add_job(crate: Any, named: Named, job: Job, script: Any) -> Any:
-    """What one job made with which script, and when."""
+def _add_job(crate: Any, named: Named, job: Job, script: Any, reads: Sequence[str]) -> Any:
+    """What one job made of what with which script, and when."""
     return crate.add_action(
         script,
         f"#job/{job.name}",
-        result=[named[name] for name in job.made if name in named],
+        object=one_or_all([named[name] for name in reads if name in named]),
+        result=one_or_all([named[name] for name in job.made if name in named]),
         properties={
             "@type": "CreateAction",
             "name": job.name,
+            "description": f"A job of the rule {job.rule}: {job.cpu_s} s of CPU, "
+            f"{job.peak_mib:.0f} MiB at most",
             "startTime": moment(job.started),
             "endTime": moment(job.started + job.wall_s),
         },
@@ -107,6 +118,11 @@ def _add_control(crate: Any, job: Job, step: Any, action: Any) -> Any:
     control = crate.add(ContextEntity(crate, f"#control/{job.name}", properties))
     control["instrument"], control["object"] = step, action
     return control
+
+
+def one_or_all(entities: Sequence[Any]) -> Any:
+    """A single entity as itself, as the specification recommends, several as a list."""
+    return entities[0] if len(entities) == 1 else entities
 
 
 def moment(seconds: float) -> str:

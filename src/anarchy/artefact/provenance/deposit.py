@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,25 @@ from anarchy.common.files import write_text
 from anarchy.common.paths import TRACE_CACHE, Outputs
 from anarchy.config.yaml_files import read_yaml
 
+RECORDS = ("provenance.json", "provenance.html", "jobs.json")
+"""What a build says of itself: made with what, and which job made what of what."""
+
 SUMS, GUIDE, CITATION = Path("SHA256SUMS"), Path("DEPOSIT.md"), Path("CITATION.cff")
 
 _GUIDE = """\
 # {title}
 
-Version {version}, commit {commit}. The sources of the artefact, and what a build of them made on
-{machine}. {left_out}
+The sources of the artefact, version {version}, and what a build of them made. {left_out}
+
+Commit: {commit}
+Built on: {machine}
 
     sha256sum --check --quiet SHA256SUMS    # every file is what it was
     ./reproduce quick                       # builds the paper anew, coarsely, in build/quick
     ./reproduce                             # builds all of it anew
 
-`README.md` says what is what, `{record}` what the build was made with and from,
-`ro-crate-metadata.json` the same and all files in the form of an RO-Crate.
+`README.md` says what is what. `{record}` says what the build
+was made with and from, and `ro-crate-metadata.json` the same, with all files, as an RO-Crate.
 """
 
 
@@ -75,8 +80,8 @@ def plan_deposit(root: Path, outputs: Outputs, *, logs: bool, changes: bool) -> 
     provenance = read_record(root / record)
     _refuse(record, provenance, root, head, sources)
     omitted = () if logs else (f"{(outputs.results / 'logs').as_posix()}/",)
-    names = [*sources, *provenance.outputs, record.as_posix()]
-    names.append(record.with_suffix(".html").as_posix())
+    names = [*sources, *provenance.outputs]
+    names += [(outputs.machine / name).as_posix() for name in RECORDS]
     return Deposit(
         name=_name(root, head),
         commit=head,
@@ -119,8 +124,11 @@ def _name(root: Path, head: str) -> str:
     return f"anarchy-{version}-{head[:8]}{'-changed' if head.endswith(CHANGED) else ''}"
 
 
-def lay_out(root: Path, deposit: Deposit, folder: Path) -> None:
-    """Put the deposit into an empty folder: its files, commit, guide, crate and checksums."""
+def lay_out(root: Path, deposit: Deposit, folder: Path, reads: Mapping[str, Sequence[str]]) -> None:
+    """Put the deposit into an empty folder: its files, commit, guide, crate and checksums.
+
+    `reads` has the inputs of each job, by its name.
+    """
     for name, path in deposit.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder / name)
@@ -130,7 +138,7 @@ def lay_out(root: Path, deposit: Deposit, folder: Path) -> None:
     held = _hashes(folder)
     write_text(
         folder / METADATA,
-        metadata(folder, held, deposit.provenance, citation, deposit.said_of_left_out),
+        metadata(folder, held, deposit.provenance, citation, deposit.said_of_left_out, reads),
     )
     held = _hashes(folder)
     write_text(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in held.items()))
