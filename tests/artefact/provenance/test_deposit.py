@@ -60,6 +60,16 @@ def test_what_is_laid_out_is_sound_and_says_what_it_is(root: Path) -> None:
     assert done.returncode == 0
 
 
+def test_the_same_deposit_has_the_same_bytes(root: Path) -> None:
+    deposit = plan(root)
+    one, other = root.parent / "one", root.parent / "other"
+    for folder in (one, other):
+        lay_out(root, deposit, folder, READS)
+    files = [path.relative_to(one) for path in one.rglob("*") if path.is_file()]
+    assert len(files) > len(deposit.files)
+    assert all((one / file).read_bytes() == (other / file).read_bytes() for file in files)
+
+
 def sound(folder: Path, deposit: Deposit) -> list[str]:
     """The checks but for the last, since this project is none."""
     return [fault for fault in deposit_faults(folder, deposit) if "not valid there" not in fault]
