@@ -71,6 +71,7 @@ def test_known_values() -> None:
         "caching-islands": "223/50",
         "parallel-4-1-entry": "6/5",
         "parallel-4-1-limit": "10/9",
+        "parallel-dispatchers-4": "4/3",
         "parallel-equal": "1",
         "parallel-equal-proxy": "66937/4437",
     }

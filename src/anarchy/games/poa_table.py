@@ -14,6 +14,7 @@ from anarchy.games.placement import topology
 from anarchy.games.placement.game import CachingGame
 from anarchy.games.placement.solve import solve_placement
 from anarchy.games.queueing.closed_forms import parallel_mm1, saturation_limit
+from anarchy.games.queueing.dispatchers import worst_ratio
 from anarchy.games.routing import congestion, identical_servers
 from anarchy.games.routing.solve import solve_routing
 
@@ -331,6 +332,15 @@ def _parallel_server_rows() -> Iterator[Row]:
         "M/M/1 servers of rates 4 and 1, demand tending to capacity",
         saturation_limit(rates),
         "this paper",
+        DERIVED,
+        False,
+    )
+    yield _row(
+        "parallel-dispatchers-4",
+        "worst equilibrium, dispatchers",
+        "M/M/1 servers with offsets, shared by 4 dispatchers",
+        worst_ratio(4),
+        "this paper, from above; Ayesta et al. 2010",
         DERIVED,
         False,
     )

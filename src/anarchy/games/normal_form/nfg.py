@@ -208,8 +208,10 @@ def _outcomes(reader: _Reader, numbers: dict[str, int], space: ProfileSpace) -> 
 
 
 def _require_number(reader: _Reader, word: str, start: int) -> None:
-    with faults_in(reader.where(start)):
+    try:
         rational(word, "payoff")
+    except InputError as fault:  # only now is it worth counting lines
+        raise InputError(f"{reader.where(start)}: {fault}") from None
 
 
 def _scaled(numbers: dict[str, int], players: int, source: str) -> tuple[Scale, Integers]:

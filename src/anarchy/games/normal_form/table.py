@@ -1,5 +1,6 @@
 """A finite game as a table: what each player pays in each profile, and how it is solved."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,13 +61,10 @@ def least_regret(table: CostTable) -> Extended:
 
     It is 0 if and only if there is a pure equilibrium.
     """
-    profiles = np.arange(table.space.size)
     regret: Integers = np.zeros(table.space.size, dtype=table.scale.dtype)
     for player, costs in enumerate(table.perceived):
-        count = table.space.counts[player]
-        stride = int(np.prod(table.space.counts[player + 1 :], dtype=np.int64))
-        own = profiles // stride % count
-        for other in range(count):
-            changed = profiles + (other - own) * stride
-            regret = np.maximum(regret, costs - costs[changed])
+        after = math.prod(table.space.counts[player + 1 :])
+        own = costs.reshape(-1, table.space.counts[player], after)
+        gain = own - own.min(axis=1, keepdims=True)
+        regret = np.maximum(regret, gain.reshape(-1))
     return table.scale.value(int(regret.min()))
