@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from anarchy.build_jobs import point_job
-from anarchy.build_plan import load_plan
+from anarchy.build_plan import Plan, load_plan
 from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.experiment import combinations
@@ -275,6 +275,21 @@ def test_an_overlay_can_leave_an_experiment_out(root: Path) -> None:
     overlay.write_text("adjust: {experiments: {smal: null}}")
     with pytest.raises(InputError, match=r"overlay\.yaml: adjust: .* did you mean 'small'"):
         load_plan(overlay, root)
+
+
+def kinds(plan: Plan) -> set[str]:
+    """What tells the experiments of a plan apart."""
+    found = {f"a {e.figure.kind} chart" for e in plan.experiments.values()}
+    parts = ("knee", "compare", "spread", "rivals", "phases", "variants", "estimators")
+    found |= {part for e in plan.experiments.values() for part in parts if getattr(e, part)}
+    scenarios = [point.scenario for points in plan.points.values() for point in points]
+    return found | {scenario.workload.kind for scenario in scenarios}
+
+
+def test_the_tiny_build_has_experiments_of_all_kinds() -> None:
+    tiny = load_plan(paths.ROOT / paths.CONFIG / "tiny.yaml", paths.ROOT)
+    assert tiny.left_out
+    assert kinds(tiny) == kinds(load_plan(root=paths.ROOT))
 
 
 def test_swept_values_are_the_validated_ones(root: Path) -> None:
