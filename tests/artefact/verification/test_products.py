@@ -73,6 +73,17 @@ def test_what_is_older_than_the_build_was_not_made_by_it(tmp_path: Path) -> None
         assert (check.group, check.why) == ("files", why)
 
 
+def test_a_table_of_no_rows_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "compare").mkdir()
+    (tmp_path / "compare/a.tex").touch()
+    table = product("compare/a.tex", "a.json", "a.compare.json")
+    (tmp_path / "a.json").write_text("[]\n")
+    for rows, why in (("[]\n", ""), ('[\n{"id": "x"}\n]\n', "is empty")):
+        (tmp_path / "a.compare.json").write_text(rows)
+        (check,) = check_products([table], GROUPS, tmp_path, 0.0)
+        assert check.why == why
+
+
 def test_a_folder_must_hold_something(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (check,) = check_products([product("logs")], GROUPS, tmp_path, 0.0)

@@ -107,6 +107,16 @@ def test_what_was_doctored_fails_and_nothing_else(
     assert failed(build) == named
 
 
+def test_results_that_were_deleted_fail_and_are_no_bad_input(tmp_path: Path) -> None:
+    build = finish(tmp_path)
+    (tmp_path / "b/results/experiments/sweep.json").unlink()
+    assert failed(build) >= {
+        ("files", "b/results/experiments/sweep.json"),
+        ("macros", "numbers.tex"),
+        ("numbers", "Knee"),
+    }
+
+
 def test_files_of_an_earlier_build_fail(tmp_path: Path) -> None:
     build = finish(tmp_path)
     begun = (tmp_path / "b/figures/sweep.png").stat().st_mtime

@@ -90,13 +90,20 @@ def _fault(product: Product, root: Path, since: float) -> str:
         return "" if any(path.iterdir()) else "is empty"
     with path.open("rb") as file:
         start = file.read(8)
-    if not start:
+    if not start and not _has_no_rows(product, root):
         return "is empty"
     if not start.startswith(MAGIC.get(path.suffix, b"")):
         return f"is no {path.suffix[1:].upper()}"
     if path.stat().st_mtime < since:
         return "is older than this build"
     return "" if product.current else "is out of date: something that it follows from has changed"
+
+
+def _has_no_rows(product: Product, root: Path) -> bool:
+    """Whether a table is one that its experiment does not ask for: KIND/NAME.tex of no rows."""
+    path = Path(product.path)
+    rows = [p for p in product.inputs if Path(p).name == f"{path.stem}.{path.parent.name}.json"]
+    return any((root / p).is_file() and (root / p).read_text().split() == ["[]"] for p in rows)
 
 
 def _within(path: str, folder: str) -> bool:

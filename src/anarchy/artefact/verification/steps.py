@@ -149,7 +149,10 @@ def _macros(build: Build) -> list[Check]:
         anew = Path(folder) / "numbers.tex"
         committed = {file: build.results / file for file in build.lost}
         absent = {n.file for n in build.declared if made_by(n.file) in build.left_out}
-        write_numbers(build.declarations, build.results, anew, committed, build.coarse, absent)
+        try:
+            write_numbers(build.declarations, build.results, anew, committed, build.coarse, absent)
+        except InputError as error:
+            return [check("macros", "numbers.tex", str(error))]
         right = printed.read_macros(anew.read_text(encoding="utf-8"))
     return [
         check(
