@@ -470,11 +470,16 @@ esac
 
 
 @pytest.fixture
-def profiles(project: Path) -> Path:
-    """The project with its profiles and a pip that only makes the folder it is told to."""
+def profiles(project: Path, tmp_path: Path) -> Path:
+    """The project with its profiles and a pip that only makes the folder it is told to.
+
+    It lies where jobs of a cluster may: a path with signs of the shell, but none of all.
+    """
     shutil.copytree(ROOT / "workflow/profiles", project / "workflow/profiles")
     (project / "job").write_text(INSTALLING, encoding="utf-8")
-    return project
+    moved = project.rename(tmp_path / "a b & ; * ü")
+    (moved / ".venv/.stamp").write_text(stamp(moved, "venv_stamp"), encoding="utf-8")
+    return moved
 
 
 @pytest.mark.parametrize("name", ["slurm", "kubernetes"])
@@ -510,6 +515,17 @@ def test_an_unknown_profile_is_refused_in_one_line(profiles: Path) -> None:
         "reproduce: PROFILE=slurn is neither slurm nor kubernetes nor a folder with a config.yaml\n"
     )
     assert not (profiles / "calls").exists()
+
+
+@pytest.mark.parametrize("sign", list("'\"`$\\%"))
+def test_a_folder_that_jobs_of_a_cluster_cannot_name_is_refused(sign: str, profiles: Path) -> None:
+    folder = profiles.rename(profiles.with_name(f"a{sign}b"))
+    (folder / ".venv/.stamp").write_text(stamp(folder, "venv_stamp"), encoding="utf-8")
+    refused = run(folder, PROFILE="slurm")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert len(refused.stderr.splitlines()) == 1
+    assert "without quotes, $, \\ and % in its path" in refused.stderr
+    assert not (folder / "calls").exists()
 
 
 SQUEUE = """#!/usr/bin/env bash

@@ -23,8 +23,8 @@ PROFILES = paths.ROOT / "workflow/profiles"
 BUILD = os.environ.get("NIGHTLY_BUILD", "quick")
 """What is built on the cluster and beside it."""
 
-HOSTILE = """it's $(touch PWNED) `touch PWNED` "$HOME" & ü"""
-"""A folder whose path a shell would read as commands."""
+HOSTILE = "a b & touch PWNED; (c) * ü"
+"""A folder whose path a shell would carry out."""
 
 
 def profile(name: str) -> dict[str, object]:
@@ -134,18 +134,35 @@ def on_slurm(slurm: Cluster, plugins: Path, project: Path) -> dict[str, str]:
     return environment(project, PATH=slurm.environment["PATH"], PYTHONPATH=sources)
 
 
-@pytest.mark.nightly
-def test_slurm_builds_the_same_bytes(slurm: Cluster, plugins: Path, tmp_path: Path) -> None:
-    """In a folder whose path a shell would carry out, beside a build without a cluster."""
-    here, there = copy_project(tmp_path / "here"), copy_project(tmp_path / HOSTILE)
-    alone = subprocess.run(
-        command(None, BUILD), cwd=here, env=environment(here), capture_output=True, check=False
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A copy in which the same has been built without a cluster."""
+    if BUILD == "tiny":
+        finished: Path = request.getfixturevalue("built")
+        return finished
+    project = copy_project(tmp_path_factory.mktemp("alone") / "project")
+    done = subprocess.run(
+        command(None, BUILD),
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert alone.returncode == 0, alone.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-3000:]
+    return project
+
+
+@pytest.mark.nightly
+def test_slurm_builds_the_same_bytes(
+    slurm: Cluster, plugins: Path, alone: Path, tmp_path: Path
+) -> None:
+    """In a folder whose path a shell would carry out, beside a build without a cluster."""
+    project = copy_project(tmp_path / HOSTILE)
     done = subprocess.run(
         command("slurm", BUILD),
-        cwd=there,
-        env=on_slurm(slurm, plugins, there),
+        cwd=project,
+        env=on_slurm(slurm, plugins, project),
         capture_output=True,
         text=True,
         check=False,
@@ -153,7 +170,7 @@ def test_slurm_builds_the_same_bytes(slurm: Cluster, plugins: Path, tmp_path: Pa
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     submitted = done.stderr.count("has been submitted with SLURM jobid")
     assert 5 < submitted < 100, "some jobs run on the cluster, and not each for itself"
-    ours, theirs = products(there, BUILD), products(here, BUILD)
+    ours, theirs = products(project, BUILD), products(alone, BUILD)
     assert sorted(ours) == sorted(theirs)
     assert [name for name in theirs if ours[name] != theirs[name]] == []
     assert not list(tmp_path.rglob("PWNED"))
