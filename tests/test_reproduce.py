@@ -57,7 +57,7 @@ def project(tmp_path: Path) -> Iterator[Path]:
         shutil.copy(lock, folder)
     real = os.path.realpath(sys.executable)
     write_program(folder / ".venv/bin/python", PYTHON.format(python=f"'{real}'"))
-    for tool in (*TEX_TOOLS, "prometheus"):
+    for tool in (*TEX_TOOLS, "prometheus", "slurmctld"):
         write_program(folder / "tools" / tool, "#!/usr/bin/env bash\n")
     build = 'mkdir -p paper; echo pdf >paper/main.pdf; printf "%s\\n" "$PAGES" >paper/main.log\n'
     (folder / "job").write_text(build, encoding="utf-8")
@@ -156,9 +156,20 @@ def test_profile_keeps_errors_visible_and_restarts_what_was_cut_off() -> None:
 def test_help_lists_every_target_with_its_time(option: str, project: Path) -> None:
     shown = run(project, option)
     assert (shown.returncode, shown.stderr) == (0, "")
-    targets = ("all", "quick", "verify", "test", "live", "report", "archive", "setup", "clean")
+    targets = (
+        "all",
+        "quick",
+        "verify",
+        "test",
+        "nightly",
+        "live",
+        "report",
+        "archive",
+        "setup",
+        "clean",
+    )
     for target in targets:
-        assert any(target in line.split("  ")[1] for line in shown.stdout.splitlines()[2:11])
+        assert any(target in line.split("  ")[1] for line in shown.stdout.splitlines()[2:12])
     assert shown.stdout.count(" min\n") == 8
     assert "MB" in shown.stdout
     assert not (project / "calls").exists()
@@ -548,6 +559,27 @@ def test_what_a_killed_run_left_in_the_queue_of_a_cluster_is_ended(project: Path
     assert built.returncode == 0
     assert built.stderr == ("reproduce: ending what a stopped run has left in Slurm's queue: 1 4\n")
     assert (project / "ended").read_text("utf-8") == "1 4\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root fetches packages")
+@pytest.mark.skipif(bool(shutil.which("slurmctld")), reason="Slurm is installed")
+def test_slurm_is_unpacked_once_and_may_be_missing(project: Path) -> None:
+    (project / "tools/slurmctld").unlink()
+    (project / "job").write_text("", encoding="utf-8")
+    apt = '#!/usr/bin/env bash\necho "$1" >>"${0%/*}/apt"; [ "$1" = update ] || touch a.deb b.deb\n'
+    unpack = '#!/usr/bin/env bash\nmkdir -p usr/sbin && cp "$0" usr/sbin/slurmctld-wlm\n'
+    write_program(project / "tools/apt-get", apt)
+    write_program(project / "tools/dpkg-deb", "#!/usr/bin/env bash\nexit 1\n")
+    failed = run(project, "nightly")
+    assert failed.returncode == 0
+    assert "tests on it are skipped" in failed.stderr
+    assert not (project / ".cache/slurm").exists()
+    assert run(project, "nightly", REPRODUCE_SLURM="no").stderr == ""
+    write_program(project / "tools/dpkg-deb", unpack)
+    assert "fetching Slurm" in run(project, "nightly").stderr
+    assert run(project, "nightly").stderr == ""
+    asked = (project / "tools/apt").read_text(encoding="utf-8").splitlines()
+    assert asked == ["update", "download"] * 2
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def write_configuration(folder: Path) -> None:
         host=socket.gethostname().split(".")[0],
         user=pwd.getpwuid(os.getuid()).pw_name,
         ports=free_ports(),
-        plugins=f"PluginDir={plugins[0]}" if plugins else "",
+        plugins=f'PluginDir="{plugins[0]}"' if plugins else "",
         cores=os.cpu_count(),
     )
     (folder / "slurm.conf").write_text(text)
