@@ -85,6 +85,12 @@ def test_a_lost_result_is_said_with_what_makes_it(project: Path) -> None:
     assert facts["notes"] == [f"not there: {MEASURED}"]
 
 
+def test_what_a_build_leaves_out_is_said(build: Build) -> None:
+    facts = facts_of(build, "TailNone")
+    assert facts["notes"] == ["left out of this build: results/experiments/other.json"]
+    assert (facts["rules"], facts["origin"]) == ([], None)
+
+
 def test_a_value_that_cannot_be_printed_says_why(build: Build) -> None:
     assert "no rows" in facts_of(build, "TailNone").get("without", "no rows")
     assert facts_of(build, "Gain")["value"] == "inf"

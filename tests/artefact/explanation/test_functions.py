@@ -46,5 +46,11 @@ def test_a_function_has_its_line_and_its_documentation() -> None:
     line = (ROOT / found.place.file).read_text().splitlines()[found.place.line - 1]
     assert line.startswith("def spread(")
     assert found.doc
+    handed_on = find_function("anarchy.games.theorems.placement.theorems.curve_rows", ROOT)
+    assert handed_on is not None
+    assert handed_on.place.file == "src/anarchy/games/theorems/placement/curves.py"
+    table = find_function("anarchy.measure.theorem_checks.THEOREMS", ROOT)
+    assert table is not None
+    assert "check_rows" in table.doc
     assert find_function("anarchy.measure.aggregate.nothing", ROOT) is None
     assert find_function("anarchy.nothing.at_all", Path("/nonexistent")) is None

@@ -45,6 +45,7 @@ class Build:
         self.root = root
         self.overlay = overlay
         self._inputs: dict[str, Input] = {}
+        self._modules: dict[str, list[Path]] = {}
         self.out = Outputs(_output(root, overlay))
 
     @cached_property
@@ -135,8 +136,11 @@ class Build:
 
     def modules(self, script: str) -> list[Path]:
         """The modules that a script rests on, the nearest first."""
-        path = self.root / script
-        return imported_sources(path, self.root / "src") if path.is_file() else []
+        if script not in self._modules:
+            path = self.root / script
+            found = imported_sources(path, self.root / "src") if path.is_file() else []
+            self._modules[script] = found
+        return self._modules[script]
 
     def sources(self, jobs: Sequence[Job]) -> list[Input]:
         """The scripts of some jobs with all modules of the package that they rest on."""

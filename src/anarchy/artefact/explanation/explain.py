@@ -80,21 +80,18 @@ def _row_way(build: Build, file: str, row: Facts | None, row_id: str | None) -> 
 
 
 def _origin(build: Build, file: str, row_id: str, columns: Facts) -> Facts | None:
-    """Where an id is written: in the modules that the file's script rests on, or in a config."""
+    """Where an id is written: in modules behind the file's job or one before it, or in a config."""
     assert build.jobs is not None
-    job = build.jobs.maker(file)
-    if job is None or job.script is None:
-        return None
-    scripts = [build.root / job.script, *build.modules(job.script)]
+    jobs = build.jobs.upstream([file])
     beside = [text for text in columns.values() if isinstance(text, str) and text != row_id]
-    found = find_origin(row_id, beside, scripts, build.root)
-    if found is None:
-        configs = dict.fromkeys(p for each in build.jobs.upstream([file]) for p in each.configs)
-        mentioned = next(iter(declarations.mentions(build.root, configs, row_id)), None)
-        if mentioned is None:
-            return None
-        found = Origin(mentioned, declarations.line(build.root, mentioned), [])
-    return _described_origin(found)
+    for script in dict.fromkeys(job.script for job in jobs if job.script):
+        modules = [build.root / script, *build.modules(script)]
+        if found := find_origin(row_id, beside, modules, build.root):
+            return _described_origin(found)
+    configs = dict.fromkeys(path for job in jobs for path in job.configs)
+    for place in declarations.mentions(build.root, configs, row_id):
+        return _described_origin(Origin(place, declarations.line(build.root, place), []))
+    return None
 
 
 def _described_origin(origin: Origin) -> Facts:

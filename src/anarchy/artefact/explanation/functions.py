@@ -4,6 +4,7 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from anarchy.artefact.explanation.places import Place
@@ -16,7 +17,7 @@ Definition = ast.FunctionDef | ast.ClassDef
 
 @dataclass(frozen=True)
 class Function:
-    """A function or class of the package: where it is and what its documentation says."""
+    """A function, class or table of the package: where it is and what its documentation says."""
 
     name: str  # with its module
     place: Place
@@ -30,7 +31,7 @@ def syntax(path: Path) -> ast.Module:
 
 
 def find_function(name: str, root: Path) -> Function | None:
-    """What a dotted name of the package means, if it is a module or a function or class of one."""
+    """What a dotted name of the package means: a module, or a function, class or table of one."""
     module, _, inner = name.rpartition(".")
     for dotted, wanted in ((name, None), (module, inner)):
         base = root / "src" / dotted.replace(".", "/")
@@ -42,10 +43,21 @@ def find_function(name: str, root: Path) -> Function | None:
         file = path.relative_to(root).as_posix()
         if wanted is None:
             return Function(name, Place(file, 1), ast.get_docstring(syntax(path)) or "")
-        for node in syntax(path).body:
+        for node, following in pairwise([*syntax(path).body, ast.Pass()]):
             if isinstance(node, Definition) and node.name == wanted:
                 return Function(name, Place(file, node.lineno), ast.get_docstring(node) or "")
+            if isinstance(node, ast.Assign) and wanted in map(ast.unparse, node.targets):
+                return Function(name, Place(file, node.lineno), _text_of(following))
+            if isinstance(node, ast.ImportFrom) and wanted in (alias.name for alias in node.names):
+                return find_function(f"{node.module}.{wanted}", root)
     return None
+
+
+def _text_of(node: ast.stmt) -> str:
+    """The text that a statement is: the documentation of the value before it."""
+    value = node.value if isinstance(node, ast.Expr) else None
+    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return str(value.value) if is_text else ""  # type: ignore[union-attr]
 
 
 def definition_around(path: Path, node: ast.expr) -> Definition | None:

@@ -17,6 +17,9 @@ Facts = dict[str, Any]
 SHORT = 12
 """Digits of a hash that a line shows."""
 
+ABSENT = "left out of this build"
+"""What is noted of a file that no job makes: an overlay can leave experiments out."""
+
 MOST_LEAVES, MOST_FUNCTIONS = 6, 6
 """Files of one folder that a tree lists one by one; functions that are listed."""
 
@@ -110,8 +113,12 @@ def _seconds(build: Build, last: Sequence[Job], jobs: Sequence[Job]) -> Facts:
 
 def _notes(build: Build, targets: Sequence[str], inputs: Sequence[Input]) -> list[str]:
     """What is not as it should be."""
-    lost = [target for target in targets if not (build.root / target).exists()]
+    assert build.jobs is not None
+    made = [target for target in targets if build.jobs.maker(target)]
+    lost = [target for target in made if not (build.root / target).exists()]
     notes = [f"not there: {_listed(lost)}"] if lost else []
+    if absent := [target for target in targets if target not in made]:
+        notes.append(f"{ABSENT}: {_listed(absent)}")
     for state in dict.fromkeys(entry.state for entry in inputs):
         if state not in (SAME, UNKNOWN):
             paths = [entry.path for entry in inputs if entry.state == state]
