@@ -66,8 +66,9 @@ class Run:
         """Whether the moment came before the run had ended."""
         end = time.monotonic() + PATIENCE
         while self.process.poll() is None:
-            if moment(self):
-                return True
+            with suppress(FileNotFoundError):  # folders that it removes are being looked at
+                if moment(self):
+                    return True
             assert time.monotonic() < end, self.said()[-3000:]
             time.sleep(0.02)
         return False
