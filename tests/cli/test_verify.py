@@ -1,5 +1,6 @@
 """`anarchy verify`: what it says of a build, and its exit code."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -140,3 +141,15 @@ def test_the_page_says_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         main(["verify", "--help"])
     assert "Exit code 0 if everything that could be checked" in capsys.readouterr().out
+
+
+def test_golden_files_are_rows_with_a_reason() -> None:
+    """What is committed: small, and every row says what it is allowed, and why."""
+    paths = [ROOT / verify.GOLDEN / f"{name}.json" for name in ("quick", "full")]
+    written = [path for path in paths if path.is_file()]
+    assert written
+    for path in written:
+        assert path.stat().st_size < 1_000_000
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        assert {row["of"] for row in rows} == {"platform", "input", "claim", "number", "rows"}
+        assert all(row["reason"] for row in rows)
