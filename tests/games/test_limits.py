@@ -273,7 +273,7 @@ CROWD = {"strategies": [{"resources": ["a"]}]}
         ),
         (
             {"kind": "parallel-queues", "service_rates": ["1"] * 100_001, "demand": 1},
-            "service_rates: 100001 servers; allowed: 100000",
+            "service_rates: 100001 servers; allowed: 20000",
         ),
         (
             {

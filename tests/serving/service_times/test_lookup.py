@@ -23,7 +23,8 @@ from anarchy.serving.service_times.table_files import latency_sources, load_tabl
 
 FOLDER = ROOT / LATENCY
 FIXED = "fixed-100ms-8ms"
-NAMES = sorted({path.stem for path in FOLDER.glob("*.json")} - {FIXED})
+ASSUMED = {FIXED, "shared-1ms"}
+NAMES = sorted({path.stem for path in FOLDER.glob("*.json")} - ASSUMED)
 MEASURED = [name for name in NAMES if name.endswith("-measured")]
 ESTIMATED = [name for name in NAMES if name not in MEASURED]
 B200 = "llama31-70b-fp8-tp4-b200-trtllm"
