@@ -1,5 +1,7 @@
 """Settings that all tests share, and which files are begun first."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -7,6 +9,9 @@ from hypothesis import settings
 settings.register_profile("no-deadline", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("no-deadline")
+
+# A shell that runs tests in the background ignores Ctrl-C, and so would every child of theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
     "workflow/test_resuming",

@@ -1,6 +1,8 @@
 """`anarchy claims`: the ledger on the terminal."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,17 @@ def test_why_names_rule_rows_interval_and_place(capsys: pytest.CaptureFixture[st
         "experiments/bracket.json: id = loss-hi:e2e-mean, workload.clients = 64"
     )
     assert (test["rule"], test["holds"], test["at_least"]) == ("value", False, 1.05)
+
+
+def test_what_a_terminal_cannot_show_is_shown_by_its_number(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project / "results/claims.json"
+    path.write_text(path.read_text().replace('"C01"', '"\\ud800 \\u00fc"', 1))
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="ascii"))
+    assert main(["claims"]) == 0
+    assert rb"\ud800 \xfc" in printed.getvalue()
 
 
 @pytest.mark.usefixtures("project")

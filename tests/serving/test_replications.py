@@ -162,10 +162,9 @@ def test_runs_that_are_given_up_leave_no_process() -> None:
 
 
 ENDLESS = """
-import os, signal
+import os
 from tests.serving.test_replications import LATENCY, PUBLISHED, simulate_many
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which may be ignored where tests run
 pids = simulate_many(
     PUBLISHED, LATENCY, [{}], seed=1, replications=100_000, requests=100, cores=2,
     simulator="reference", reduce=lambda _: os.getpid(),

@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import io
 import json
 import os
 import sys
@@ -92,7 +93,12 @@ def _readable_files() -> Iterator[None]:
 
 @contextmanager
 def _writable_output() -> Iterator[None]:
-    """Leaves quietly when the reader of the results has gone, and says so when the disk is full."""
+    """Leaves quietly when the reader of the results has gone, and says so when the disk is full.
+
+    A character that the terminal cannot show, or that is none, is shown by its number.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         yield
         if sys.stdout is not None:
