@@ -1,7 +1,6 @@
 """Logs, metrics and verdicts that nobody would write: an answer, or one line and code 2."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.cli.main import main
-from anarchy.common import paths
 from tests import sandbox
-from tests.cli.test_hostile_configuration import FILES, changed
+from tests.cli.test_hostile_configuration import changed
 from tests.cli.test_hostile_input import TEXT, broken
 from tests.cli.test_hostile_input import changed as changed_value
 from tests.control.canned import Canned, canned_server
@@ -53,26 +51,17 @@ TEST |= {"at_least": 1.0, "at_most": None}
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project of one scenario, on which commands work, with results of a build."""
-    root = tmp_path_factory.mktemp("project")
-    for folder in (paths.SCENARIOS, paths.EXPERIMENTS, paths.STUDIES, paths.LATENCY):
-        (root / folder).mkdir(parents=True)
-    for file, text in FILES.items():
-        (root / file).write_text(text, encoding="utf-8")
-    table = paths.LATENCY / "fixed-100ms-8ms.json"
-    shutil.copy(paths.ROOT / table, root / table)
-    (root / "log.csv").write_text("\n".join(CSV), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ANARCHY_PROJECT", str(root))
-        patch.setenv("no_proxy", "127.0.0.1")
-        assert main(["measure", str(root / "log.csv"), "--scenario", "small"]) == 0
-        yield root
+def project(small_project: Path) -> Path:
+    """The small project, with a log that can be measured."""
+    (small_project / "log.csv").write_text("\n".join(CSV), encoding="utf-8")
+    assert main(["measure", str(small_project / "log.csv"), "--scenario", "small"]) == 0
+    return small_project
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Canned]:
-    with canned_server() as canned:
+    with pytest.MonkeyPatch.context() as patch, canned_server() as canned:
+        patch.setenv("no_proxy", "127.0.0.1")
         yield canned
 
 

@@ -1,5 +1,7 @@
 """What a change of a finished build does: experiments come and go, files or traces are missing."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 import yaml
 
 from anarchy.common.files import read_rows
+from tests.artefact.provenance.test_page import parsed
 from tests.workflow.conftest import (
     OUT,
     contents,
@@ -17,29 +20,34 @@ from tests.workflow.conftest import (
     targets,
 )
 
-ROUTER = '''
+HOSTILE = r"a $(touch PWNED) `touch PWNED` </script><b>&amp; $\x_{$ %s {x} ../x \input{/etc/passwd}"
+"""What a shell, LaTeX, a browser, a figure or a path would read as more than a name."""
+
+PLUGIN = "my_routers/it's $(touch PWNED) `touch PWNED`.py"
+
+ROUTER = f'''
 """A user's own router: always the last worker."""
 
 from anarchy.serving.reference.router.policy import Policy, register
 
 
-@register("last-worker")
+@register({HOSTILE!r})
 class LastWorker(Policy):
     def costs(self, view):
         return [float(-worker) for worker in range(len(view.active))]
 '''
 
 EXPERIMENT = {
-    "title": r"A user's router & 100% of $\omega$_{x} \input{/etc/passwd}",
-    "question": "Does a new file appear in the paper?",
+    "title": f"A user's router & 100% of {HOSTILE}",
+    "question": f"Does it appear?\n\n.. include:: /etc/passwd\n\n.. raw:: html\n\n {HOSTILE}",
     "scenarios": ["70b-1p2d"],
-    "sweep": {"router.policy": ["kv", "last-worker"]},
+    "sweep": {"router.policy": ["kv", HOSTILE]},
     "replications": 2,
     "requests": 100,
     "measures": ["ttft-mean", "decode-imbalance"],
     "figure": {"kind": "bar", "x": "router.policy", "y": ["decode-imbalance"]},
     "table": {"measures": ["ttft-mean", "decode-imbalance"]},
-    "plugins": ["my_routers/last.py"],
+    "plugins": [PLUGIN],
 }
 
 
@@ -57,7 +65,7 @@ def extended(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the finished build, built again with an experiment and a router more."""
     project = copy_built(built, tmp_path_factory.mktemp("extended") / "project")
     (project / "my_routers").mkdir()
-    (project / "my_routers/last.py").write_text(ROUTER)
+    (project / PLUGIN).write_text(ROUTER)
     (project / "config/experiments/my-router.yaml").write_text(yaml.safe_dump(EXPERIMENT))
     done = snakemake(project, *targets())
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -69,7 +77,7 @@ def test_an_experiment_is_one_file_and_a_router_one_class(built: Path, extended:
     imbalance = {
         row["router.policy"]: row["value"] for row in rows if row["id"] == "decode-imbalance"
     }
-    assert imbalance["last-worker"] == 2.0, "all requests went to one of two workers"
+    assert imbalance[HOSTILE] == 2.0, "all requests went to one of two workers"
     assert imbalance["kv"] < 1.1
     assert (extended / OUT / "figures/my-router.pdf").is_file()
     assert (extended / OUT / "paper/generated/tables/experiments/my-router.tex").is_file()
@@ -80,6 +88,30 @@ def test_an_experiment_is_one_file_and_a_router_one_class(built: Path, extended:
         assert "my-router.pdf" in log, "the figure is on a page of the appendix"
     ours = {k: v for k, v in contents(built).items() if not k.startswith((".", "build"))}
     assert {k: v for k, v in contents(extended).items() if k in ours} == ours
+
+
+def test_what_a_user_calls_things_stays_text(extended: Path) -> None:
+    """In shells, in paths, in LaTeX, in the record of the build and in Snakemake's report."""
+    report = ("--reporter", "inert", "--report-inert-path", "report.html")
+    done = snakemake(extended, *targets(), *report)
+    assert done.returncode == 0, done.stderr[-3000:]
+    page = (extended / "report.html").read_text(encoding="utf-8")
+    (results,) = re.findall(r'<script id="results">\s*var results = (.*?);\s*</script>', page)
+    shown = json.loads(results)[f"{OUT}/figures/my-router.png"]
+    assert shown["labels"] == {"figure": "my-router", "title": EXPERIMENT["title"]}
+    caption = " ".join(parsed(shown["caption"]).text.split())
+    question = " ".join(str(EXPERIMENT["question"]).split())
+    assert caption.startswith(f"{question} {EXPERIMENT['title']}: all of it is config/")
+    record = (extended / OUT / "results/machine/provenance.html").read_text(encoding="utf-8")
+    assert PLUGIN in parsed(record).text
+    texts = [page, record]
+    if has_tex():
+        texts.append((extended / OUT / "paper/main.log").read_text(errors="replace"))
+    assert not [text for text in texts if "root:x:" in text]
+    assert not list(extended.rglob("PWNED"))
+    made = [path.name for path in (extended / OUT).rglob("*") if "touch" in path.name]
+    assert made
+    assert all(re.fullmatch(r"[\w.+=-]+", name) for name in made)
 
 
 def test_what_was_deleted_comes_back_and_what_was_removed_goes(

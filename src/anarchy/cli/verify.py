@@ -88,7 +88,9 @@ def _verify(options: argparse.Namespace) -> int:
     from anarchy.artefact.verification.page import write_report
 
     moved = build.moved
-    title = f"Verification of {build.outputs.base.as_posix()} against {build.golden.as_posix()}"
+    base = build.outputs.base.as_posix()
+    of = "the build" if base == "." else base
+    title = f"Verification of {of} against {build.golden.as_posix()}"
     page = write_report(root / build.outputs.machine, title, checks, moved)
     return _print_report(checks, moved, page)
 

@@ -21,10 +21,10 @@ from anarchy.common.errors import InputError
 from anarchy.common.files import Row, write_rows
 from anarchy.config.live import controlled_runs, live_points, load_campaign
 from anarchy.config.settings import load_scenario
-from anarchy.live.measuring.campaign import Campaign
 from anarchy.live.measuring.controlled import ControlledCampaign
 from anarchy.live.measuring.load import expected_seconds
 from anarchy.live.measuring.machine import in_words
+from anarchy.live.measuring.points import PointCampaign
 from anarchy.live.processes import LiveError
 from anarchy.serving.service_times.lookup import load_latency
 
@@ -103,8 +103,8 @@ def measure(options: argparse.Namespace) -> int:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             listener = ProgressBar(progress, {name: seconds[name] for name in asked})
             common = (latency, paths.LIVE_WORK, listener)
-            measurement: Campaign | ControlledCampaign = (
-                Campaign(settings, points, *common)
+            measurement: PointCampaign | ControlledCampaign = (
+                PointCampaign(settings, points, *common)
                 if part == "points"
                 else ControlledCampaign(settings, runs, *common)
             )

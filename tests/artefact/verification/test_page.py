@@ -18,7 +18,7 @@ def page(folder: Path, *checks: Check, moved: dict[str, list[str]] = MOVED) -> s
 
 def test_every_check_has_its_line_and_failures_come_first(tmp_path: Path) -> None:
     text = page(tmp_path, HOLDS, FAILS, SKIPPED)
-    assert "1 checks fail" in text
+    assert "1 check fails." in text
     assert text.index("&lt;script&gt;Knee") < text.index("a.json")
     assert "LaTeX is not at hand" in text
     assert "sweep; &lt;b&gt;" in text

@@ -17,7 +17,7 @@ from anarchy.config.settings import load_scenario
 from anarchy.live.measuring.controlled import ControlledCampaign
 from anarchy.serving.service_times.lookup import Latency
 from tests.live.measuring.stub_frontend import StubFrontend
-from tests.live.measuring.test_campaign import OBSERVING, Heard, Idle, StubStack
+from tests.live.measuring.test_points import OBSERVING, Heard, Idle, StubStack
 
 FASTER = 100.0
 """By how much the stub's time passes faster than that of the campaign."""

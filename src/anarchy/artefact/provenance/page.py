@@ -16,7 +16,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 table { border-collapse: collapse; margin: .5rem 0 1.5rem }
 th, td { padding: .15rem .8rem .15rem 0; text-align: left; vertical-align: top }
 th { border-bottom: 1px solid #888 }
-td { overflow-wrap: anywhere }
+td + td, details td { overflow-wrap: anywhere }
 code, details td { font: 13px/1.5 ui-monospace, monospace }
 summary { cursor: pointer; font-weight: bold }
 """
@@ -52,6 +52,7 @@ def page(provenance: Provenance) -> str:
     body = "\n".join(parts)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
         f"<title>Provenance</title>\n<style>\n{_STYLE}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )

@@ -15,6 +15,7 @@ table { border-collapse: collapse; margin: .5rem 0 1.5rem; }
 th, td { text-align: left; padding: .15rem .8rem .15rem 0; vertical-align: top; }
 td { border-top: 1px solid #ddd; overflow-wrap: anywhere; }
 summary { cursor: pointer; padding: .2rem 0; }
+.counts th + th, .counts td + td { text-align: right; }
 .fails { color: #a40000; font-weight: bold; }
 .holds { color: #106010; }
 """
@@ -49,14 +50,18 @@ def _page(title: str, checks: Sequence[Check], moved: Mapping[str, Sequence[str]
         head = f"{escape(group)} ({len(inside)})"
         parts.append(f"<details><summary>{head}</summary>{_table(inside)}</details>")
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}'
-        f"</title><style>{STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body></html>\n"
     )
 
 
 def _verdict(failed: Sequence[Check]) -> str:
     if failed:
-        return f'<p class="fails">{len(failed)} checks fail.</p>'
+        said = "1 check fails" if len(failed) == 1 else f"{len(failed)} checks fail"
+        return f'<p class="fails">{said}.</p>'
     return '<p class="holds">Everything that was checked holds.</p>'
 
 
@@ -65,7 +70,7 @@ def _summary(checks: Sequence[Check]) -> str:
         [group, *(str(counts[verdict]) for verdict in ("holds", "fails", "not checked"))]
         for group, counts in tally(checks).items()
     ]
-    return _html_table(["", "holds", "fails", "not checked"], rows)
+    return _html_table(["", "holds", "fails", "not checked"], rows, "counts")
 
 
 def _table(checks: Sequence[Check]) -> str:
@@ -80,11 +85,12 @@ def _movements(moved: Mapping[str, Sequence[str]]) -> str:
     return _html_table(["", ""], [[kind, "; ".join(names)] for kind, names in moved.items()])
 
 
-def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "checks") -> str:
     """A table whose cells are text; a verdict in the first one has its colour."""
     lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
     for row in rows:
         known = f' class="{row[0]}"' if row[0] in {"fails", "holds"} else ""
         cells = [f"<td{known}>{escape(row[0])}</td>", *(f"<td>{escape(c)}</td>" for c in row[1:])]
         lines.append("".join(cells))
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    table = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<table class="{kind}">{table}</table>'

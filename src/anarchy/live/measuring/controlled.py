@@ -8,22 +8,22 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from anarchy.common.files import Row, read_rows, write_rows, write_text
-from anarchy.config.live import ControlledRun, LiveCampaign, Stretch, slowed
+from anarchy.common.files import write_rows, write_text
+from anarchy.config.live import ControlledRun, Stretch, slowed
+from anarchy.live.measuring.campaign import Campaign
 from anarchy.live.measuring.controlled_rows import ControlledObservation, Stage, run_rows
 from anarchy.live.measuring.load import Connection
 from anarchy.live.measuring.metrics import TTFT
 from anarchy.live.measuring.observing import (
     Glance,
-    Listener,
     Report,
     first_fault,
     glance,
-    kept_file,
     log_between,
     report,
     settled,
@@ -33,7 +33,6 @@ from anarchy.live.measuring.phased_load import PhasedLoad
 from anarchy.live.measuring.router_log import read_decisions
 from anarchy.live.processes import LiveError
 from anarchy.live.stack import Stack, running
-from anarchy.serving.service_times.lookup import Latency
 
 ALONE = 10
 """Requests of a client that is alone, before the others come."""
@@ -42,42 +41,17 @@ Edge = tuple[Glance, Report]
 """What is seen at one end of a stretch."""
 
 
-class ControlledCampaign:
-    """Measures runs, each with a stack of its own, and keeps their rows in files of a folder."""
+class ControlledCampaign(Campaign[ControlledRun]):
+    """Measures runs in phases, each with a stack of its own."""
 
-    def __init__(
-        self,
-        settings: LiveCampaign,
-        runs: Sequence[ControlledRun],
-        latency: Callable[[str], Latency],
-        folder: Path,
-        listener: Listener,
-    ) -> None:
-        """`latency` finds a table by its name."""
-        self._settings = settings
-        self._runs = runs
-        self._latency = latency
-        self._folder = folder
-        self._listener = listener
+    def _stacks(self) -> Iterable[Sequence[ControlledRun]]:
+        return ([run] for run in self._asked)
 
-    def run(self) -> list[Row]:
-        """The rows of all runs, in their order."""
-        for run in self._runs:
-            if not self._kept(run).is_file():
-                self._measure(run)
-        return [row for run in self._runs for row in read_rows(self._kept(run))]
+    def _conditions(self, each: ControlledRun) -> list[Any]:
+        return [each.model_dump(mode="json")]
 
-    def forget(self) -> None:
-        """Keep nothing any more: the next campaign measures anew."""
-        for run in self._runs:
-            self._kept(run).unlink()
-
-    def _kept(self, run: ControlledRun) -> Path:
-        table = self._latency(run.scenario.model.latency).table.model_dump(mode="json")
-        asked = [run.model_dump(mode="json"), table, self._settings.seed]
-        return kept_file(self._folder, run.name, asked)
-
-    def _measure(self, run: ControlledRun) -> None:
+    def _measure(self, missing: Sequence[ControlledRun]) -> None:
+        (run,) = missing
         self._listener.begins(f"{run.name}: Dynamo starts")
         logs = (self._folder / f"stack-{run.name}").resolve()
         shutil.rmtree(logs, ignore_errors=True)

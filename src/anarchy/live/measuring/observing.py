@@ -2,10 +2,7 @@
 machine left it the time to be looked at."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -62,12 +59,6 @@ def settled(name: str, observe: Callable[[], S], settings: LiveCampaign, listene
         if attempt < ATTEMPTS:
             listener.failed(f"{name}: {fault}; measured again")
     raise LiveError(f"{name}: the machine is too loaded to measure: {fault}")
-
-
-def kept_file(folder: Path, name: str, asked: Any) -> Path:
-    """Where rows are kept; another name if anything that was asked has changed."""
-    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
-    return folder / f"{name}-{digest[:12]}.json"
 
 
 def _disturbance(seen: Seen, settings: LiveCampaign) -> str | None:
