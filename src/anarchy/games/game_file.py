@@ -31,101 +31,14 @@ from anarchy.games.game_limits import (
     MAX_CLIENTS,
     MAX_DEGREE,
     MAX_DISPATCHERS,
-    MAX_EVALUATIONS,
     MAX_HIGH_DEGREE_PLAYERS,
     MAX_LINE,
     MAX_NODES,
-    MAX_PLAYERS,
     MAX_PRICES,
     MAX_SERVERS,
-    MAX_TERMS,
     MAX_VALUES,
 )
-
-
-class LatencyFile(OneOf):
-    """Latency of a resource by load."""
-
-    polynomial: Vector | None = None
-    mm1: Number | None = None
-    table: Vector | None = None
-
-    @field_validator("polynomial")
-    @classmethod
-    def _not_too_long(cls, terms: tuple[Fraction, ...] | None) -> tuple[Fraction, ...] | None:
-        if terms is not None and len(terms) > MAX_TERMS:
-            raise ValueError(f"{len(terms)} coefficients; allowed: {MAX_TERMS}")
-        return terms
-
-    @property
-    def terms(self) -> int:
-        """How many operations one value takes."""
-        return len(self.polynomial or (1,))
-
-
-class StrategyFile(Model):
-    """One choice of a player."""
-
-    resources: list[str]
-    offset: Number = Fraction(0)
-
-    @field_validator("resources")
-    @classmethod
-    def _no_resource_twice(cls, resources: list[str]) -> list[str]:
-        for position, resource in enumerate(resources):
-            if resource in resources[:position]:
-                raise ValueError(f"'{resource}' is given twice")
-        return resources
-
-
-class PlayerFile(Model):
-    """One player, or `count` players that are all alike."""
-
-    strategies: list[StrategyFile]
-    count: Whole = 1
-
-    @field_validator("count")
-    @classmethod
-    def _at_least_one(cls, count: int) -> int:
-        if not 1 <= count <= MAX_PLAYERS:
-            raise ValueError(f"must be from 1 to {MAX_PLAYERS}")
-        return count
-
-
-class ColocationFile(Model):
-    """Credits between players that choose the same set of resources."""
-
-    credit: Matrix
-    combine: Literal["sum", "max"] = "sum"
-    weight: Number = Fraction(1)
-
-
-class CongestionFile(Model):
-    """A finite congestion game."""
-
-    kind: Literal["congestion"]
-    latency: dict[str, LatencyFile]
-    players: list[PlayerFile]
-    perceived_offset_weight: Number = Fraction(1)
-    colocation: ColocationFile | None = None
-
-    @field_validator("players")
-    @classmethod
-    def _not_too_many(cls, players: list[PlayerFile]) -> list[PlayerFile]:
-        if sum(player.count for player in players) > MAX_PLAYERS:
-            raise ValueError(f"too many with their copies; allowed: {MAX_PLAYERS}")
-        return players
-
-    @model_validator(mode="after")
-    def _can_be_evaluated(self) -> Self:
-        players = sum(player.count for player in self.players)
-        terms = sum(latency.terms for latency in self.latency.values())
-        if players * terms > MAX_EVALUATIONS:
-            raise ValueError(
-                f"{players} players and latencies of {terms} terms are too many together; "
-                f"allowed: a product of {MAX_EVALUATIONS}"
-            )
-        return self
+from anarchy.games.routing_file import CongestionFile, LatencyFile, TwoStageFile
 
 
 class ClustersFile(Model):
@@ -341,6 +254,7 @@ BoundFile = (
 )
 GameFile = (
     CongestionFile
+    | TwoStageFile
     | CachingFile
     | QueuesFile
     | DispatchersFile
@@ -351,6 +265,7 @@ GameFile = (
 
 KINDS: dict[str, type[Model]] = {
     "congestion": CongestionFile,
+    "two-stage": TwoStageFile,
     "caching": CachingFile,
     "parallel-queues": QueuesFile,
     "dispatchers": DispatchersFile,

@@ -15,7 +15,7 @@ from anarchy.games.placement.game import CachingGame
 from anarchy.games.placement.solve import solve_placement
 from anarchy.games.queueing.closed_forms import parallel_mm1, saturation_limit
 from anarchy.games.queueing.dispatchers import worst_ratio
-from anarchy.games.routing import congestion, identical_servers
+from anarchy.games.routing import congestion, identical_servers, two_stage
 from anarchy.games.routing.solve import solve_routing
 
 Row = dict[str, Any]
@@ -246,6 +246,12 @@ def _routing_instance_rows() -> Iterator[Row]:
         solve_routing(two_worker_game(Fraction(2, 3))),
         "this paper",
     )
+    yield _enumerated(
+        "instance-two-stages",
+        "four requests on two stages, each with two pairs of linear workers",
+        two_stage.solve(four_request_game()),
+        "this paper",
+    )
 
 
 def three_player_game() -> congestion.CongestionGame:
@@ -280,6 +286,26 @@ def two_worker_game(weight: Fraction) -> congestion.CongestionGame:
     first = (congestion.Strategy(here, zero), congestion.Strategy(there, away))
     second = (congestion.Strategy(here, away), congestion.Strategy(there, zero))
     return congestion.CongestionGame({"w0": AFFINE, "w1": AFFINE}, (first, second), weight)
+
+
+def four_request_game() -> two_stage.TwoStageGame:
+    """The affine bound attained by requests that choose a prefill and a decode worker.
+
+    All on their first pairs is an equilibrium, all on their second the optimum. A worker of each
+    stage is free, as where a request skips the stage.
+    """
+    free = Polynomial((Fraction(0),))
+    prefill: dict[str, Latency] = {"a": AFFINE, "b": AFFINE, "free": free}
+    decode: dict[str, Latency] = {"c": AFFINE, "d": AFFINE, "free": free}
+    known = (
+        (("a", "c"), ("free", "d")),
+        (("free", "c"), ("a", "free")),
+        (("b", "d"), ("free", "c")),
+        (("free", "d"), ("b", "free")),
+    )
+    anywhere = [dict.fromkeys(stage, Fraction(0)) for stage in (prefill, decode)]
+    requests = tuple(two_stage.Request(*anywhere, pairs) for pairs in known)
+    return two_stage.TwoStageGame(prefill, decode, requests)
 
 
 def _caching_rows() -> Iterator[Row]:

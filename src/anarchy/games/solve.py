@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from anarchy.common.errors import InputError, faults_in
 from anarchy.common.files import write_text
-from anarchy.games import game_file, game_text
+from anarchy.games import game_file, game_text, routing_file
 from anarchy.games.common.equilibrium_report import MAX_LISTED, EquilibriumReport, Method
 from anarchy.games.common.latency import MM1, Latency, Polynomial, Table
 from anarchy.games.common.rational import exact_text
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from anarchy.games.normal_form.table import NormalForm
     from anarchy.games.placement.game import CachingGame
     from anarchy.games.routing.congestion import CongestionGame
+    from anarchy.games.routing.two_stage import TwoStageGame
 
 Result = dict[str, Any]
 
@@ -36,6 +37,14 @@ _SOCIAL = (
     "worst_equilibrium",
     "price_of_anarchy",
     "price_of_stability",
+)
+
+_SPLIT = (
+    "equilibrium_flow",
+    "optimum_flow",
+    "equilibrium_cost",
+    "optimum_cost",
+    "price_of_anarchy",
 )
 
 
@@ -69,10 +78,12 @@ def solve_file(file: str, method: Method = "auto", nfg: str | None = None) -> Re
 def solve(game: GameFile, method: Method = "auto") -> Result:
     """Solve a checked game file. Raises `InputError` for what only the solver can refuse.
 
-    `method` is for congestion and caching games; the others have one method each.
+    `method` is for routing and caching games; the others have one method each.
     """
-    if isinstance(game, game_file.CongestionFile):
+    if isinstance(game, routing_file.CongestionFile):
         return _congestion(game, method)
+    if isinstance(game, routing_file.TwoStageFile):
+        return _two_stage(game, method)
     if isinstance(game, game_file.CachingFile):
         return _caching(game, method)
     if method != "auto":
@@ -107,7 +118,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _latency(spec: game_file.LatencyFile) -> Latency:
+def _latency(spec: routing_file.LatencyFile) -> Latency:
     name, value = spec.chosen
     if name == "mm1":
         return MM1(value)
@@ -123,20 +134,16 @@ def _equilibria(kind: str, report: EquilibriumReport, listed: bool, *names: str)
     )
 
 
-def _congestion(game: game_file.CongestionFile, method: Method) -> Result:
+def _congestion(game: routing_file.CongestionFile, method: Method) -> Result:
     from anarchy.games.routing.solve import solve_routing
 
     report = solve_routing(_congestion_game(game), method)
     return _equilibria(game.kind, report, True, "exact_potential")
 
 
-def _congestion_game(game: game_file.CongestionFile) -> "CongestionGame":
+def _congestion_game(game: routing_file.CongestionFile) -> "CongestionGame":
     from anarchy.games.routing import congestion
 
-    latencies = {}
-    for name, spec in game.latency.items():
-        with faults_in(f"latency.{name}", "."):
-            latencies[name] = _latency(spec)
     together = game.colocation
     players: list[tuple[congestion.Strategy, ...]] = []
     for player in game.players:
@@ -146,12 +153,48 @@ def _congestion_game(game: game_file.CongestionFile) -> "CongestionGame":
         )
         players += [strategies] * player.count
     return congestion.CongestionGame(
-        latency=latencies,
+        latency=_latencies("latency", game.latency),
         players=tuple(players),
         perceived_offset_weight=game.perceived_offset_weight,
         colocation=None
         if together is None
         else congestion.Colocation(together.credit, together.combine, together.weight),
+    )
+
+
+def _latencies(key: str, specs: dict[str, routing_file.LatencyFile]) -> dict[str, Latency]:
+    latencies = {}
+    for name, spec in specs.items():
+        with faults_in(f"{key}.{name}", "."):
+            latencies[name] = _latency(spec)
+    return latencies
+
+
+def _two_stage(game: routing_file.TwoStageFile, method: Method) -> Result:
+    from anarchy.games.routing import two_stage
+
+    built = _two_stage_game(game)
+    report = two_stage.solve(built, method)
+    found = _equilibria(game.kind, report, True, "exact_potential")
+    return found | {"separable": built.separable}
+
+
+def _two_stage_game(game: routing_file.TwoStageFile) -> "TwoStageGame":
+    from anarchy.games.routing import two_stage
+
+    workers = [dict.fromkeys(stage, Fraction(0)) for stage in (game.prefill, game.decode)]
+    requests: list[two_stage.Request] = []
+    for spec in game.requests:
+        chosen = zip((spec.prefill, spec.decode), workers, strict=True)
+        pairs = None if spec.pairs is None else tuple((p, d) for p, d in spec.pairs)
+        request = two_stage.Request(*(all_ if own is None else own for own, all_ in chosen), pairs)
+        requests += [request] * spec.count
+    return two_stage.TwoStageGame(
+        prefill=_latencies("prefill", game.prefill),
+        decode=_latencies("decode", game.decode),
+        requests=tuple(requests),
+        hand_off={(p, d): cost for p, row in game.hand_off.items() for d, cost in row.items()},
+        perceived_offset_weight=game.perceived_offset_weight,
     )
 
 
@@ -187,11 +230,15 @@ def _tabulated(game: GameFile) -> "NormalForm":
     """A finite game as a table; raises `InputError` for other kinds and for large games."""
     from anarchy.games.normal_form import tabulation
 
-    if isinstance(game, game_file.CongestionFile):
+    if isinstance(game, routing_file.CongestionFile):
         return tabulation.of_congestion(_congestion_game(game))
+    if isinstance(game, routing_file.TwoStageFile):
+        return tabulation.of_congestion(_two_stage_game(game).congestion())
     if isinstance(game, game_file.CachingFile):
         return tabulation.of_caching(_caching_game(game))
-    raise InputError(f"kind: '{game.kind}' is no table of payoffs; allowed: congestion, caching")
+    raise InputError(
+        f"kind: '{game.kind}' is no table of payoffs; allowed: congestion, two-stage, caching"
+    )
 
 
 def _normal_form(form: "NormalForm", method: Method) -> Result:
@@ -214,14 +261,7 @@ def _queues(game: game_file.QueuesFile) -> Result:
     report = closed_forms.parallel_mm1(
         game.service_rates, game.demand, proxy.credit if proxy else None
     )
-    return _results(
-        report,
-        "equilibrium_flow",
-        "optimum_flow",
-        "equilibrium_cost",
-        "optimum_cost",
-        "price_of_anarchy",
-    )
+    return _results(report, *_SPLIT)
 
 
 def _dispatchers(game: game_file.DispatchersFile) -> Result:
@@ -230,18 +270,7 @@ def _dispatchers(game: game_file.DispatchersFile) -> Result:
     report = dispatchers.equal_dispatchers(
         game.service_rates, game.demand, game.dispatchers, game.offsets
     )
-    return _results(
-        report,
-        "equilibrium_flow",
-        "optimum_flow",
-        "equilibrium_cost",
-        "optimum_cost",
-        "price_of_anarchy",
-        "worst_case",
-        "marginal_cost",
-        "residual",
-        "exact",
-    )
+    return _results(report, *_SPLIT, "worst_case", "marginal_cost", "residual", "exact")
 
 
 def _allocation(game: game_file.AllocationFile) -> Result:

@@ -16,12 +16,14 @@ from anarchy.games.theorems.queueing import (
     saturation,
     staleness,
 )
+from anarchy.games.theorems.stages import theorems as stages
 from anarchy.games.theorems.windows import theorems as windows
 from anarchy.measure import counterexamples
 
 THEOREMS = (
     plateau,
     windows,
+    stages,
     saturation,
     prefixes,
     dispatchers,

@@ -1,4 +1,4 @@
-"""The linear programs behind three of the windows: least rho at all loads up to some number.
+"""The linear programs behind the windows: least rho at all loads up to some number.
 
 Each row is an inequality that the proof of an upper bound needs at loads x (of the equilibrium) and
 y (of the optimum) of a resource; with more loads the value grows towards the worst case. The
@@ -19,6 +19,19 @@ ZERO, ONE = Fraction(0), Fraction(1)
 def nonatomic(most: int, gamma: Fraction) -> Optimum:
     """Many small requests: rho y^2 + nu x (x - y) >= x^2."""
     return _program(most, gamma, lambda x, y: (x * (x - y),), lambda x, y: (x - y,))
+
+
+def identical(most: int, gamma: Fraction) -> Optimum:
+    """Identical requests on one worker each: rho y^2 + nu (x - y) (x or, if x < y, x + 1) >= x^2.
+
+    A worker with more requests than in the optimum could send them to those with fewer, where each
+    would be one more than there are; at an equilibrium none of them gains by that.
+    """
+
+    def stays(x: Fraction, y: Fraction) -> tuple[Fraction]:
+        return ((x - y) * (x if x > y else x + 1),)
+
+    return _program(most, gamma, stays, lambda x, y: (x - y,))
 
 
 def one_pass(most: int, gamma: Fraction) -> Optimum:
