@@ -167,14 +167,14 @@ def _parser() -> argparse.ArgumentParser:
         "--method",
         choices=("auto", "enumeration", "bounds"),
         default="auto",
-        help="for congestion and caching: whatever suits the size (default), all profiles one by "
-        "one, or bounds",
+        help="for congestion, two-stage and caching: whatever suits the size (default), all "
+        "profiles one by one, or bounds",
     )
     solve.add_argument(
         "--nfg",
         metavar="OUT",
         help="also write the game as a table of payoffs that Gambit reads; for small games of the "
-        "kinds congestion and caching",
+        "kinds congestion, two-stage and caching",
     )
     solve.set_defaults(run=_solve)
 
