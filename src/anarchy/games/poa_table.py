@@ -303,8 +303,8 @@ def four_request_game() -> two_stage.TwoStageGame:
         (("b", "d"), ("free", "c")),
         (("free", "d"), ("b", "free")),
     )
-    anywhere = [dict.fromkeys(stage, Fraction(0)) for stage in (prefill, decode)]
-    requests = tuple(two_stage.Request(*anywhere, pairs) for pairs in known)
+    one, other = (dict.fromkeys(stage, Fraction(0)) for stage in (prefill, decode))
+    requests = tuple(two_stage.Request(one, other, pairs) for pairs in known)
     return two_stage.TwoStageGame(prefill, decode, requests)
 
 

@@ -182,12 +182,14 @@ def _two_stage(game: routing_file.TwoStageFile, method: Method) -> Result:
 def _two_stage_game(game: routing_file.TwoStageFile) -> "TwoStageGame":
     from anarchy.games.routing import two_stage
 
-    workers = [dict.fromkeys(stage, Fraction(0)) for stage in (game.prefill, game.decode)]
+    prefill, decode = (dict.fromkeys(s, Fraction(0)) for s in (game.prefill, game.decode))
     requests: list[two_stage.Request] = []
     for spec in game.requests:
-        chosen = zip((spec.prefill, spec.decode), workers, strict=True)
-        pairs = None if spec.pairs is None else tuple((p, d) for p, d in spec.pairs)
-        request = two_stage.Request(*(all_ if own is None else own for own, all_ in chosen), pairs)
+        request = two_stage.Request(
+            prefill if spec.prefill is None else spec.prefill,
+            decode if spec.decode is None else spec.decode,
+            None if spec.pairs is None else tuple((p, d) for p, d in spec.pairs),
+        )
         requests += [request] * spec.count
     return two_stage.TwoStageGame(
         prefill=_latencies("prefill", game.prefill),

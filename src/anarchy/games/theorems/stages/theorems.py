@@ -77,7 +77,7 @@ def random_game(random: np.random.Generator, gamma: Fraction) -> TwoStageGame:
     for _ in range(3):
         paid = [{n: Fraction(int(random.integers(0, 3))) for n in stage} for stage in stages]
         known = random.choice(len(pairs), size=2, replace=False)
-        requests.append(Request(*paid, tuple(pairs[k] for k in sorted(known))))
+        requests.append(Request(paid[0], paid[1], tuple(pairs[k] for k in sorted(known))))
     return TwoStageGame(stages[0], stages[1], tuple(requests), links, gamma)
 
 
