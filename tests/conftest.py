@@ -1,4 +1,11 @@
-"""Settings that all tests share, and which files are begun first."""
+"""Settings that all tests share, values that processes share, and which files are begun first."""
+
+import fcntl
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import signal
 
@@ -15,11 +22,18 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
     "workflow/test_resuming",
-    "workflow/",
     "test_benchmarks",
-    "test_equality",
-    "test_paged_equality",
+    "oracle/test_router",
+    "cli/test_hostile",
+    "compiled/test_equality",
+    "compiled/test_paged_equality",
+    "workflow/",
+    "figures/test_experiments",
+    "games/theorems/",
+    "measure/bracket/",
     "test_quality",
+    "test_reproduce",
+    "workload/test_synthetic_trace",
 )
 """Files that take long, as their ids show: begun last, one would run on while a core is idle."""
 
@@ -31,3 +45,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((i for i, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST))
 
     items.sort(key=rank)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the tests that all of its processes have."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def once(shared_folder: Path) -> Callable[[str, Callable[[], Any]], Any]:
+    """`once(name, compute)` is what `compute` returned in the process that asked first.
+
+    The others wait for it; a name is that of one value, and a part of a file's name.
+    """
+    known: dict[str, Any] = {}
+
+    def value(name: str, compute: Callable[[], Any]) -> Any:
+        if name not in known:
+            with (shared_folder / f"once-{name}.pickle").open("a+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                file.seek(0)
+                if not (saved := file.read()):
+                    saved = pickle.dumps(compute())
+                    file.write(saved)
+            known[name] = pickle.loads(saved)
+        return known[name]
+
+    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,7 @@ def test_the_page_explains_nothing_that_is_not_declared() -> None:
     assert sorted(re.findall(r"^\| `([^`]+)` \|", page, flags=re.MULTILINE)) == declared()
 
 
+@cache
 def imported(file: Path) -> set[str]:
     """The packages that a module imports, by their first name."""
     found = set()

@@ -3,12 +3,13 @@
 import re
 
 from anarchy.games.theorems import coupling
+from tests.games.theorems.conftest import RowsOf
 
 CURVES = coupling.curve_rows()
 
 
-def test_every_check_holds_under_an_id_of_its_own() -> None:
-    rows = coupling.check_rows()
+def test_every_check_holds_under_an_id_of_its_own(rows_of: RowsOf) -> None:
+    rows = rows_of(coupling)
     assert [row["id"] for row in rows if not row["holds"]] == []
     ids = [row["id"] for row in rows]
     assert len(set(ids)) == len(ids)

@@ -7,10 +7,11 @@ from unittest.mock import patch
 import pytest
 
 from anarchy.games.theorems import delayed_planner
+from tests.games.theorems.conftest import RowsOf
 
 
-def test_every_check_holds_under_an_id_of_its_own() -> None:
-    rows = delayed_planner.check_rows()
+def test_every_check_holds_under_an_id_of_its_own(rows_of: RowsOf) -> None:
+    rows = rows_of(delayed_planner)
     assert [row["id"] for row in rows if not row["holds"]] == []
     ids = [row["id"] for row in rows]
     assert len(set(ids)) == len(ids)

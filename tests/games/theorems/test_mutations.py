@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from functools import cache
 from unittest.mock import patch
 
 import pytest
@@ -12,6 +11,7 @@ from anarchy.games.common.smoothness import TightBound
 from anarchy.games.theorems import delayed_planner, plateau
 from anarchy.games.theorems.checks import Row, check
 from anarchy.measure.theorem_checks import THEOREMS
+from tests.games.theorems.conftest import RowsOf
 
 SHIFT = 0.05
 """Relative error of a mutated closed form."""
@@ -32,9 +32,9 @@ SWING = "GPUs between highest and lowest split"
 """Rows that tell rest from motion: the gains that they are run at are what a mutation moves."""
 
 
-@cache
-def rows() -> tuple[Row, ...]:
-    return tuple(row for module in THEOREMS for row in module.check_rows())
+@pytest.fixture(scope="module")
+def rows(rows_of: RowsOf) -> list[Row]:
+    return [row for module in THEOREMS for row in rows_of(module)]
 
 
 def holds(row: Row, factor: float) -> bool:
@@ -53,11 +53,11 @@ def falsifiable(row: Row) -> Iterator[float]:
         yield 1 + SHIFT
 
 
-@cache
-def groups() -> dict[tuple[str, str], list[Row]]:
+@pytest.fixture(scope="module")
+def groups(rows: list[Row]) -> dict[tuple[str, str], list[Row]]:
     """The checks by theorem and quantity, which tell closed forms and their branches apart."""
     found = defaultdict(list)
-    for row in rows():
+    for row in rows:
         if not row["quantity"].startswith(SWING):
             found[row["theorem"], row["quantity"]].append(row)
     return dict(found)
@@ -71,13 +71,15 @@ def slips_through(group: list[Row]) -> bool:
     )
 
 
-def test_every_closed_form_is_held_to_five_per_cent() -> None:
-    assert {key for key, group in groups().items() if slips_through(group)} == LOOSE
+def test_every_closed_form_is_held_to_five_per_cent(
+    groups: dict[tuple[str, str], list[Row]],
+) -> None:
+    assert {key for key, group in groups.items() if slips_through(group)} == LOOSE
 
 
-def test_every_theorem_has_a_check_that_a_mutation_breaks() -> None:
+def test_every_theorem_has_a_check_that_a_mutation_breaks(rows: list[Row]) -> None:
     breaks: dict[str, bool] = defaultdict(bool)
-    for row in rows():
+    for row in rows:
         breaks[row["theorem"]] |= any(not holds(row, factor) for factor in falsifiable(row))
     assert [theorem for theorem, broken in breaks.items() if not broken] == []
     assert len(breaks) > 35

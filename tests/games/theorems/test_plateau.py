@@ -17,12 +17,13 @@ from anarchy.games.theorems.gains import gain_game, gain_worst_ratio
 from anarchy.games.theorems.plateau import LINEAR, affine_game, affine_worst_ratio, polynomial
 from anarchy.games.theorems.worst_game import worst_game
 from tests.games.rationals import fractions
+from tests.games.theorems.conftest import RowsOf
 
 THIRD = Fraction(1, 3)
 
 
-def test_every_check_holds_under_an_id_of_its_own() -> None:
-    rows = plateau.check_rows()
+def test_every_check_holds_under_an_id_of_its_own(rows_of: RowsOf) -> None:
+    rows = rows_of(plateau)
     assert [row["id"] for row in rows if not row["holds"]] == []
     assert len({row["id"] for row in rows}) == len(rows)
 

@@ -16,6 +16,7 @@ from anarchy.games.theorems import finite, potential, softmax
 from anarchy.games.theorems.finite import FiniteGame, largest_defect
 from anarchy.games.theorems.potential import common_prefixes, routing_game
 from tests.games.rationals import fractions
+from tests.games.theorems.conftest import RowsOf
 
 numbers = fractions(min_value=-2, max_value=4, max_denominator=3)
 prompts = st.lists(st.text("ab", min_size=1, max_size=5), min_size=2, max_size=4)
@@ -29,8 +30,8 @@ def matrices(draw: st.DrawFn, size: int, symmetric: bool) -> potential.Matrix:
     return tuple(map(tuple, entries))
 
 
-def test_every_check_holds_under_an_id_of_its_own() -> None:
-    rows = potential.check_rows()
+def test_every_check_holds_under_an_id_of_its_own(rows_of: RowsOf) -> None:
+    rows = rows_of(potential)
     assert [row["id"] for row in rows if not row["holds"]] == []
     assert len({row["id"] for row in rows}) == len(rows)
 

@@ -6,7 +6,6 @@ speeds. The optimum of each criterion is found by the reference simulator alone.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from typing import Any
 
@@ -25,6 +24,7 @@ from anarchy.serving.service_times.table import LatencyTable
 from anarchy.serving.service_times.table_files import load_table
 from anarchy.serving.simulate import simulate
 from anarchy.workload.traces import TraceData
+from tests.measure.bracket.conftest import Optimum
 
 SEED = 7
 ROUNDING = 1 + 1e-9
@@ -123,8 +123,7 @@ INSTANCES = {
 }
 
 
-@cache
-def optimum(name: str) -> tuple[float, ...]:
+def best_of_all(name: str) -> tuple[float, ...]:
     """The best value of each criterion over all assignments."""
     instance, values = INSTANCES[name], []
     topology, requests = instance.scenario.topology, instance.sent
@@ -145,7 +144,7 @@ def brackets(name: str) -> list[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("name", INSTANCES)
-def test_the_bracket_holds_the_loss(name: str) -> None:
+def test_the_bracket_holds_the_loss(name: str, optimum: Optimum) -> None:
     best = optimum(name)
     for rows in brackets(name):
         for row, criterion, optimal in zip(rows, CRITERIA, best, strict=True):
@@ -154,7 +153,7 @@ def test_the_bracket_holds_the_loss(name: str) -> None:
             assert loss <= row["hi"] * ROUNDING, (row, optimal)
 
 
-def gap(name: str) -> list[float]:
+def gap(name: str, optimum: Optimum) -> list[float]:
     """How far each bound is from the optimum, as a factor of at least 1."""
     rows = brackets(name)[0]
     best = zip(rows, CRITERIA, optimum(name), strict=True)
@@ -162,8 +161,8 @@ def gap(name: str) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", ["open", "closed"])
-def test_a_bound_that_is_5_percent_too_high_is_caught(kind: str) -> None:
+def test_a_bound_that_is_5_percent_too_high_is_caught(kind: str, optimum: Optimum) -> None:
     """Some instance has its optimum nearer to each of the bounds than that."""
     names = [n for n, i in INSTANCES.items() if (i.trace is None) == (kind == "closed")]
-    gaps = np.array([gap(name) for name in names])
+    gaps = np.array([gap(name, optimum) for name in names])
     assert (gaps.min(axis=0) < TIGHT).all(), gaps

@@ -19,11 +19,12 @@ from anarchy.games.theorems.checks import Row
 from anarchy.games.theorems.placement import closed_forms as forms
 from anarchy.games.theorems.placement import theorems
 from anarchy.games.theorems.placement.curves import MAX_NODES, Placements, broom_price
+from tests.games.theorems.conftest import RowsOf
 
 
 @pytest.fixture(scope="module")
-def checks() -> list[Row]:
-    return theorems.check_rows()
+def checks(rows_of: RowsOf) -> list[Row]:
+    return rows_of(theorems)
 
 
 @pytest.fixture(scope="module")

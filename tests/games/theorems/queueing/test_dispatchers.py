@@ -6,10 +6,11 @@ import pytest
 
 from anarchy.games.queueing.dispatchers import equal_dispatchers, worst_ratio
 from anarchy.games.theorems.queueing import dispatchers
+from tests.games.theorems.conftest import RowsOf
 
 
-def test_every_check_holds_under_its_own_name() -> None:
-    rows = dispatchers.check_rows()
+def test_every_check_holds_under_its_own_name(rows_of: RowsOf) -> None:
+    rows = rows_of(dispatchers)
     assert [row["id"] for row in rows if not row["holds"]] == []
     assert len({row["id"] for row in rows}) == len(rows)
     assert all(row["id"].startswith("dispatchers-") for row in rows)

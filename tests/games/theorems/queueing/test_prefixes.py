@@ -7,10 +7,11 @@ import pytest
 from anarchy.common.errors import InputError
 from anarchy.games.queueing.prefix_routing import mistuned_toll_ratio, prefix_bound, slowdown_bound
 from anarchy.games.theorems.queueing import prefixes, splits
+from tests.games.theorems.conftest import RowsOf
 
 
-def test_every_check_holds_under_its_own_name() -> None:
-    rows = prefixes.check_rows()
+def test_every_check_holds_under_its_own_name(rows_of: RowsOf) -> None:
+    rows = rows_of(prefixes)
     assert [row["id"] for row in rows if not row["holds"]] == []
     assert len({row["id"] for row in rows}) == len(rows)
     assert all(row["id"].startswith("prefix-") for row in rows)

@@ -7,10 +7,11 @@ import pytest
 
 from anarchy.games.queueing.stale_loads import relay_cycle, swing_bound
 from anarchy.games.theorems.queueing import relays
+from tests.games.theorems.conftest import RowsOf
 
 
-def test_every_check_holds_under_its_own_name() -> None:
-    rows = relays.check_rows()
+def test_every_check_holds_under_its_own_name(rows_of: RowsOf) -> None:
+    rows = rows_of(relays)
     assert [row["id"] for row in rows if not row["holds"]] == []
     assert len({row["id"] for row in rows}) == len(rows)
     assert all(row["id"].startswith("stale-") for row in rows)

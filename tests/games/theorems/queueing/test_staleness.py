@@ -17,10 +17,11 @@ from anarchy.games.queueing.stale_loads import (
     steadiest_gain,
 )
 from anarchy.games.theorems.queueing import staleness
+from tests.games.theorems.conftest import RowsOf
 
 
-def test_every_check_holds_under_its_own_name() -> None:
-    rows = staleness.check_rows()
+def test_every_check_holds_under_its_own_name(rows_of: RowsOf) -> None:
+    rows = rows_of(staleness)
     assert [row["id"] for row in rows if not row["holds"]] == []
     assert len({row["id"] for row in rows}) == len(rows)
     assert all(row["id"].startswith("stale-") for row in rows)

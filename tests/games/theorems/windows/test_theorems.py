@@ -9,10 +9,11 @@ from anarchy.common.errors import InputError
 from anarchy.games.theorems.plateau import affine_worst_ratio
 from anarchy.games.theorems.windows import chains, theorems
 from anarchy.games.theorems.windows import closed_forms as forms
+from tests.games.theorems.conftest import RowsOf
 
 
-def test_every_check_holds_under_its_own_name() -> None:
-    rows = theorems.check_rows()
+def test_every_check_holds_under_its_own_name(rows_of: RowsOf) -> None:
+    rows = rows_of(theorems)
     assert [row["id"] for row in rows if not row["holds"]] == []
     assert len({row["id"] for row in rows}) == len(rows)
     assert all(row["id"].startswith("windows-") for row in rows)

@@ -6,7 +6,8 @@ import pytest
 from anarchy.measure.bracket.schedules.local_search import Neighbourhood, explored
 from anarchy.serving.log.request_log import Floats, Ints, RequestLog
 from anarchy.serving.rules.plan import POLICY
-from tests.measure.bracket.test_exhaustive import INSTANCES, brackets, optimum
+from tests.measure.bracket.conftest import Optimum
+from tests.measure.bracket.test_exhaustive import INSTANCES, brackets
 
 REPLAYS = 200
 
@@ -28,7 +29,7 @@ def search(name: str, replays: int, seed: int = 1) -> list[RequestLog]:
 
 
 @pytest.mark.parametrize("name", INSTANCES)
-def test_it_finds_the_optimum_and_nothing_below_the_bound(name: str) -> None:
+def test_it_finds_the_optimum_and_nothing_below_the_bound(name: str, optimum: Optimum) -> None:
     logs = search(name, REPLAYS)
     assert len(logs) <= REPLAYS
     found = min(float(log.e2e.mean()) for log in logs)
