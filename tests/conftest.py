@@ -1,13 +1,12 @@
-"""Settings that all tests share, values that processes share, and which files are begun first."""
+"""Settings that all tests share, values that processes share, and the order of files."""
 
 import fcntl
 import os
 import pickle
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import signal
 
 import pytest
 from hypothesis import settings
