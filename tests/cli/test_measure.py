@@ -106,6 +106,30 @@ def test_a_bracket_encloses_what_a_simulated_run_lost(
     assert few["loss:e2e-mean"]["lo"] <= losses["loss:e2e-mean"]["lo"]
 
 
+def test_a_controlled_run_in_phases_has_a_bracket_for_each(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run, mine = str(tmp_path / "run.parquet"), tmp_path / "mine.yaml"
+    parts = paths.ROOT / paths.SCENARIOS / "70b-1p2d"
+    mine.write_text(
+        f"extends: {parts}\ndescription: phases\n"
+        "workload: {clients: 60, ramp: 0, phases: [{name: below, duration: 3, clients: 8}, "
+        "{duration: 3}]}\ncontroller: {interval: 1, window: 2, polls: 1}\n",
+        encoding="utf-8",
+    )
+    assert main(["simulate", str(mine), "--seed", "3", "--out", run]) == 0
+    capsys.readouterr()
+    asked = (run, "--scenario", str(mine), "--bracket", "--seed", "3", "--replays", "4")
+    rows = [row for row in answer(capsys, *asked) if str(row["id"]).startswith("loss:")]
+    assert [row["phase"] for row in rows[::4]] == ["below", "phase 2", None]
+    for row in rows:
+        assert 1 <= row["lo"] <= row["hi"]
+    assert main(["measure", *asked]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"phase 2 +throughput", shown)
+    assert re.search(r"all +ttft-p99", shown)
+
+
 def test_a_bracket_of_recorded_arrivals_replays_the_log(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

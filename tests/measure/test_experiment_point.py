@@ -105,3 +105,30 @@ def test_the_loss_of_a_point_is_bracketed() -> None:
         for replication in (0, 1):
             least = found[f"loss-lo:{criterion}", replication]
             assert 1 <= least <= found[f"loss-hi:{criterion}", replication]
+
+
+def test_the_loss_of_each_phase_is_bracketed() -> None:
+    phases = [
+        {"name": "below", "duration": 2.0, "clients": 2},
+        {"name": "full", "duration": 3.0, "clients": 30},
+    ]
+    fields = {"workload.clients": 30, "workload.ramp": 0.0, "workload.phases": phases}
+    scenario = with_fields(job().scenario, fields, "test")
+    parts = ["", "bound:", "loss-lo:", "loss-hi:"]
+    names = [f"{part}throughput" for part in parts]
+    asked = job(scenario=scenario, measures=names, phases=["below", "full"], replications=1)
+    rows, _ = measure_point(asked, LATENCY, None)
+    found = {(row["phase"], row["id"]): row["value"] for row in rows}
+    for phase in ("below", "full"):
+        rate, bound, lo, hi = (
+            found[phase, name]
+            for name in (
+                "throughput",
+                "bound:throughput",
+                "loss-lo:throughput",
+                "loss-hi:throughput",
+            )
+        )
+        assert 1 <= lo <= hi
+        assert bound == pytest.approx(rate * hi)
+    assert found["full", "bound:throughput"] > found["below", "bound:throughput"]

@@ -403,7 +403,7 @@ def get_claimed():
 def get_bracketed():
     """The experiments that measure what runs lost, with the fields that tell their points apart."""
     return {
-        name: ["scenario", *entry.axes]
+        name: entry.keys
         for name, entry in PLAN.experiments.items()
         if any(measure.startswith("loss-") for measure in entry.measures)
     }

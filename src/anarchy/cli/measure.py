@@ -113,12 +113,24 @@ def _measure(options: argparse.Namespace) -> int:
         table.add_row(escape(str(row["id"])), *texts)
     Console().print(table)
     if losses:
-        table = Table("loss of", "run", "best found", "no schedule beats", "from", "to", box=None)
-        for row in losses:
-            ends = (row[key] for key in ("value", "found", "bound", "lo", "hi"))
-            table.add_row(row["id"].partition(":")[2], *(f"{end:.4g}" for end in ends))
-        Console().print(table)
+        Console().print(_losses_table(losses))
     return 0
+
+
+def _losses_table(losses: list[dict[str, Any]]) -> Any:
+    """One row a criterion; of a closed loop with phases, by phase."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    phased = "phase" in losses[0]
+    heads = ["loss of", "run", "best found", "no schedule beats", "from", "to"]
+    table = Table(*(["phase"] if phased else []), *heads, box=None)
+    for row in losses:
+        ends = (row[key] for key in ("value", "found", "bound", "lo", "hi"))
+        texts = ["none" if end is None else f"{end:.4g}" for end in ends]
+        phase = [escape(row["phase"] or "all")] if phased else []
+        table.add_row(*phase, row["id"].partition(":")[2], *texts)
+    return table
 
 
 def measure_log(
@@ -152,11 +164,11 @@ def measure_log(
 def bracket_log(
     path: Path, scenario: str | None, seed: int, replays: int, root: Path
 ) -> list[dict[str, Any]]:
-    """What the run lost: rows of `measure.bracket.run_bracket.bracket`, `loss:` before their id.
+    """What the run lost: rows of `brackets` in `measure`, with `loss:` before their id.
 
     Schedules of the log's requests are replayed; how many, or why none, is said on stderr.
     """
-    from anarchy.measure.bracket.run_bracket import bracket
+    from anarchy.measure.bracket.phases.by_phase import brackets
     from anarchy.measure.bracket.schedules.log_requests import NothingToSearch, schedules_of
     from anarchy.measure.bracket.service_limits import check_bounded
     from anarchy.serving.log.request_log import read_log
@@ -174,7 +186,7 @@ def bracket_log(
     except NothingToSearch as fault:
         print(f"schedules: none searched: {fault}", file=sys.stderr)
     others = _counted(found)
-    rows = bracket(log, deployment, latency, seed=seed, schedules=others, trace=trace)
+    rows = brackets(log, deployment, latency, seed=seed, schedules=others, trace=trace)
     return [{**row, "id": f"loss:{row['id']}"} for row in rows]
 
 

@@ -20,7 +20,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.config.settings import Bootstrap
 from anarchy.config.workload import SyntheticTrace, Trace
 from anarchy.measure.bootstrap import difference_interval, measure_interval
-from anarchy.measure.bracket.run_bracket import bracket
+from anarchy.measure.bracket.phases.by_phase import brackets
 from anarchy.measure.bracket.schedules.search import schedules
 from anarchy.measure.intervals import Interval
 from anarchy.measure.measures import Deployment, get_measure
@@ -88,12 +88,10 @@ def measure_point(
     for replication, run in enumerate(runs):
         first = run.log if first is None else first
         losses = cache(partial(_losses, job, latency, source, replication, run))
-        deployment = Deployment(latency.itl, tenants, losses)
-        parts: list[tuple[dict[str, Any], Run]] = [
-            ({PHASE: phase}, part) for phase, part in by_phase(run, job.scenario, job.phases)
-        ]
-        for (phase, part), measure in product(parts or [({}, run)], measures):
-            row: dict[str, Any] = dict(job.keys) | phase
+        parts: list[tuple[str | None, Run]] = [*by_phase(run, job.scenario, job.phases)]
+        for (phase, part), measure in product(parts or [(None, run)], measures):
+            deployment = Deployment(latency.itl, tenants, partial(_of_phase, losses, phase))
+            row: dict[str, Any] = dict(job.keys) | ({PHASE: phase} if phase else {})
             row |= {"replication": replication, "id": measure.name}
             row |= {"label": measure.label, "unit": measure.unit}
             row["value"] = measure.compute(part, deployment)
@@ -108,6 +106,13 @@ def measure_point(
     return rows, first
 
 
+def _of_phase(
+    losses: Callable[[], list[dict[str, Any]]], phase: str | None
+) -> list[dict[str, Any]]:
+    """The rows of a phase's bracket, or of the whole run's."""
+    return [row for row in losses() if row.get(PHASE) == phase]
+
+
 def _losses(
     job: PointJob,
     latency: Latency,
@@ -115,7 +120,7 @@ def _losses(
     replication: int,
     run: Run,
 ) -> list[dict[str, Any]]:
-    """The bracket of a replication, other schedules being simulated for it."""
+    """The brackets of a replication, other schedules being simulated for it."""
     trace = source(replication) if callable(source) else source
     others = schedules(
         job.scenario,
@@ -126,7 +131,7 @@ def _losses(
         warmup_cycles=job.warmup_cycles,
         trace=trace,
     )
-    return bracket(
+    return brackets(
         run.log,
         job.scenario,
         latency,

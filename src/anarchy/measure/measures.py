@@ -5,8 +5,8 @@ and rates use the window itself. A measure is None where the run does not define
 
 `<measure>:<tenant>` is a measure over requests, taken over those of one tenant of the workload.
 `poa-hat:<estimator>` is the index by an estimator of the experiment. `loss-lo:<criterion>` and
-`loss-hi:<criterion>` are the limits of what the whole run lost (see `bracket`), `found:<criterion>`
-and `bound:<criterion>` what it is compared with.
+`loss-hi:<criterion>` are the limits of what the run, or a phase of it, lost (see `bracket`),
+`found:<criterion>` and `bound:<criterion>` what it is compared with.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -147,14 +147,16 @@ def _loss(limit: str, criterion: Criterion) -> Measure:
     """What a run lost at least, or at most."""
     words = {"lo": "Least", "hi": "Most"}
     label = f"{words[limit]} loss of {criterion.label}"
-    return Measure(loss_name(limit, criterion), label, "1", _of_bracket(limit, criterion))
+    compute = _of_bracket(limit, criterion)
+    return Measure(loss_name(limit, criterion), label, "1", compute, of_window=True)
 
 
 def _optimum(end: str, criterion: Criterion) -> Measure:
     """What the best schedule found has, or what no schedule can beat."""
     words = {"found": "Best schedule found, ", "bound": "Bound of every schedule, "}
     name, label = optimum_name(end, criterion), words[end] + criterion.label
-    return Measure(name, label, criterion.unit, _of_bracket(end, criterion))
+    compute = _of_bracket(end, criterion)
+    return Measure(name, label, criterion.unit, compute, of_window=True)
 
 
 def _of_bracket(field: str, criterion: Criterion) -> Callable[[Run, Deployment], float | None]:

@@ -25,11 +25,10 @@ from anarchy.measure.bracket.requests import (
 )
 from anarchy.measure.bracket.service_limits import ServiceLimits
 from anarchy.serving.log.request_log import Floats, Ints
-from anarchy.serving.reference.core.clients import SyntheticPrompts
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.unloaded import unloaded_seconds
 from anarchy.workload.demand import make_demand
-from anarchy.workload.random_streams import exponentials, streams
+from anarchy.workload.random_streams import Generators, exponentials, streams
 
 
 @dataclass(frozen=True)
@@ -76,19 +75,26 @@ def draw(
         lambda prompt, output: unloaded_seconds(scenario, latency, prompt, output),
     )
     thinks = exponentials(generators["think"], workload.think_time)
-    prompts = SyntheticPrompts(workload, demand.block_tokens, generators)
-    sent = [prompts.request(-1) for _ in range(completions + clients - 1)]
-    inputs, outputs, tenants = (
-        np.array([getattr(request, name) for request in sent])
-        for name in ("input_tokens", "output_tokens", "tenant")
-    )
     return ClosedLoopDraws(
         completions,
         clients,
-        Requests(inputs, outputs, fewest_computed(scenario, inputs, tenants)),
+        drawn_requests(scenario, generators, completions + clients - 1),
         starts=demand.starts,
         thinks=np.fromiter(thinks, float, completions - 1),
     )
+
+
+def drawn_requests(scenario: Scenario, generators: Generators, count: int) -> Requests:
+    """The first requests of a closed loop, in the order in which they are drawn."""
+    from anarchy.serving.compiled.core.asks import SyntheticAsks  # which needs numba: not at once
+
+    workload = scenario.workload
+    assert isinstance(workload, ClosedLoop)
+    asks = SyntheticAsks(workload, scenario.engine.cache.block_tokens, generators).next(count)
+    inputs, outputs, tenants = (
+        np.array(asks[name], dtype=np.int64) for name in ("input_tokens", "output_tokens", "tenant")
+    )
+    return Requests(inputs, outputs, fewest_computed(scenario, inputs, tenants))
 
 
 class ClosedLoopBounds:

@@ -18,10 +18,15 @@ from anarchy.serving.log.request_log import Floats
 
 @dataclass(frozen=True)
 class LongestStays:
-    """Upper bounds in seconds, by request where that matters."""
+    """Upper bounds in seconds, by request where that matters.
+
+    `known_step` bounds a decode step, if that is known of a larger crowd: stays among the fewer
+    clients of `limits` may have begun with more in decode, so nothing follows from their own.
+    """
 
     requests: Requests
     limits: ServiceLimits
+    known_step: float | None = None
 
     @cached_property
     def prefill(self) -> float:
@@ -45,16 +50,23 @@ class LongestStays:
     @cached_property
     def step(self) -> float:
         """Of a decode step, whose batch is what prefill delivers within the longest stay."""
-        steps = self.limits.decode_steps(self.requests.context[1])
-        longest = np.maximum.accumulate(steps) / min(self.limits.decode_speeds)
+        if self.known_step is not None:
+            return min(self.known_step, float(self._longest_steps[-1]))
         batch = self.limits.batch
         most = float(self._decode_steps.max())
         while True:
-            step = float(longest[batch - 1])
+            step = float(self._longest_steps[batch - 1])
             delivered = self._delivered(most * step)
             if delivered >= batch:
                 return step
             batch = delivered
+
+    @cached_property
+    def _longest_steps(self) -> Floats:
+        """Of batches of at most 1, 2, ... sequences."""
+        steps = self.limits.decode_steps(self.requests.context[1])
+        longest: Floats = np.maximum.accumulate(steps) / min(self.limits.decode_speeds)
+        return longest
 
     @cached_property
     def _decode_steps(self) -> Floats:

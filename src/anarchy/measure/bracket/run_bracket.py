@@ -69,7 +69,7 @@ def _bounds(
 ) -> Bounds:
     if isinstance(scenario.workload, ClosedLoop):
         draws = draw(scenario, latency, seed, replication, len(log))
-        _check_drawn(log, draws.requests)
+        check_drawn(log, draws.requests)
         return ClosedLoopBounds(draws, ServiceLimits(scenario, latency, draws.clients))
     check_recorded(log, trace)
     computed = fewest_computed(scenario, log.input_tokens, log.tenant, trace, log.prompt)
@@ -77,16 +77,18 @@ def _bounds(
     return OpenBounds(log.arrival, requests, ServiceLimits(scenario, latency, len(log)))
 
 
-def _check_drawn(log: RequestLog, drawn: Requests) -> None:
-    """Every request of a log is one that the scenario draws."""
+def check_drawn(log: RequestLog, drawn: Requests) -> None:
+    """Refuse a log that has other requests than the scenario draws."""
+    base = 1 + max(int(of.output_tokens.max()) for of in (log, drawn))
     sizes = [
-        np.unique(np.stack([of.input_tokens, of.output_tokens]), axis=1, return_counts=True)
+        np.unique(of.input_tokens * base + of.output_tokens, return_counts=True)
         for of in (log, drawn)
     ]
-    logged, possible = (dict(zip(map(tuple, size.T), count, strict=True)) for size, count in sizes)
+    logged, possible = (dict(zip(*map(list, size), strict=True)) for size in sizes)
     for size, count in logged.items():
         if count > possible.get(size, 0):
+            prompt, output = divmod(size, base)
             raise InputError(
-                f"bracket: the log has {count} requests of {size[0]} prompt and {size[1]} output "
+                f"bracket: the log has {count} requests of {prompt} prompt and {output} output "
                 f"tokens, the scenario draws {possible.get(size, 0)} with this seed"
             )

@@ -2,12 +2,12 @@
 
 Other routers come first, and pools of fewer decode workers: a schedule may leave workers idle, so
 the pool of the first k decode workers has schedules of the whole pool; prefill keeps all of its
-workers. Then come plans that no router could make: shares of the decode workers for a closed loop,
-and for recorded arrivals an assignment to prefill workers that knows what is yet to come. A local
-search may follow, from the best of all these.
+workers. Nothing controls them. Then come plans that no router could make: shares of the decode
+workers for a closed loop without phases, and for recorded arrivals an assignment to prefill workers
+that knows what is yet to come. A local search may follow, from the best of all these.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Unpack
 
 import numpy as np
@@ -51,12 +51,12 @@ def schedules(
     """
 
     def run(changed: dict[str, Any], plan: Ints = NO_PLAN) -> RequestLog:
-        other = with_fields(scenario, changed, "bracket")
+        other = with_fields(scenario, {"controller": None} | changed, "bracket")
         given: Options = {**options, "plan": plan}
         return prepare(other, latency, seed=seed, costs=False, **given).run().log
 
     logs = {}
-    for policy in DECODE_ROUTERS if scenario.topology.prefill == 1 else ROUTERS:
+    for policy in _routers(scenario):
         logs[policy] = run(_router(policy))
         yield logs[policy]
     for changed in _fewer_workers(scenario):
@@ -72,6 +72,15 @@ def schedules(
         near = Neighbourhood(lambda plan: run(_router(router), plan), cost, workers)
         rng = np.random.default_rng(seed)
         yield from explored(near, _recorded(scenario, best), replays // len(COSTS), rng)
+
+
+def _routers(scenario: Scenario) -> Sequence[str]:
+    """Those that are worth their time: a run with phases is long, and its phases are measured."""
+    if scenario.topology.prefill > 1:
+        return ROUTERS
+    workload = scenario.workload
+    has_phases = isinstance(workload, ClosedLoop) and bool(workload.phases)
+    return DECODE_ROUTERS[:2] if has_phases else DECODE_ROUTERS
 
 
 def _router(policy: str) -> dict[str, Any]:
@@ -96,7 +105,7 @@ def _plans(
     """Plans that are better informed than any router; `log` is of the same requests."""
     workload, topology = scenario.workload, scenario.topology
     table = Latency(latency.table)  # looking ahead must not count as look-ups beyond it
-    if isinstance(workload, ClosedLoop) and topology.decode > 1:
+    if isinstance(workload, ClosedLoop) and topology.decode > 1 and not workload.phases:
         limits = ServiceLimits(scenario, table, workload.clients)
         sent = len(log) + workload.clients
         for workers in shared_out(limits, log, sent):
