@@ -116,8 +116,8 @@ def test_the_loss_of_each_phase_is_bracketed() -> None:
     scenario = with_fields(job().scenario, fields, "test")
     parts = ["", "bound:", "loss-lo:", "loss-hi:"]
     names = [f"{part}throughput" for part in parts]
-    asked = job(scenario=scenario, measures=names, phases=["below", "full"], replications=1)
-    rows, _ = measure_point(asked, LATENCY, None)
+    asked = job(measures=names, phases=["below", "full"], replications=1)
+    rows, _ = measure_point(asked.model_copy(update={"scenario": scenario}), LATENCY, None)
     found = {(row["phase"], row["id"]): row["value"] for row in rows}
     for phase in ("below", "full"):
         rate, bound, lo, hi = (
