@@ -80,6 +80,19 @@ def test_a_request_chooses_by_the_weighted_offset_and_by_the_whole_hand_off() ->
     assert two_stage.solve(handed).worst_equilibrium == 3
 
 
+def test_links_of_workers_with_odd_names_are_told_apart() -> None:
+    free = Polynomial((Fraction(0),))
+    request = Request(anywhere("a", "a>b"), anywhere("c", "b>c"))
+    links = {("a", "b>c"): Fraction(1), ("a>b", "c"): Fraction(7), ("a", "c"): Fraction(9)}
+    game = TwoStageGame(
+        dict.fromkeys(request.prefill, free),
+        dict.fromkeys(request.decode, free),
+        (request,),
+        links | {("a>b", "b>c"): Fraction(9)},
+    )
+    assert two_stage.solve(game).optimum == 1
+
+
 def test_overload_in_one_stage_leaves_the_other_to_chance() -> None:
     """Whoever waits for ever is content with any decode worker, so that pairs are enumerated."""
     full = {"a": MM1(Fraction(1))}

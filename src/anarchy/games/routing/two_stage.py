@@ -109,7 +109,7 @@ class TwoStageGame:
             )
         latency: dict[str, Latency] = {f"prefill {n}": cost for n, cost in self.prefill.items()}
         latency |= {f"decode {n}": cost for n, cost in self.decode.items()}
-        latency |= {f"link {_named(pair)}": Polynomial((c,)) for pair, c in self.hand_off.items()}
+        latency |= {f"link {pair}": Polynomial((c,)) for pair, c in self.hand_off.items()}
         players = {
             id(request): tuple(self._strategy(request, pair) for pair in request.choices)
             for request in self.requests
@@ -121,7 +121,7 @@ class TwoStageGame:
     def _strategy(self, request: Request, pair: Pair) -> Strategy:
         resources = {f"prefill {pair[0]}", f"decode {pair[1]}"}
         if pair in self.hand_off:
-            resources.add(f"link {_named(pair)}")
+            resources.add(f"link {pair}")  # quoted, so that no two are alike
         offset = request.prefill[pair[0]] + request.decode[pair[1]]
         return Strategy(frozenset(resources), offset)
 
