@@ -46,6 +46,7 @@ class Build:
         self.overlay = overlay
         self._inputs: dict[str, Input] = {}
         self._modules: dict[str, list[Path]] = {}
+        self._rows: dict[str, list[dict[str, Any]]] = {}
         self.out = Outputs(_output(root, overlay))
 
     @cached_property
@@ -84,11 +85,15 @@ class Build:
 
     def rows(self, file: str) -> list[dict[str, Any]]:
         """The rows of a results file, by its path from the root; a broken one is refused."""
-        path = self.root / file
-        try:
-            return read_rows(path)
-        except (AttributeError, TypeError, ValueError):
-            raise InputError(f"{path}: no rows of results; delete it and run ./reproduce") from None
+        if file not in self._rows:
+            path = self.root / file
+            try:
+                self._rows[file] = read_rows(path)
+            except (AttributeError, TypeError, ValueError):
+                raise InputError(
+                    f"{path}: no rows of results; delete it and run ./reproduce"
+                ) from None
+        return self._rows[file]
 
     def row_place(self, file: str, position: int) -> Place:
         """The line of a row, counted from 0."""

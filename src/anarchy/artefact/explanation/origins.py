@@ -108,10 +108,22 @@ def _common(holder: ast.AST, beside: Collection[str]) -> int:
     return sum(text in texts for text in beside)
 
 
+def _can_be(parts: Parts, row_id: str) -> bool:
+    """Whether a text can become the id."""
+    if None in parts:
+        return _pattern(tuple(parts)).fullmatch(row_id) is not None
+    return "".join(map(str, parts)) == row_id
+
+
+@cache
+def _pattern(parts: tuple[str | None, ...]) -> re.Pattern[str]:
+    """What a text can become; a module has more of them than `re` remembers."""
+    return re.compile("".join(".+" if part is None else re.escape(part) for part in parts))
+
+
 def _rank(parts: Parts, row_id: str, sureness: int) -> tuple[bool, int, int] | None:
     """How good an origin some text is; None if it cannot become the id, or only reads it."""
-    pattern = "".join(".+" if part is None else re.escape(part) for part in parts)
-    if sureness == _READ or not re.fullmatch(pattern, row_id):
+    if sureness == _READ or not _can_be(parts, row_id):
         return None
     written = sum(len(part) for part in parts if part)
     if not written or (written < _FEWEST and sureness < _RETURNED):
