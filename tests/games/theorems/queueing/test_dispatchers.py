@@ -2,11 +2,16 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.optimize import brentq, differential_evolution
 
 from anarchy.games.queueing.dispatchers import equal_dispatchers, worst_ratio
 from anarchy.games.theorems.queueing import dispatchers
 from tests.games.theorems.conftest import RowsOf
+
+Floats = NDArray[np.float64]
 
 
 def test_every_check_holds_under_its_own_name(rows_of: RowsOf) -> None:
@@ -55,3 +60,27 @@ def test_the_curves_stay_below_both_bounds_and_grow() -> None:
     for (name, count), value in by_count.items():
         if name != "upper bound known":
             assert value <= float(worst_ratio(count)) <= by_count["upper bound known", count]
+
+
+def test_a_search_over_pools_comes_close_to_the_bound_and_never_above() -> None:
+    """Two workers, four dispatchers; splits from the quadratic equation of each worker alone."""
+    count = 4
+
+    def slacks(rates: Floats, offsets: Floats, level: float, share: float) -> Floats:
+        """Where 1/y + b + share (rate - y)/y^2 is the level, y <= rate being what is left free."""
+        above, half = np.maximum(level - offsets, 1e-12), (1 - share) / 2
+        return np.minimum(rates, (half + np.sqrt(half**2 + above * share * rates)) / above)
+
+    def loss(drawn: Floats) -> float:
+        rates, offsets = np.array([1.0, np.exp(drawn[0])]), np.array([0.0, np.exp(drawn[1])])
+        level = 1 + np.exp(drawn[2])
+        selfish = slacks(rates, offsets, level, 1 / count)
+        flow = np.sum(rates - selfish)
+        least = brentq(lambda v: np.sum(rates - slacks(rates, offsets, v, 1.0)) - flow, 1, 1e9)
+        best = slacks(rates, offsets, least, 1.0)
+        worst, optimum = (np.sum((rates - y) * (1 / y + offsets)) for y in (selfish, best))
+        return float(-worst / optimum)
+
+    bounds = [(-3, 3), (0, 9), (-3, 9)]
+    found = -differential_evolution(loss, bounds, rng=1, maxiter=40, popsize=8).fun
+    assert 0.98 * float(worst_ratio(count)) < found < float(worst_ratio(count))

@@ -9,10 +9,11 @@ from anarchy.games.poa_table import four_request_game
 from anarchy.games.routing import two_stage
 from anarchy.games.theorems.stages import instances, theorems
 from anarchy.games.theorems.windows.closed_forms import nonatomic_worst
+from tests.games.theorems.conftest import RowsOf
 
 
-def test_every_check_holds_under_its_own_name() -> None:
-    rows = theorems.check_rows(4)
+def test_every_check_holds_under_its_own_name(rows_of: RowsOf) -> None:
+    rows = rows_of(theorems)
     assert [row["id"] for row in rows if not row["holds"]] == []
     assert len({row["id"] for row in rows}) == len(rows) > 20
     assert all(row["id"].startswith("stages-") for row in rows)
