@@ -10,13 +10,13 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
 import simpy
 
 from anarchy.common.files import Row
-from anarchy.serving.compiled.core.event_queue import ARRIVE, drop_first, push
-from anarchy.serving.compiled.core.records import Event, State
+from anarchy.serving.compiled.core.compile import compiled
+from anarchy.serving.compiled.core.event_queue import ARRIVE, drop_event, push
+from anarchy.serving.compiled.core.records import Entry, State
 from anarchy.serving.compiled.core.tables import Floats, Memory
 from anarchy.serving.rules.event_order import NORMAL
 from benchmarks.measuring import Effort, Say, in_turns, ratio, row, spend
@@ -62,16 +62,16 @@ def python_loop(events: int) -> float:
     return events / spent.cpu
 
 
-@numba.njit(error_model="numpy", _nrt=False)
+@compiled
 def _compiled_loop(state: State, delays: Floats, events: int) -> None:
     for count in range(events):
         event = state.events[0]
-        time, number = event.time, event.number
-        drop_first(state)
+        time, number = event.key, event.number
+        drop_event(state)
         push(state, time + delays[count % len(delays)], NORMAL, ARRIVE, number)
 
 
-@numba.njit(error_model="numpy", _nrt=False)
+@compiled
 def _schedule_first(state: State, delays: Floats, events: int) -> None:
     for count in range(events):
         push(state, delays[count], NORMAL, ARRIVE, count)
@@ -80,7 +80,7 @@ def _schedule_first(state: State, delays: Floats, events: int) -> None:
 def compiled_loop(events: int) -> float:
     """The kernel's queue, compiled as it is in the kernel."""
     idle = closed_loop(LOOP, 100).compiled()._state
-    state = idle._replace(events=Memory().table(Event, 2 * PENDING))
+    state = idle._replace(events=Memory().table(Entry, 2 * PENDING))
     _schedule_first(state, DELAYS, PENDING)
     _, spent = spend(lambda: _compiled_loop(state, DELAYS, events))
     return events / spent.cpu

@@ -89,16 +89,17 @@ class _Kept(FunctionCache):
     _impl_class = _Inside
 
     def load_overload(self, *arguments: Any) -> Any:
-        """The code; None where there is none or, as after a power cut, only a part of a file."""
+        """The code; None where there is none or, as after a power cut, only a part of a file.
+
+        Before it reads, numba would import all that it compiles with, SciPy among it: ten times as
+        long as reading takes. Code that makes no arrays needs nothing of that, only Python.
+        """
         try:
-            return self._read(*arguments)
+            return self._load_overload(*arguments)
         except Exception:  # a cut pickle raises whatever its next byte makes it raise
             with suppress(OSError):
                 self.flush()
             return None
-
-    def _read(self, *arguments: Any) -> Any:
-        return super().load_overload(*arguments)
 
     def save_overload(self, *arguments: Any) -> None:
         """Keep the code; on a full disk it serves this process alone."""
@@ -106,23 +107,11 @@ class _Kept(FunctionCache):
             super().save_overload(*arguments)
 
 
-class _KeptAlone(_Kept):
-    """As above, for code that needs nothing of numba's runtime, only Python.
-
-    Before it reads, numba would import all that it compiles with, SciPy among it: ten times as
-    long as reading takes.
-    """
-
-    def _read(self, *arguments: Any) -> Any:
-        return self._load_overload(*arguments)
-
-
-def keep(entry: Any, alone: bool = False) -> None:
+def keep(entry: Any) -> None:
     """Keep what is compiled of a function between processes, if there is a place for it.
 
-    Numba's `cache=True` does the same, but a damaged file or a full disk then ends the run. Code
-    that makes no arrays stands `alone`, and starts sooner.
+    Numba's `cache=True` does the same, but a damaged file or a full disk then ends the run.
     """
     if CACHE is not None:
         with suppress(RuntimeError):  # the folder is there, but takes no file
-            entry._cache = (_KeptAlone if alone else _Kept)(entry.py_func)
+            entry._cache = _Kept(entry.py_func)

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numba.core import typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager
 
 from anarchy.common.garbage_collection import gc_paused
 from anarchy.serving.compiled.core.cache import CACHE, keep
@@ -24,9 +26,9 @@ integer: Any = np.int64
 boolean: Any = np.bool_
 """Make a constant a value like others; for a literal, callees would be compiled once more."""
 
-_UNCOUNTED = {"_nrt": False}
-"""Compiled code borrows arrays and makes none, so it need not count who holds them: numba would
-count at each hand-over, atomically, which took a third of the time and more. The option is
+_OPTIONS = {"_nrt": False, "nogil": True, "error_model": "numpy"}
+"""Compiled code borrows arrays and makes none, so it need not count who holds them (`_nrt`): numba
+would count at each hand-over, atomically, which took a third of the time and more. The option is
 numba's own and not public; a public way to most of it is an intrinsic that takes an array and
 returns it without its memory's record (`meminfo`), which nobody then counts."""
 
@@ -34,14 +36,11 @@ returns it without its memory's record (`meminfo`), which nobody then counts."""
 class _Part(JITCodeLibrary):
     """The code of a function that is merged into that of its callers, and never run by itself.
 
-    Numba would optimise it and make machine code of it and all that it calls, for nothing: a third
-    of the time to compile.
+    Numba would merge all that it calls into it, optimise it and make machine code of it, for
+    nothing: most of the time to compile.
     """
 
-    def _optimize_final_module(self) -> None:
-        pass
-
-    def _finalize_final_module(self) -> None:
+    def finalize(self) -> None:
         self._finalized = True
 
     def get_pointer_to_function(self, _name: str) -> int:
@@ -55,15 +54,54 @@ class _Part(JITCodeLibrary):
         """It has none."""
 
 
-class _PartCompiler(Compiler):
+class _Whole(JITCodeLibrary):
+    """The code of a function that Python calls, with that of all parts below it."""
+
+    def finalize(self) -> None:
+        libraries = self._linking_libraries
+        for library in libraries:  # which grows: parts have parts
+            if isinstance(library, _Part):
+                libraries += [part for part in library._linking_libraries if part not in libraries]
+        super().finalize()
+
+
+class _Compiler(CompilerBase):
+    """Numba's compiler without the passes for what the kernel has nothing of, such as closures,
+    overloads in Python and expressions of arrays: they take a fifth of the time."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        passes = PassManager("kernel")
+        for each in (
+            untyped_passes.TranslateByteCode,
+            untyped_passes.FixupArgs,
+            untyped_passes.IRProcessing,
+            untyped_passes.GenericRewrites,
+            untyped_passes.ReconstructSSA,
+            typed_passes.NopythonTypeInference,
+            typed_passes.PreLowerStripPhis,
+            typed_passes.IRLegalization,
+            typed_passes.NativeLowering,
+            typed_passes.NoPythonBackend,
+        ):
+            passes.add_pass(each, each.__name__)
+        passes.finalize()
+        return [passes]
+
+
+class _PartCompiler(_Compiler):
     def __init__(self, typing: Any, target: Any, _library: Any, *others: Any) -> None:
         super().__init__(typing, target, _Part(target.codegen(), "part"), *others)
 
 
-_INNER = _UNCOUNTED | {
+class _WholeCompiler(_Compiler):
+    def __init__(self, typing: Any, target: Any, _library: Any, *others: Any) -> None:
+        library = _Whole(target.codegen(), "whole")
+        library.enable_object_caching()
+        super().__init__(typing, target, library, *others)
+
+
+_INNER = _OPTIONS | {
     "pipeline_class": _PartCompiler,
-    "nogil": True,
-    "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
@@ -75,18 +113,9 @@ def compiled(function: F) -> F:
     Other threads run meanwhile. Rounding is that of Python's own arithmetic, or results would not
     equal the reference's: fast-math stays off.
     """
-    return _entry(function, alone=True, **_UNCOUNTED)
-
-
-def allocating(function: F) -> F:
-    """As `compiled`, for what makes arrays itself."""
-    return _entry(function, alone=False)
-
-
-def _entry(function: F, alone: bool, **options: Any) -> F:
-    entry = _compile(function, nogil=True, error_model="numpy", **options)
+    entry = _compile(function, pipeline_class=_WholeCompiler, **_OPTIONS)
     if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
-        keep(entry, alone)
+        keep(entry)
     _entries.append(entry)
     return entry
 

@@ -19,26 +19,18 @@ from numba.extending import (
     typeof_impl,
     unbox,
 )
+from numba.np.numpy_support import as_dtype
 
-from anarchy.serving.compiled.core.tables import (
-    FloatGrid,
-    Floats,
-    Grid,
-    IntGrid,
-    Ints,
-    Record,
-    Table,
-    dtype_of,
-)
+from anarchy.serving.compiled.core import tables
 
 SCALARS: dict[Any, Any] = {
     int: numba.int64,
     float: numba.float64,
     bool: numba.boolean,
-    Ints: numba.int64[::1],
-    Floats: numba.float64[::1],
-    IntGrid: numba.int64[:, ::1],
-    FloatGrid: numba.float64[:, ::1],
+    tables.Ints: numba.int64[::1],
+    tables.Floats: numba.float64[::1],
+    tables.IntGrid: numba.int64[:, ::1],
+    tables.FloatGrid: numba.float64[:, ::1],
 }
 """Annotations that are no classes of ours."""
 
@@ -47,12 +39,12 @@ def type_of(annotation: Any) -> Any:
     """What an annotation means to the compiler."""
     if annotation in SCALARS:
         return SCALARS[annotation]
-    if get_origin(annotation) in (Table, Grid):
+    if get_origin(annotation) in (tables.Table, tables.Grid):
         (kind,) = get_args(annotation)
-        ndim = 1 if get_origin(annotation) is Table else 2
+        ndim = 1 if get_origin(annotation) is tables.Table else 2
         return numba.types.Array(type_of(kind), ndim, "C")
-    if issubclass(annotation, Record):
-        return numba.from_dtype(dtype_of(annotation))
+    if issubclass(annotation, tables.Record):
+        return numba.from_dtype(tables.dtype_of(annotation))
     return State(annotation)
 
 
@@ -93,14 +85,35 @@ class _Parts(AttributeTemplate):
 
 @lower_getattr_generic(State)
 def _read(context: Any, builder: Any, of: State, address: Any, name: str) -> Any:
-    place = list(of.parts).index(name)
-    return _constant(builder, cgutils.gep_inbounds(builder, address, 0, place))
+    place, kind = list(of.parts).index(name), of.parts[name]
+    part = cgutils.gep_inbounds(builder, address, 0, place)
+    if isinstance(kind, numba.types.Array):
+        return _array(context, builder, kind, part)
+    return _constant(builder, part)
+
+
+def _array(context: Any, builder: Any, kind: Any, address: Any) -> Any:
+    """An array at an address: data and shape are read, what follows from its type is not.
+
+    It has no record of its memory, as nobody counts who holds it.
+    """
+    place = context.data_model_manager[kind].get_field_position
+    value = ir.Constant(address.type.pointee, ir.Undefined)
+    for field in ("nitems", "data", "shape"):
+        read = _constant(builder, cgutils.gep_inbounds(builder, address, 0, place(field)))
+        value = builder.insert_value(value, read, place(field))
+    step = ir.IntType(64)(as_dtype(kind.dtype).itemsize)
+    value = builder.insert_value(value, step, place("itemsize"))
+    for axis in reversed(range(kind.ndim)):
+        value = builder.insert_value(value, step, [place("strides"), axis])
+        step = builder.mul(step, builder.extract_value(value, [place("shape"), axis]))
+    return value
 
 
 def _constant(builder: Any, address: Any) -> Any:
     """The value at an address, entry by entry, so that what is not used is not read."""
     kind = address.type.pointee
-    if isinstance(kind, ir.LiteralStructType | ir.ArrayType):
+    if isinstance(kind, ir.ArrayType):
         value = ir.Constant(kind, ir.Undefined)
         for place in range(len(kind)):
             part = _constant(builder, cgutils.gep_inbounds(builder, address, 0, place))

@@ -12,6 +12,7 @@ from anarchy.serving.compiled.core.tables import (
     FloatGrid,
     Floats,
     Grid,
+    Int32,
     IntGrid,
     Ints,
     Record,
@@ -81,12 +82,12 @@ class Progress(Record):
     beyond_read: int
 
 
-class Event(Record):
-    """An event of the queue; `order` decides between events of one time."""
+class Entry(Record):
+    """An entry of a heap: the first one has the least key and, of those, the least order."""
 
-    time: float
+    key: float  # of an event its time, of a request in a decode batch its last step
     order: int
-    kind: int
+    kind: int  # of an event
     number: int  # of the client, worker or request
 
 
@@ -160,14 +161,6 @@ class DecodeWorker(Record):
     line: Line
     busy: float
     busy_read: float
-
-
-class Completion(Record):
-    """An entry of a decode worker's heap of requests by their last step."""
-
-    final_step: int
-    order: int
-    request: int
 
 
 class Rule(Record):
@@ -263,10 +256,9 @@ class CacheTotals(Record):
 class CacheNode(Record):
     """A node of a list of blocks from the least to the most recently used."""
 
-    older: int
-    newer: int
-    tier: int
-    blocks: int  # of a run
+    older: Int32
+    newer: Int32
+    tier: Int32
 
 
 class CacheList(Record):
@@ -286,6 +278,7 @@ class PrefixCaches(NamedTuple):
     holders: IntGrid  # blocks x words of a mask of workers
     nodes: Table[CacheNode]  # workers x blocks, then runs
     lists: Grid[CacheList]  # workers x tiers
+    runs: Ints  # how many blocks each has
     spare: Ints  # numbers of free runs
 
 
@@ -329,7 +322,7 @@ class State(NamedTuple):
 
     settings: Settings
     progress: Progress
-    events: Table[Event]
+    events: Table[Entry]
     requests: Table[Request]
     costs: FloatGrid  # of each request: prefill costs, decode costs, active requests at decode
     plan: IntGrid  # first requests x pools: where they go, or NOBODY if the policy decides
@@ -346,7 +339,7 @@ class State(NamedTuple):
     service: ServiceTimes
     prefill_workers: Table[PrefillWorker]
     decode_workers: Table[DecodeWorker]
-    completions: Grid[Completion]  # decode workers x room
+    completions: Grid[Entry]  # heaps: decode workers x room
     to_prefill: Dispatcher
     to_decode: Dispatcher
     prefill_caches: PrefixCaches

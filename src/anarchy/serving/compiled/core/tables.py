@@ -5,6 +5,7 @@ and to mypy. `table[i]` refers to the table, it copies nothing; no record may be
 table it lies in is replaced by a longer one.
 """
 
+import functools
 from collections.abc import Iterator
 from typing import Annotated, Any, Protocol, TypeVar, get_type_hints, overload
 
@@ -71,6 +72,7 @@ class Grid(Protocol[R_co]):
     def shape(self) -> tuple[int, ...]: ...
 
 
+@functools.cache
 def dtype_of(kind: type[Record]) -> np.dtype[Any]:
     """The layout of a class of records.
 
@@ -85,7 +87,7 @@ def dtype_of(kind: type[Record]) -> np.dtype[Any]:
 
 
 class Memory:
-    """Where the tables of one run lie; all of it begins as zeros.
+    """Where the tables of one run lie; they begin as zeros.
 
     The system hands memory out page by page, which takes several times as long as zeroing it, so
     the next run takes over what one has released.
@@ -99,9 +101,10 @@ class Memory:
         self._block = np.empty(FIRST_BLOCK, np.uint8) if block is None else block
         self._used = self._asked = 0
 
-    def table(self, kind: type[R], *shape: int) -> Any:
-        """A table of records, or a grid of them."""
-        return self.zeros(dtype_of(kind), *shape).view(np.recarray)
+    def table(self, kind: type[R], *shape: int, clear: bool = True) -> Any:
+        """A table of records, or a grid of them; zeros unless each is written before it is read."""
+        layout = dtype_of(kind)  # type: ignore[arg-type]  # mypy doubts that classes are hashable
+        return self._place(layout, shape, clear).view(np.recarray)
 
     def record(self, kind: type[R], **values: float) -> R:
         """A single record with some of its fields set."""
@@ -112,6 +115,9 @@ class Memory:
 
     def zeros(self, kind: Any, *shape: int) -> Any:
         """Zeros of a NumPy type."""
+        return self._place(kind, shape, clear=True)
+
+    def _place(self, kind: Any, shape: tuple[int, ...], clear: bool) -> Any:
         bytes_ = int(np.prod(shape)) * np.dtype(kind).itemsize
         start, end = self._used, self._used + bytes_
         self._asked += bytes_ + ALIGNMENT
@@ -119,7 +125,8 @@ class Memory:
             return np.zeros(shape, kind)
         self._used = -(-end // ALIGNMENT) * ALIGNMENT
         block = self._block[start:end]
-        block[:] = 0
+        if clear:
+            block[:] = 0
         return block.view(kind).reshape(shape)
 
     def release(self) -> None:

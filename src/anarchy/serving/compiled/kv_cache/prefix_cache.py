@@ -27,20 +27,27 @@ TIERS = 2
 WORD = 32
 """Workers of one word of a mask."""
 
-RUNS = 64
+NEVER_SHORT = 2**62
+RUNS = 1 << 10
 """Runs that there is room for at first."""
 
 
 def make_caches(
     memory: Memory, workers: int, blocks: int, hbm: int | list[int], host: int, runs: int = RUNS
 ) -> PrefixCaches:
-    """Empty caches of so many shared blocks; capacities in blocks, `hbm` of all or of each."""
+    """Empty caches of so many shared blocks; capacities in blocks, `hbm` of all or of each.
+
+    Without room for runs they are an index, which never asks for more.
+    """
     nodes = workers * blocks
     caches = PrefixCaches(
-        totals=memory.record(CacheTotals, host_blocks=host, first_run=nodes, spare_runs=runs),
+        totals=memory.record(
+            CacheTotals, host_blocks=host, first_run=nodes, spare_runs=runs or NEVER_SHORT
+        ),
         holders=memory.zeros(np.int64, blocks, -(-workers // WORD)),
-        nodes=memory.table(CacheNode, nodes + runs if runs else 0),
+        nodes=memory.table(CacheNode, nodes + runs if runs else 0, clear=False),
         lists=memory.table(CacheList, workers, TIERS),
+        runs=memory.zeros(np.int64, runs),
         spare=memory.zeros(np.int64, runs),
     )
     caches.lists["oldest"] = caches.lists["newest"] = NOBODY
@@ -56,7 +63,9 @@ def more_runs(caches: PrefixCaches) -> PrefixCaches:
     end, spare = len(caches.nodes), longer(caches.spare)
     spare[totals.spare_runs : totals.spare_runs + room] = np.arange(end, end + room)
     totals.spare_runs += room
-    return caches._replace(nodes=longer(caches.nodes, end + room), spare=spare)
+    return caches._replace(
+        nodes=longer(caches.nodes, end + room), runs=longer(caches.runs), spare=spare
+    )
 
 
 @inner
@@ -142,11 +151,11 @@ def _append_run(caches: PrefixCaches, w: int, tier: int, blocks: int) -> None:
     """Keep blocks that nobody will ask for as the most recently used ones."""
     totals, last = caches.totals, caches.lists[w, tier].newest
     if last >= totals.first_run:
-        caches.nodes[last].blocks += blocks
+        caches.runs[last - totals.first_run] += blocks
         return
     totals.spare_runs -= 1
     number = caches.spare[totals.spare_runs]
-    caches.nodes[number].blocks = blocks
+    caches.runs[number - totals.first_run] = blocks
     _append(caches, w, tier, number)
 
 
@@ -155,13 +164,13 @@ def _take_oldest(caches: PrefixCaches, w: int, tier: int, most: int) -> tuple[in
     """Take the least recently used node's blocks, `most` at most: its shared block or NOBODY, and
     how many they are."""
     number = caches.lists[w, tier].oldest
-    if number < caches.totals.first_run:
+    run = number - caches.totals.first_run
+    if run < 0:
         _unlink(caches, w, number)
         return number - w * len(caches.holders), 1
-    node = caches.nodes[number]
-    taken = min(node.blocks, most)
-    node.blocks -= taken
-    if not node.blocks:
+    taken = min(caches.runs[run], most)
+    caches.runs[run] -= taken
+    if not caches.runs[run]:
         _unlink(caches, w, number)
         caches.spare[caches.totals.spare_runs] = number
         caches.totals.spare_runs += 1

@@ -7,25 +7,17 @@ Requests come to a worker as `reservation` says and may lose their blocks as `pr
 import math
 
 from anarchy.serving.compiled.core.compile import boolean, inner, integer, small
-from anarchy.serving.compiled.core.event_queue import BATCH_CHANGES, push
+from anarchy.serving.compiled.core.event_queue import BATCH_CHANGES, add, drop_first, push
 from anarchy.serving.compiled.core.records import NOBODY
 from anarchy.serving.compiled.core.request_ring import request_of
+from anarchy.serving.compiled.paged import preemption
 from anarchy.serving.compiled.paged.block_pool import available, drop_list, grow, pool_of
 from anarchy.serving.compiled.paged.linked_lists import append, following, remove, sequence_of
-from anarchy.serving.compiled.paged.preemption import (
-    NOTHING,
-    continue_in_turn,
-    known_tokens,
-    let_go,
-    readmit,
-)
 from anarchy.serving.compiled.paged.prefix_index import publish
 from anarchy.serving.compiled.paged.records import DecodeQueue, LinkedList, PagedState
 from anarchy.serving.compiled.paged.reservation import accept, try_reservation, whole_blocks
 from anarchy.serving.compiled.paged.same_instant import on_grid, set_ready
 from anarchy.serving.compiled.plain.decode import (
-    add_completion,
-    drop_first_completion,
     duration,
     make_steps,
     set_line,
@@ -59,7 +51,7 @@ def _output_blocks(
     while number != NOBODY:
         request, sequence = request_of(state.plain, number), sequence_of(state, number)
         if request.replica == replica:
-            tokens = known_tokens(state, number)
+            tokens = preemption.known_tokens(state, number)
             if running and not sequence.recomputing:
                 tokens += steps - sequence.joined
             total += -(-tokens // size) - request.prompt_blocks
@@ -107,7 +99,7 @@ def begin(state: PagedState, w: int) -> bool:
     fresh = state.phases[w, worker.steps % state.plain.settings.block_tokens]
     if queue.irregular or fresh > available(state, pool):
         queue.irregular = True
-        computed, budget, skipped = continue_in_turn(state, w)
+        computed, budget, skipped = preemption.continue_in_turn(state, w)
     else:
         grow(state, pool, fresh)
     admitted, newcomer = integer(0), integer(NOBODY)
@@ -158,10 +150,10 @@ def _admit_waiting(state: PagedState, w: int, budget: int) -> tuple[int, int]:
         sequence = sequence_of(state, number)
         anew = sequence.computed == 0
         if anew:
-            tokens = integer(NOTHING)
+            tokens = integer(preemption.NOTHING)
             if not queue.pending.length:
-                tokens = readmit(state, w, number, budget)
-            if tokens == NOTHING:
+                tokens = preemption.readmit(state, w, number, budget)
+            if tokens == preemption.NOTHING:
                 break
             budget -= tokens
         remove(state, queue.waiting, number)
@@ -171,7 +163,7 @@ def _admit_waiting(state: PagedState, w: int, budget: int) -> tuple[int, int]:
         admitted += 1
         if anew:
             queue.irregular = True
-            if sequence.computed < known_tokens(state, number):
+            if sequence.computed < preemption.known_tokens(state, number):
                 sequence.recomputing = True
                 queue.recomputing += 1
             continue
@@ -204,7 +196,7 @@ def _rebuild(state: PagedState, w: int) -> None:
 def _phase_of(state: PagedState, number: int) -> int:
     """The phase of the sequences that take a block in the same steps as this one."""
     joined = sequence_of(state, number).joined
-    return (joined + 1 - known_tokens(state, number)) % state.plain.settings.block_tokens
+    return (joined + 1 - preemption.known_tokens(state, number)) % state.plain.settings.block_tokens
 
 
 @inner
@@ -213,10 +205,11 @@ def _count_in(state: PagedState, w: int, number: int) -> None:
     worker, queue = state.plain.decode_workers[w], state.decode[w]
     sequence = sequence_of(state, number)
     state.phases[w, _phase_of(state, number)] += 1
-    worker.context += known_tokens(state, number) + worker.steps - sequence.joined
+    worker.context += preemption.known_tokens(state, number) + worker.steps - sequence.joined
     left = request_of(state.plain, number).output_tokens - sequence.generated
     heap = state.plain.completions[w]
-    add_completion(heap, queue.completions, sequence.joined + left, sequence.order, number)
+    final_step = float(sequence.joined + left)
+    add(heap, queue.completions, final_step, sequence.order, integer(0), number)
     queue.completions += 1
 
 
@@ -224,7 +217,7 @@ def _count_in(state: PagedState, w: int, number: int) -> None:
 def _plan(state: PagedState, w: int) -> None:
     """Schedule the next change: an end, or the step before the blocks run out."""
     worker, queue = state.plain.decode_workers[w], state.decode[w]
-    steps = state.plain.completions[w, 0].final_step - worker.steps
+    steps = int(state.plain.completions[w, 0].key) - worker.steps
     if queue.irregular or (queue.pending.length and not queue.tried):
         steps = 1
     room = available(state, pool_of(state, w))
@@ -265,9 +258,9 @@ def make_due_steps(state: PagedState, w: int) -> int:
     worker.due = math.inf
     worker.batch = 0
     first, last = integer(NOBODY), integer(NOBODY)
-    while queue.completions and heap[0].final_step == worker.steps:
-        number = heap[0].request
-        drop_first_completion(heap, queue.completions)
+    while queue.completions and heap[0].key == worker.steps:
+        number = heap[0].number
+        drop_first(heap, queue.completions)
         queue.completions -= 1
         _leave(state, w, number)
         request_of(state.plain, number).done = state.plain.progress.now
@@ -303,6 +296,6 @@ def _leave(state: PagedState, w: int, number: int) -> None:
     state.plain.decode_workers[w].context -= sequence.computed + 1
     remove(state, queue.running, number)
     queue.promised_blocks -= whole_blocks(state, number)
-    let_go(state, w, number, boolean(False))
+    preemption.let_go(state, w, number, boolean(False))
     drop_list(state, sequence.target)
     queue.tried = False

@@ -25,7 +25,7 @@ from anarchy.serving.compiled.paged.linked_lists import (
 from anarchy.serving.compiled.paged.prefix_index import publish
 from anarchy.serving.compiled.paged.records import NEVER, PREFILLED, PagedState, PrefillQueue
 from anarchy.serving.compiled.paged.same_instant import defer, on_grid, set_ready
-from anarchy.serving.compiled.plain.prefill import counted_seconds, full_step_work
+from anarchy.serving.compiled.plain.prefill import run_step
 from anarchy.serving.rules.event_order import SETTLE, step_end
 
 STEP_END = step_end(0, 0)
@@ -187,13 +187,7 @@ def begin(state: PagedState, w: int) -> bool:
         _admit(state, w, limit - queue.step_tokens)
     total, prompts, cached = queue.step_tokens, queue.step_prompts, queue.step_cached
     if total:
-        seconds = counted_seconds(state.plain, worker.speed, total, prompts, cached)
-        worker.running = True
-        worker.started = state.plain.progress.now
-        worker.duration = seconds
-        worker.step_work = full_step_work(
-            state.plain, worker.speed, total, prompts, cached, seconds
-        )
+        seconds = run_step(state.plain, worker, total, prompts, cached, 0.0)
         push(state.plain, on_grid(state.plain.progress.now + seconds), STEP_END + w, STEP_ENDS, w)
         return False
     if queue.preemptions != preempted:

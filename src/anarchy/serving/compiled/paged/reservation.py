@@ -6,14 +6,9 @@ Room is reserved for one request at a time, between two steps and in order of ar
 from anarchy.serving.compiled.core.compile import inner, integer, small
 from anarchy.serving.compiled.core.records import NOBODY
 from anarchy.serving.compiled.core.request_ring import request_of
+from anarchy.serving.compiled.paged import linked_lists
 from anarchy.serving.compiled.paged.block_pool import match, name_blocks, names_of, pool_of, take
-from anarchy.serving.compiled.paged.linked_lists import (
-    append,
-    following,
-    insert,
-    remove,
-    sequence_of,
-)
+from anarchy.serving.compiled.paged.linked_lists import sequence_of
 from anarchy.serving.compiled.paged.records import NEVER, RELEASE, TRANSFER, DecodeQueue, PagedState
 from anarchy.serving.compiled.paged.same_instant import defer, set_ready
 from anarchy.serving.rules.event_order import SETTLE
@@ -32,7 +27,7 @@ def enter_pending(state: PagedState, queue: DecodeQueue, number: int) -> bool:
     queue.turns += 1
     sequence_of(state, number).turn = queue.turns
     waits = queue.pending.length > 0
-    append(state, queue.pending, number)
+    linked_lists.append(state, queue.pending, number)
     return not (waits and queue.tried)
 
 
@@ -47,7 +42,7 @@ def try_reservation(state: PagedState, w: int) -> None:
     if not slots_left or not _reserve_room(state, w, number):
         queue.tried = True
         return
-    remove(state, queue.pending, number)
+    linked_lists.remove(state, queue.pending, number)
     defer(state, TRANSFER, number, SETTLE)
 
 
@@ -84,11 +79,11 @@ def accept(state: PagedState, w: int, number: int) -> None:
     other = queue.waiting.first
     while other != NOBODY:
         ahead += sequence_of(state, other).turn < sequence.turn
-        other = following(state, other)
+        other = linked_lists.following(state, other)
     other = queue.waiting.first
     for _ in range(ahead):
-        other = following(state, other)
-    insert(state, queue.waiting, other, number)
+        other = linked_lists.following(state, other)
+    linked_lists.insert(state, queue.waiting, other, number)
     defer(state, RELEASE, number, SETTLE)
     try_reservation(state, w)
     set_ready(state, queue)

@@ -8,24 +8,8 @@ from anarchy.config.scenario import Scenario
 from anarchy.serving.compiled.core.records import NOBODY, Ring, State
 from anarchy.serving.compiled.core.request_ring import in_longer
 from anarchy.serving.compiled.core.tables import Memory, Record, longer
-from anarchy.serving.compiled.paged.records import (
-    DECODE,
-    PREEMPT_RULES,
-    PREFILL,
-    Action,
-    Block,
-    BlockList,
-    BlockPool,
-    DecodeQueue,
-    Found,
-    LateChange,
-    LinkedList,
-    PagedProgress,
-    PagedSettings,
-    PagedState,
-    PrefillQueue,
-    Sequence,
-)
+from anarchy.serving.compiled.paged import records
+from anarchy.serving.compiled.paged.records import PagedState
 from anarchy.serving.rules import feasibility
 
 ACTIONS_OF_ONE = 5
@@ -65,30 +49,30 @@ def make_paged_state(
     workers, dispatchers = prefills + decodes, (plain.to_prefill, plain.to_decode)
     indexed = any(dispatcher.rule.indexed for dispatcher in dispatchers)
     late = indexed and scenario.router.tracking.cache_lag > 0
-    pools = memory.table(BlockPool, workers)
+    pools = memory.table(records.BlockPool, workers)
     pools["free"], pools["untouched"] = blocks, 1
-    pools["side"] = [PREFILL] * prefills + [DECODE] * decodes
+    pools["side"] = [records.PREFILL] * prefills + [records.DECODE] * decodes
     pools["worker"] = [*range(prefills), *range(decodes)]
     pools["indexed"] = [dispatchers[side].rule.indexed for side in pools["side"]]
     return PagedState(
         plain=plain,
         settings=_settings(memory, scenario, names, parts, blocks, largest),
-        progress=memory.record(PagedProgress),
-        sequences=memory.table(Sequence, len(plain.requests)),
-        prefill=_queues(memory, PrefillQueue, prefills),
-        decode=_queues(memory, DecodeQueue, decodes),
+        progress=memory.record(records.PagedProgress),
+        sequences=memory.table(records.Sequence, len(plain.requests)),
+        prefill=_queues(memory, records.PrefillQueue, prefills),
+        decode=_queues(memory, records.DecodeQueue, decodes),
         phases=memory.zeros(np.int64, decodes, scenario.engine.cache.block_tokens),
-        actions=memory.table(Action, ACTIONS_OF_ONE * len(plain.requests)),
+        actions=memory.table(records.Action, ACTIONS_OF_ONE * len(plain.requests)),
         pools=pools,
-        blocks=memory.table(Block, workers, blocks + 1),
-        found=memory.table(Found, workers, names),
+        blocks=memory.table(records.Block, workers, blocks + 1),
+        found=memory.table(records.Found, workers, names),
         own=memory.zeros(np.int64, workers, 1 << (2 * blocks).bit_length()),
         changed=memory.zeros(np.int64, workers, indexed * (CHANGES_OF_BLOCK * blocks + 2)),
-        lists=memory.table(BlockList, LISTS),
+        lists=memory.table(records.BlockList, LISTS),
         held=memory.zeros(np.int64, HELD),
         spare_lists=memory.zeros(np.int64, ORDERS),
         rings=memory.table(Ring, len(dispatchers)),
-        late_changes=memory.table(LateChange, len(dispatchers), late * LATE_CHANGES),
+        late_changes=memory.table(records.LateChange, len(dispatchers), late * LATE_CHANGES),
     )
 
 
@@ -99,16 +83,16 @@ def _settings(
     parts: int,
     blocks: int,
     largest: tuple[int, int],
-) -> PagedSettings:
+) -> records.PagedSettings:
     engine, size = scenario.engine, scenario.engine.cache.block_tokens
     prompt, whole = (-(-tokens // size) for tokens in (largest[0], sum(largest)))
     return memory.record(
-        PagedSettings,
+        records.PagedSettings,
         chunked=engine.prefill.chunked,
         early=engine.memory.visible == "scheduled",
         handoff_is_first_token=engine.first_token == "handoff",
         numbered=scenario.router.policy == "two-choice-hashing",
-        preempt=PREEMPT_RULES.index(engine.memory.preempt),
+        preempt=records.PREEMPT_RULES.index(engine.memory.preempt),
         most_preemptions=feasibility.MOST_PREEMPTIONS,
         memory_blocks=blocks,
         shared_names=names,
@@ -122,7 +106,7 @@ def _queues(memory: Memory, kind: type[Record], workers: int) -> Any:
     """Idle workers without requests."""
     queues = memory.table(kind, workers)
     for name, annotation in get_type_hints(kind).items():
-        if annotation is LinkedList:
+        if annotation is records.LinkedList:
             queues[name]["first"] = queues[name]["last"] = NOBODY
     return queues
 
@@ -147,7 +131,7 @@ def with_more_changes(state: PagedState) -> PagedState:
     before: Any = state.late_changes
     room, most = before.shape[1], 6 * len(state.pools) * state.settings.memory_blocks
     changes = np.zeros((len(before), 2 * (room + most)), before.dtype).view(np.recarray)
-    for side in (PREFILL, DECODE):
+    for side in (records.PREFILL, records.DECODE):
         ring = state.rings[side]
         places = np.arange(ring.head, ring.tail) % room
         changes[side, : len(places)] = before[side, places]

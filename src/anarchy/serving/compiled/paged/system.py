@@ -1,44 +1,20 @@
 """The main loop of a system with paged memory: the mirror of `reference.paged.engine`."""
 
+from anarchy.serving.compiled.core import event_queue
 from anarchy.serving.compiled.core.compile import compiled, inner, integer
-from anarchy.serving.compiled.core.event_queue import (
-    ARRIVE,
-    BATCH_CHANGES,
-    HANDED_OVER,
-    RECEIVED,
-    STEP_ENDS,
-    drop_first,
-    push,
-)
 from anarchy.serving.compiled.core.records import (
     DRAINED,
     FINISHED,
     GROW_COMPLETIONS,
-    GROW_EVENTS,
-    GROW_REQUESTS,
-    GROW_UPDATES,
     NOBODY,
     PAUSED,
-    REFILL,
 )
 from anarchy.serving.compiled.core.request_ring import request_of
-from anarchy.serving.compiled.paged import decode, prefill
+from anarchy.serving.compiled.paged import decode, prefill, records
 from anarchy.serving.compiled.paged.block_pool import new_list
 from anarchy.serving.compiled.paged.linked_lists import append, sequence_of
 from anarchy.serving.compiled.paged.prefix_index import apply_due, late_changes_are_short
-from anarchy.serving.compiled.paged.records import (
-    ACTIVATE,
-    DECODE,
-    GROW_CHANGES,
-    GROW_LISTS,
-    PLACE,
-    PREFILL,
-    PREFILLED,
-    THRASHES,
-    TRANSFER,
-    UNNUMBERED,
-    PagedState,
-)
+from anarchy.serving.compiled.paged.records import DECODE, PREFILL, PagedState
 from anarchy.serving.compiled.paged.reservation import accept, enter_pending, try_reservation
 from anarchy.serving.compiled.paged.same_instant import defer, on_grid, set_ready
 from anarchy.serving.compiled.plain.system import (
@@ -47,9 +23,10 @@ from anarchy.serving.compiled.plain.system import (
     complete,
     handoff_seconds,
     is_through,
+    runs_short,
     take_in,
 )
-from anarchy.serving.compiled.router.worker_loads import ended, updates_are_short
+from anarchy.serving.compiled.router.worker_loads import ended
 from anarchy.serving.rules.event_order import SETTLE, SETTLE_ARRIVALS, TRANSFER_END
 
 
@@ -63,7 +40,7 @@ def _receive(state: PagedState, number: int) -> None:
     sequence.continued = False
     sequence.source = new_list(state, -(-prompt // size))
     sequence.target = new_list(state, -(-(prompt + request.output_tokens) // size))
-    defer(state, PLACE, number, SETTLE_ARRIVALS)
+    defer(state, records.PLACE, number, SETTLE_ARRIVALS)
 
 
 @inner
@@ -73,7 +50,7 @@ def _number_names(state: PagedState, number: int) -> None:
     next_number = state.progress.next_number
     for place in range(request.ids):
         name = state.plain.blocks[request.first_shared + place * parts]
-        if state.plain.names[name] == UNNUMBERED:
+        if state.plain.names[name] == records.UNNUMBERED:
             for part in range(parts):
                 state.plain.names[name + part] = next_number + part
             next_number += parts
@@ -115,7 +92,7 @@ def _transfer(state: PagedState, number: int) -> bool:
     delay = handoff_seconds(state.plain, request_of(state.plain, number))
     if delay > 0:
         end = on_grid(state.plain.progress.now + delay)
-        push(state.plain, end, integer(TRANSFER_END), HANDED_OVER, number)
+        event_queue.push(state.plain, end, integer(TRANSFER_END), event_queue.HANDED_OVER, number)
         return False
     return _activate(state, number)
 
@@ -165,13 +142,13 @@ def _end_steps(state: PagedState, w: int) -> bool:
 @inner
 def _act(state: PagedState, kind: int, number: int) -> bool:
     """Do what is due for a request; whether the run ends."""
-    if kind == PLACE:
+    if kind == records.PLACE:
         _place(state, number)
-    elif kind == PREFILLED:
+    elif kind == records.PREFILLED:
         return _prefilled(state, number)
-    elif kind == TRANSFER:
+    elif kind == records.TRANSFER:
         return _transfer(state, number)
-    elif kind == ACTIVATE:
+    elif kind == records.ACTIVATE:
         return _activate(state, number)
     else:
         _release(state, number)
@@ -212,26 +189,20 @@ def _short(state: PagedState) -> int:
     """
     plain, progress = state.plain, state.progress
     if progress.thrashes:
-        return THRASHES
+        return records.THRASHES
     there = plain.progress.arrived - plain.progress.completions
-    workers = len(state.pools)
-    if plain.progress.lookahead < 2 * there + 2:
-        return REFILL
-    if plain.progress.arrived - plain.progress.first_request >= len(plain.requests):
-        return GROW_REQUESTS
-    if plain.progress.events + 4 * (there + workers) + 4 > len(plain.events):
-        return GROW_EVENTS
-    if min(plain.settings.slots, there + 1) > len(plain.completions[0]):
+    events = 4 * (there + len(state.pools)) + 4
+    short = runs_short(plain, 2 * there + 2, events)
+    if short != FINISHED:
+        return short
+    if min(plain.settings.slots, there + 1) > plain.completions.shape[1]:
         return GROW_COMPLETIONS
     if progress.lists_used + 2 >= len(state.lists):
-        return GROW_LISTS
+        return records.GROW_LISTS
     if progress.held_used + state.settings.largest_lists > len(state.held):
-        return GROW_LISTS
-    for dispatcher in (plain.to_prefill, plain.to_decode):
-        if updates_are_short(dispatcher, 2 * there + 2):
-            return GROW_UPDATES
+        return records.GROW_LISTS
     if late_changes_are_short(state):
-        return GROW_CHANGES
+        return records.GROW_CHANGES
     return FINISHED
 
 
@@ -243,29 +214,29 @@ def advance_paged(state: PagedState) -> int:
         if plain.progress.events == 0:
             return DRAINED
         event = plain.events[0]
-        time, kind, number = event.time, event.kind, event.number
+        time, kind, number = event.key, event.kind, event.number
         if time > plain.progress.pause_at:
             return PAUSED
-        if kind == BATCH_CHANGES and time != plain.decode_workers[number].due:
-            drop_first(plain)  # superseded
+        if kind == event_queue.BATCH_CHANGES and time != plain.decode_workers[number].due:
+            event_queue.drop_event(plain)  # superseded
             continue
         short = _short(state)
         if short != FINISHED:
             return short
         plain.progress.now = time
-        drop_first(plain)
-        if kind == BATCH_CHANGES:
+        event_queue.drop_event(plain)
+        if kind == event_queue.BATCH_CHANGES:
             if _end_steps(state, number):
                 return FINISHED
-        elif kind == HANDED_OVER:
-            defer(state, ACTIVATE, number, SETTLE)
-        elif kind == STEP_ENDS:
+        elif kind == event_queue.HANDED_OVER:
+            defer(state, records.ACTIVATE, number, SETTLE)
+        elif kind == event_queue.STEP_ENDS:
             prefill.end_step(state, number)
-        elif kind == ARRIVE:
+        elif kind == event_queue.ARRIVE:
             arrived = take_in(plain, number)
             if is_through(plain, arrived):
                 _receive(state, arrived)
-        elif kind == RECEIVED:
+        elif kind == event_queue.RECEIVED:
             plain.progress.lookahead -= 1
             _receive(state, number)
         elif _settle(state):

@@ -2,12 +2,11 @@
 
 import math
 
-from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.event_queue import BATCH_CHANGES, push
-from anarchy.serving.compiled.core.records import NOBODY, Completion, DecodeWorker, State
+from anarchy.serving.compiled.core.compile import inner, integer
+from anarchy.serving.compiled.core.event_queue import BATCH_CHANGES, add, drop_first, push
+from anarchy.serving.compiled.core.records import NOBODY, DecodeWorker, State
 from anarchy.serving.compiled.core.request_ring import request_of
 from anarchy.serving.compiled.core.service_times import itl_line
-from anarchy.serving.compiled.core.tables import Table
 from anarchy.serving.rules.event_order import BOUNDARY
 
 
@@ -69,9 +68,9 @@ def count_output_blocks(state: State, replica: int) -> None:
         made = worker.steps + steps_done(worker, state.progress.now)
         for place in range(worker.batch):
             entry = state.completions[w, place]
-            request = request_of(state, entry.request)
+            request = request_of(state, entry.number)
             if request.replica == replica:
-                tokens = request.input_tokens + made - entry.final_step + request.output_tokens
+                tokens = request.input_tokens + made - int(entry.key) + request.output_tokens
                 blocks += -(-tokens // size) - request.prompt_blocks
         state.to_decode.views[w].output_blocks = blocks
 
@@ -105,60 +104,6 @@ def submit(state: State, w: int, number: int) -> None:
             _schedule(state, w, worker.boundary + duration(worker, steps), steps)
 
 
-@small
-def _set(entry: Completion, final_step: int, order: int, number: int) -> None:
-    entry.final_step = final_step
-    entry.order = order
-    entry.request = number
-
-
-@small
-def _move(heap: Table[Completion], target: int, source: int) -> None:
-    entry = heap[source]
-    _set(heap[target], entry.final_step, entry.order, entry.request)
-
-
-@inner
-def add_completion(
-    heap: Table[Completion], entries: int, final_step: int, order: int, number: int
-) -> None:
-    """Insert in a heap ordered by last step, then order of admission."""
-    place = entries
-    while place > 0:
-        parent = (place - 1) >> 1
-        if heap[parent].final_step <= final_step:  # whoever is admitted later has a higher order
-            break
-        _move(heap, place, parent)
-        place = parent
-    _set(heap[place], final_step, order, number)
-
-
-@inner
-def drop_first_completion(heap: Table[Completion], entries: int) -> None:
-    """Remove the first of the heap's entries."""
-    last = entries - 1
-    moved = heap[last]
-    final_step, order = moved.final_step, moved.order
-    place, child = 0, 1
-    while child < last:
-        below = heap[child]
-        if child + 1 < last:
-            right = heap[child + 1]
-            if right.final_step < below.final_step or (
-                right.final_step == below.final_step and right.order < below.order
-            ):
-                child += 1
-                below = right
-        if final_step < below.final_step or (
-            final_step == below.final_step and order < below.order
-        ):
-            break
-        _move(heap, place, child)
-        place = child
-        child = 2 * place + 1
-    _move(heap, place, last)
-
-
 @inner
 def make_steps(state: State, worker: DecodeWorker) -> None:
     """Make the steps up to the boundary that is due now."""
@@ -190,9 +135,9 @@ def _end(state: State, w: int) -> int:
     """Let the requests end whose last step is made: the first of them, linked, or NOBODY."""
     worker, heap = state.decode_workers[w], state.completions[w]
     first, last = NOBODY, NOBODY
-    while worker.batch and heap[0].final_step == worker.steps:
-        number = heap[0].request
-        drop_first_completion(heap, worker.batch)
+    while worker.batch and heap[0].key == worker.steps:
+        number = heap[0].number
+        drop_first(heap, worker.batch)
         worker.batch -= 1
         request = request_of(state, number)
         request.done = state.progress.now
@@ -209,7 +154,7 @@ def _end(state: State, w: int) -> int:
 @inner
 def _join(state: State, w: int) -> int:
     """Let waiting requests take free slots: how many do."""
-    worker, joined = state.decode_workers[w], 0
+    worker, heap, joined = state.decode_workers[w], state.completions[w], 0
     while worker.waiting and worker.batch < state.settings.slots:
         number = worker.wait_head
         request = request_of(state, number)
@@ -218,8 +163,8 @@ def _join(state: State, w: int) -> int:
         worker.waiting -= 1
         worker.order += 1
         worker.context += request.input_tokens
-        final_step = worker.steps + request.output_tokens
-        add_completion(state.completions[w], worker.batch, final_step, worker.order, number)
+        final_step = float(worker.steps + request.output_tokens)
+        add(heap, worker.batch, final_step, worker.order, integer(0), number)
         worker.batch += 1
         joined += 1
     return joined
@@ -240,7 +185,7 @@ def change_batch(state: State, w: int) -> int:
     if not worker.batch:
         worker.due = math.inf
         return first_done
-    steps = state.completions[w, 0].final_step - worker.steps
+    steps = int(state.completions[w, 0].key) - worker.steps
     set_line(state, worker, steps)
     _schedule(state, w, now + duration(worker, steps), steps)
     if state.settings.step_is_first_token:

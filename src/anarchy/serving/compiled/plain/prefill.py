@@ -21,7 +21,7 @@ def enqueue(state: State, worker: PrefillWorker, number: int) -> None:
 
 
 @inner
-def counted_seconds(state: State, speed: int, tokens: int, prompts: int, cached: int) -> float:
+def _counted_seconds(state: State, speed: int, tokens: int, prompts: int, cached: int) -> float:
     """Seconds of a step; look-ups beyond the table are counted."""
     axis = state.service.tokens
     if tokens > axis[len(axis) - 1]:
@@ -30,7 +30,7 @@ def counted_seconds(state: State, speed: int, tokens: int, prompts: int, cached:
 
 
 @inner
-def full_step_work(
+def _full_step_work(
     state: State, speed: int, tokens: int, prompts: int, cached: int, seconds: float
 ) -> float:
     """Seconds that a step's prompts would have taken as a part of a full step."""
@@ -40,7 +40,7 @@ def full_step_work(
         return (
             prompts
             / full
-            * counted_seconds(
+            * _counted_seconds(
                 state, speed, tokens * full // prompts, full, cached * full // prompts
             )
         )
@@ -107,6 +107,22 @@ def _best_hit(
 
 
 @inner
+def run_step(
+    state: State, worker: PrefillWorker, tokens: int, prompts: int, cached: int, fetching: float
+) -> float:
+    """Let a worker compute `tokens` tokens of `prompts` prompts behind `cached` ones, which takes
+    `fetching` seconds to fetch: how long it will be busy."""
+    computing = _counted_seconds(state, worker.speed, tokens, prompts, cached)
+    work = _full_step_work(state, worker.speed, tokens, prompts, cached, computing)
+    seconds = _step_seconds(state, fetching, computing) if fetching else computing
+    worker.running = True
+    worker.started = state.progress.now
+    worker.duration = seconds
+    worker.step_work = work + (seconds - computing) if fetching else work
+    return seconds
+
+
+@inner
 def start_step(state: State, w: int) -> None:
     """Take queued prompts in order while both limits hold."""
     settings, now, worker = state.settings, state.progress.now, state.prefill_workers[w]
@@ -136,14 +152,5 @@ def start_step(state: State, w: int) -> None:
         count += 1
     request_of(state, last).following = NOBODY
     worker.batch_size = count
-    worker.running = True
-    seconds = counted_seconds(state, worker.speed, total, count, cached)
-    work = full_step_work(state, worker.speed, total, count, cached, seconds)
-    if fetching:
-        whole = _step_seconds(state, fetching, seconds)
-        work += whole - seconds
-        seconds = whole
-    worker.started = now
-    worker.duration = seconds
-    worker.step_work = work
+    seconds = run_step(state, worker, total, count, cached, fetching)
     push(state, now + seconds, integer(NORMAL), STEP_ENDS, w)

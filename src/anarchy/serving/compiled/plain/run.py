@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
 
@@ -43,8 +43,6 @@ SPARE_EVENTS = 2**26
 
 COLUMNS = tuple(get_type_hints(LoggedRequest))
 """Fields of requests that are columns of the log."""
-
-B = TypeVar("B")
 
 
 class CompiledSystem:
@@ -95,12 +93,12 @@ class CompiledSystem:
         self._pauses = Pauses(self._demand, self._make_loop(latency), self._first_token)
         self._finished = False
 
-    def _make_asks(self, trace: TraceData | None) -> AskSource:
+    def _make_asks(self, trace: TraceData | None, engine_tokens: int | None = None) -> AskSource:
         workload, tokens = self._scenario.workload, self._demand.block_tokens
         if isinstance(workload, Synthetic):
             return SyntheticAsks(workload, tokens, self._generators)
         assert trace is not None  # the demand has refused it otherwise
-        return TraceAsks(trace, self._demand.extent.measured, tokens)
+        return TraceAsks(trace, self._demand.extent.measured, tokens, engine_tokens)
 
     def _make_loop(self, latency: Latency) -> ControlLoop | None:
         scenario = self._scenario
@@ -217,7 +215,7 @@ class CompiledSystem:
             self._state = state._replace(events=longer(state.events))
         elif short == records.GROW_COMPLETIONS:
             workers, room = state.completions.shape
-            completions = self._memory.table(records.Completion, workers, 2 * room)
+            completions = self._memory.table(records.Entry, workers, 2 * room)
             raw(completions)[:, :room] = raw(state.completions)
             self._state = state._replace(completions=completions)
         elif short == records.GROW_UPDATES:
@@ -246,38 +244,32 @@ class CompiledSystem:
             raise RuntimeError("the run has more events than the kernel can count")
         self._refill_asks(self._chunk)
         if len(self._demand.starts):
-            self._refill_thinks()
-        else:
-            self._refill_arrivals()
+            generator = self._generators["think"]
+            think = partial(generator.exponential, self._think_time)
+            self._fill("think_times", "thinks_read", self._chunk, think)
+        else:  # more than asks, as the end of all arrivals is read too
+            times = partial(take, self._demand.arrivals)
+            self._fill("arrival_times", "arrivals_read", self._chunk + 1, times)
         self._refill_draws()
         progress.lookahead = self._chunk
 
     def _refill_asks(self, least: int) -> None:
-        state = self._state
-        asks, state.progress.asks_read = _filled(
-            state.asks, state.progress.asks_read, least, self._asks.next
-        )
-        self._state = state._replace(asks=asks)
+        self._fill("asks", "asks_read", least, self._asks.next)
 
-    def _refill_thinks(self) -> None:
-        state, generator = self._state, self._generators["think"]
-        times, state.progress.thinks_read = _filled(
-            state.think_times,
-            state.progress.thinks_read,
-            self._chunk,
-            lambda count: generator.exponential(self._think_time, count),
-        )
-        self._state = state._replace(think_times=times)
-
-    def _refill_arrivals(self) -> None:
-        state = self._state
-        times, state.progress.arrivals_read = _filled(
-            state.arrival_times,
-            state.progress.arrivals_read,
-            self._chunk + 1,  # more than asks, as the end of all arrivals is read too
-            lambda count: take(self._demand.arrivals, count),
-        )
-        self._state = state._replace(arrival_times=times)
+    def _fill(self, name: str, read: str, least: int, supply: Callable[[int], Any]) -> None:
+        """Fill a buffer up of which fewer than `least` entries are left to read."""
+        values, place = getattr(self._state, name), getattr(self._state.progress, read)
+        left = len(values) - place
+        if left >= least:
+            return
+        rest = raw(values)[place:].copy()
+        if len(values) < 2 * least:
+            values = longer(values, 2 * least)
+        new: Any = supply(len(values) - left)
+        raw(values)[:left] = rest
+        raw(values)[left : left + len(new)] = raw(new)  # fewer where a trace ends
+        setattr(self._state.progress, read, 0)
+        self._state = self._state._replace(**{name: values})
 
     def _refill_draws(self) -> None:
         state, least = self._state, 2 * self._chunk
@@ -362,21 +354,6 @@ class CompiledSystem:
             "decode_busy": state.decode_workers["busy_read"].copy(),
             "extrapolated": int(state.progress.beyond_read),
         }
-
-
-def _filled(buffer: B, read: int, least: int, supply: Callable[[int], B]) -> tuple[B, int]:
-    """A buffer filled up if fewer than `least` entries are left to read, and what is read next."""
-    values: Any = buffer
-    left = len(values) - read
-    if left >= least:
-        return buffer, read
-    rest = raw(values)[read:].copy()
-    if len(values) < 2 * least:
-        values = longer(values, 2 * least)
-    new: Any = supply(len(values) - left)
-    raw(values)[:left] = rest
-    raw(values)[left : left + len(new)] = raw(new)  # fewer where a trace ends
-    return values, 0
 
 
 def _with_runs(caches: PrefixCaches, dispatcher: Dispatcher) -> tuple[PrefixCaches, Dispatcher]:

@@ -1,27 +1,17 @@
 """The state at the beginning of a run, made from a scenario."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop
+from anarchy.serving.compiled.core import records
 from anarchy.serving.compiled.core.asks import AskSource, no_asks
-from anarchy.serving.compiled.core.records import (
-    NOBODY,
-    Completion,
-    DecodeWorker,
-    Dispatcher,
-    Event,
-    PrefillWorker,
-    PrefixCaches,
-    Progress,
-    Request,
-    Settings,
-    State,
-)
 from anarchy.serving.compiled.core.service_times import make_service_times
-from anarchy.serving.compiled.core.tables import Ints, Memory, Table
+from anarchy.serving.compiled.core.tables import Ints, Memory, Record
 from anarchy.serving.compiled.router.choices import STREAMS
 from anarchy.serving.compiled.router.dispatch import make_dispatcher
 from anarchy.serving.service_times.table import LatencyTable
@@ -43,9 +33,9 @@ def make_state(
     extent: Extent,
     log_costs: bool,
     plan: Ints,
-    prefill: tuple[PrefixCaches, PrefixCaches, bool],
-    decode: tuple[PrefixCaches, PrefixCaches, bool],
-) -> State:
+    prefill: tuple[records.PrefixCaches, records.PrefixCaches, bool],
+    decode: tuple[records.PrefixCaches, records.PrefixCaches, bool],
+) -> records.State:
     """The state before anything has happened.
 
     Of each pool come its caches, what the router sees of them, and whether it looks.
@@ -56,7 +46,9 @@ def make_state(
     width = topology.prefill + 2 * topology.decode if log_costs else 0
     speeds = [1.0, *sorted({*topology.prefill_speed, *topology.decode_speed} - {1.0})]
 
-    def dispatcher(is_prefill: bool, seen: PrefixCaches, indexed: bool) -> Dispatcher:
+    def dispatcher(
+        is_prefill: bool, seen: records.PrefixCaches, indexed: bool
+    ) -> records.Dispatcher:
         workers, names = topology.prefill if is_prefill else topology.decode, len(asks.names)
         router, price_all = scenario.router, log_costs or scenario.controller is not None
         to = make_dispatcher(memory, router, is_prefill, workers, names, seen, indexed, price_all)
@@ -64,11 +56,19 @@ def make_state(
         to.views["speed"] = 1.0 if known is None else known
         return to
 
-    return State(
+    def workers(kind: type[Record], count: int, given: Sequence[float]) -> Any:
+        pool = memory.table(kind, count)
+        pool["speed"] = [speeds.index(speed) for speed in given or [1.0] * count]
+        return pool
+
+    prefills = workers(records.PrefillWorker, topology.prefill, topology.prefill_speed)
+    decodes = workers(records.DecodeWorker, topology.decode, topology.decode_speed)
+    prefills["queue_head"], decodes["due"] = records.NOBODY, math.inf
+    return records.State(
         settings=_settings(memory, scenario, table, asks, extent, clients, log_costs),
-        progress=memory.record(Progress),
-        events=memory.table(Event, room),
-        requests=memory.table(Request, room),
+        progress=memory.record(records.Progress),
+        events=memory.table(records.Entry, room),
+        requests=memory.table(records.Request, room),
         costs=memory.zeros(np.float64, room, width),
         plan=plan,
         asks=no_asks(0),
@@ -82,10 +82,10 @@ def make_state(
         service=make_service_times(
             memory, [table if speed == 1.0 else scaled(table, speed) for speed in speeds]
         ),
-        prefill_workers=_prefill_workers(memory, scenario, speeds),
-        decode_workers=_decode_workers(memory, scenario, speeds),
+        prefill_workers=prefills,
+        decode_workers=decodes,
         completions=memory.table(
-            Completion, topology.decode, min(COMPLETIONS, scenario.engine.decode.slots)
+            records.Entry, topology.decode, min(COMPLETIONS, scenario.engine.decode.slots)
         ),
         to_prefill=dispatcher(True, *prefill[1:]),
         to_decode=dispatcher(False, *decode[1:]),
@@ -102,11 +102,11 @@ def _settings(
     extent: Extent,
     clients: int,
     log_costs: bool,
-) -> Settings:
+) -> records.Settings:
     engine, cache, host = scenario.engine, scenario.engine.cache, scenario.engine.cache.host
     each = scenario.model.kv_bytes_per_token
     return memory.record(
-        Settings,
+        records.Settings,
         warmup=extent.warmup,
         measured=extent.measured,
         clients=clients,
@@ -132,21 +132,3 @@ def _settings(
         fetch_latency=host.latency,
         fetch_seconds=asks.block_tokens * each / host.bandwidth if host.bandwidth else 0.0,
     )
-
-
-def _prefill_workers(
-    memory: Memory, scenario: Scenario, speeds: list[float]
-) -> Table[PrefillWorker]:
-    count, given = scenario.topology.prefill, scenario.topology.prefill_speed
-    workers: Table[PrefillWorker] = memory.table(PrefillWorker, count)
-    workers["queue_head"] = NOBODY
-    workers["speed"] = [speeds.index(speed) for speed in given or [1.0] * count]
-    return workers
-
-
-def _decode_workers(memory: Memory, scenario: Scenario, speeds: list[float]) -> Table[DecodeWorker]:
-    count, given = scenario.topology.decode, scenario.topology.decode_speed
-    workers: Table[DecodeWorker] = memory.table(DecodeWorker, count)
-    workers["due"] = math.inf
-    workers["speed"] = [speeds.index(speed) for speed in given or [1.0] * count]
-    return workers

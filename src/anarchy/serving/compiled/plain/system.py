@@ -2,31 +2,9 @@
 
 import math
 
+from anarchy.serving.compiled.core import event_queue, records
 from anarchy.serving.compiled.core.compile import compiled, inner, integer, small
-from anarchy.serving.compiled.core.event_queue import (
-    ARRIVE,
-    BATCH_CHANGES,
-    HANDED_OVER,
-    RECEIVED,
-    STEP_ENDS,
-    drop_first,
-    push,
-)
-from anarchy.serving.compiled.core.records import (
-    DRAINED,
-    FINISHED,
-    GROW_COMPLETIONS,
-    GROW_EVENTS,
-    GROW_REQUESTS,
-    GROW_RUNS,
-    GROW_UPDATES,
-    NOBODY,
-    PAUSED,
-    REFILL,
-    Ask,
-    Request,
-    State,
-)
+from anarchy.serving.compiled.core.records import NOBODY, Ask, Request, State
 from anarchy.serving.compiled.core.request_ring import place_of, request_of
 from anarchy.serving.compiled.core.tables import Floats, Ints
 from anarchy.serving.compiled.plain.decode import change_batch, count_output_blocks, submit
@@ -55,7 +33,7 @@ def _send(state: State, client: int, time: float) -> None:
     """Schedule the arrival of the next request, of a client or of an open workload (client 0)."""
     _copy(state.asks[state.progress.asks_read], state.next_asks[client])
     state.progress.asks_read += 1
-    push(state, time, integer(NORMAL), ARRIVE, client)
+    event_queue.push(state, time, integer(NORMAL), event_queue.ARRIVE, client)
 
 
 @inner
@@ -105,7 +83,9 @@ def is_through(state: State, number: int) -> bool:
         start = max(start, progress.frontend_free)
         progress.frontend_free = start + settings.frontend_overhead
         progress.frontend_work += settings.frontend_overhead
-    push(state, start + settings.frontend_overhead, integer(NORMAL), RECEIVED, number)
+    event_queue.push(
+        state, start + settings.frontend_overhead, integer(NORMAL), event_queue.RECEIVED, number
+    )
     return False
 
 
@@ -193,7 +173,7 @@ def _end_step(state: State, w: int) -> None:
             ended(state, to, request, w, integer(0))
         delay = handoff_seconds(state, request)
         if delay > 0:
-            push(state, now + delay, integer(NORMAL), HANDED_OVER, number)
+            event_queue.push(state, now + delay, integer(NORMAL), event_queue.HANDED_OVER, number)
         else:
             _hand_over(state, number)
         number = following
@@ -258,23 +238,24 @@ def read_totals(state: State) -> None:
 
 
 @inner
-def _short(state: State, burst: int) -> int:
+def runs_short(state: State, moves: int, events: int) -> int:
     """What the driver has to supply before the next event, or FINISHED if nothing.
 
-    At most `burst` moves of a request, each an arrival, a hand-over or a completion, come of it.
+    So many moves of a request, each an arrival, a hand-over or a completion, come of it at most,
+    and so many further events.
     """
     progress = state.progress
-    if progress.lookahead < burst:
-        return REFILL
+    if progress.lookahead < moves:
+        return records.REFILL
     if progress.arrived - progress.first_request >= len(state.requests):
-        return GROW_REQUESTS
-    if progress.events + 2 * burst > len(state.events):
-        return GROW_EVENTS
-    if min(state.prefill_caches.totals.spare_runs, state.decode_caches.totals.spare_runs) < burst:
-        return GROW_RUNS
-    if updates_are_short(state.to_prefill, burst) or updates_are_short(state.to_decode, burst):
-        return GROW_UPDATES
-    return FINISHED
+        return records.GROW_REQUESTS
+    if progress.events + events > len(state.events):
+        return records.GROW_EVENTS
+    if min(state.prefill_caches.totals.spare_runs, state.decode_caches.totals.spare_runs) < moves:
+        return records.GROW_RUNS
+    if updates_are_short(state.to_prefill, moves) or updates_are_short(state.to_decode, moves):
+        return records.GROW_UPDATES
+    return records.FINISHED
 
 
 @compiled
@@ -282,40 +263,40 @@ def advance(state: State) -> int:
     """Run until the last request is done or until something runs short: see `records`."""
     while True:
         if state.progress.events == 0:
-            return DRAINED
+            return records.DRAINED
         event = state.events[0]
-        time, kind, number = event.time, event.kind, event.number
+        time, kind, number = event.key, event.kind, event.number
         if time > state.progress.pause_at:
-            return PAUSED
-        burst = 2
-        if kind == BATCH_CHANGES:
+            return records.PAUSED
+        moves = 2
+        if kind == event_queue.BATCH_CHANGES:
             worker = state.decode_workers[number]
             if time != worker.due:  # superseded
-                drop_first(state)
+                event_queue.drop_event(state)
                 continue
-            burst += worker.batch
+            moves += worker.batch
             joining = min(state.settings.slots, worker.batch + worker.waiting)
             if joining > state.completions.shape[1]:
-                return GROW_COMPLETIONS
-        elif kind == STEP_ENDS:
-            burst += state.prefill_workers[number].batch_size
-        short = _short(state, burst)
-        if short != FINISHED:
+                return records.GROW_COMPLETIONS
+        elif kind == event_queue.STEP_ENDS:
+            moves += state.prefill_workers[number].batch_size
+        short = runs_short(state, moves, 2 * moves)
+        if short != records.FINISHED:
             return short
         state.progress.now = time
-        drop_first(state)
-        if kind == BATCH_CHANGES:
+        event_queue.drop_event(state)
+        if kind == event_queue.BATCH_CHANGES:
             done = change_batch(state, number)
             while done != NOBODY:
                 request = request_of(state, done)
                 done = request.following
                 if complete(state, request, number):
-                    return FINISHED
-        elif kind == HANDED_OVER:
+                    return records.FINISHED
+        elif kind == event_queue.HANDED_OVER:
             _hand_over(state, number)
-        elif kind == STEP_ENDS:
+        elif kind == event_queue.STEP_ENDS:
             _end_step(state, number)
-        elif kind == RECEIVED:
+        elif kind == event_queue.RECEIVED:
             state.progress.lookahead -= 1
             _receive(state, number)
         else:

@@ -8,15 +8,8 @@ from anarchy.serving.compiled.core.compile import inner, integer, small
 from anarchy.serving.compiled.core.records import NOBODY, Dispatcher, Request, Rule, State
 from anarchy.serving.compiled.core.tables import Floats
 from anarchy.serving.compiled.kv_cache.prefix_cache import HBM, HOST
+from anarchy.serving.compiled.router import policies
 from anarchy.serving.compiled.router.argmin_tree import least_at
-from anarchy.serving.compiled.router.policies import (
-    FIRST_OF_TIES,
-    POWER_OF_TWO,
-    RANDOM,
-    ROUND_ROBIN,
-    SMALLEST_CACHE,
-    TWO_CHOICE,
-)
 
 STREAMS = ("prefill-ties", "decode-ties", "prefill-softmax", "decode-softmax")
 """Streams of draws by the rows of `State.draws`."""
@@ -52,7 +45,7 @@ def _hashed_block(state: State, rule: Rule, request: Request) -> int:
 def _candidates(state: State, to: Dispatcher, request: Request) -> tuple[int, int]:
     """The two workers that a sampling policy looks at; the second is NOBODY if there is one."""
     rule, workers = to.rule, len(to.views)
-    hashed = rule.policy == TWO_CHOICE
+    hashed = rule.policy == policies.TWO_CHOICE
     if workers < 2 and hashed:
         return 0, NOBODY
     if hashed and request.shared_blocks + request.own_blocks:
@@ -108,10 +101,10 @@ def _cheapest(state: State, to: Dispatcher) -> int:
             lowest, found, tied = costs[w], w, 1
         elif costs[w] == lowest:
             tied += 1
-    if tied == 1 or rule.ties == FIRST_OF_TIES:
+    if tied == 1 or rule.ties == policies.FIRST_OF_TIES:
         return found
     smallest = -1
-    if rule.ties == SMALLEST_CACHE and rule.indexed:
+    if rule.ties == policies.SMALLEST_CACHE and rule.indexed:
         for w in range(found, len(costs)):
             if costs[w] == lowest:
                 size = _cache_size(to, w)
@@ -135,10 +128,10 @@ def _cheaper_of(state: State, to: Dispatcher, one: int, other: int) -> int:
     if pair[0] != pair[1]:
         return one if pair[0] < pair[1] else other
     low, high = min(one, other), max(one, other)
-    if rule.ties == FIRST_OF_TIES:
+    if rule.ties == policies.FIRST_OF_TIES:
         return low
     drawn = draw(state, rule.tie_stream)  # even where the caches decide
-    if rule.ties == SMALLEST_CACHE and rule.indexed:
+    if rule.ties == policies.SMALLEST_CACHE and rule.indexed:
         more = _cache_size(to, high) - _cache_size(to, low)
         if more:
             return low if more > 0 else high
@@ -165,7 +158,7 @@ def choose_of_two(state: State, to: Dispatcher, request: Request) -> int:
 def choose_least(state: State, to: Dispatcher) -> int:
     """The worker of least key in the dispatcher's tree, by the rule of ties but smallest-cache."""
     tied = to.tree[1].tied
-    if tied == 1 or to.rule.ties == FIRST_OF_TIES:
+    if tied == 1 or to.rule.ties == policies.FIRST_OF_TIES:
         return least_at(to.tree, integer(0))
     return least_at(to.tree, int(draw(state, to.rule.tie_stream) * tied))
 
@@ -174,13 +167,13 @@ def choose_least(state: State, to: Dispatcher) -> int:
 def choose(state: State, to: Dispatcher, request: Request) -> int:
     """The worker to take."""
     workers, policy = len(to.views), to.rule.policy
-    if policy == ROUND_ROBIN:
+    if policy == policies.ROUND_ROBIN:
         w = to.turns[request.replica] % workers
         to.turns[request.replica] = w + 1
         return w
-    if policy == RANDOM:
+    if policy == policies.RANDOM:
         return int(draw(state, to.rule.tie_stream) * workers)
-    if policy in (POWER_OF_TWO, TWO_CHOICE):
+    if policy in (policies.POWER_OF_TWO, policies.TWO_CHOICE):
         return choose_of_two(state, to, request)
     if to.rule.temperature > 0:
         return _softmax(state, to.rule, to.costs)

@@ -24,16 +24,9 @@ from anarchy.serving.compiled.kv_cache.prefix_cache import (
     insert,
     node_of,
 )
+from anarchy.serving.compiled.router import policies
 from anarchy.serving.compiled.router.argmin_tree import make_tree
 from anarchy.serving.compiled.router.choices import STREAMS, choose, choose_least, choose_of_two
-from anarchy.serving.compiled.router.policies import (
-    LOOK_AT_LEAST,
-    LOOK_AT_TWO,
-    PRICE_ALL,
-    make_rule,
-    price,
-    shortcut,
-)
 from anarchy.serving.compiled.router.worker_loads import (
     CACHED,
     RINGS,
@@ -64,19 +57,19 @@ def make_dispatcher(
     `price_all` says that somebody wants to know what each worker costs, or that the way to decide
     may change.
     """
-    rule, replicas = make_rule(memory, router, prefill), router.tracking.replicas
+    rule, replicas = policies.make_rule(memory, router, prefill), router.tracking.replicas
     pool = "prefill" if prefill else "decode"
     rule.tie_stream = STREAMS.index(f"{pool}-ties")
     rule.softmax_stream = STREAMS.index(f"{pool}-softmax")
     rule.indexed = indexed
     tree: Table[TreeNode] = memory.table(TreeNode, 0)
     if not price_all:
-        way, rule.by_blocks = shortcut(router, prefill, indexed)
-        if way == LOOK_AT_LEAST:
+        way, rule.by_blocks = policies.shortcut(router, prefill, indexed)
+        if way == policies.LOOK_AT_LEAST:
             if rule.immediate and workers >= FEW:
                 tree = make_tree(memory, workers)
             else:
-                way = PRICE_ALL
+                way = policies.PRICE_ALL
         rule.shortcut = way
     late = not rule.immediate or rule.cache_lag > 0
     return Dispatcher(
@@ -157,9 +150,9 @@ def _take_shortcut(state: State, to: Dispatcher, request: Request, planned: int)
     """The choice of a plan, or of a policy that need not price every worker."""
     if planned != NOBODY:
         w = planned
-    elif to.rule.shortcut == LOOK_AT_LEAST:
+    elif to.rule.shortcut == policies.LOOK_AT_LEAST:
         w = choose_least(state, to)
-    elif to.rule.shortcut == LOOK_AT_TWO:
+    elif to.rule.shortcut == policies.LOOK_AT_TWO:
         w = choose_of_two(state, to, request)
     else:
         w = choose(state, to, request)
@@ -181,7 +174,7 @@ def decide(state: State, to: Dispatcher, request: Request, planned: int) -> int:
         _apply_cached(state, to)
     if not rule.immediate:
         apply_due(state, to)
-    if rule.shortcut != PRICE_ALL:
+    if rule.shortcut != policies.PRICE_ALL:
         return _take_shortcut(state, to, request, planned)
     if rule.indexed:
         _look_at_caches(state, to, request)
@@ -191,5 +184,5 @@ def decide(state: State, to: Dispatcher, request: Request, planned: int) -> int:
         view.added_blocks = request.prompt_blocks
     if not rule.immediate:
         _miscount(state, to, request)
-    price(state, to, request)
+    policies.price(state, to, request)
     return choose(state, to, request) if planned == NOBODY else planned
