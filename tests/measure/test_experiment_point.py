@@ -1,5 +1,6 @@
 """One point: replications measured, recorded traces bootstrapped, runs of one trace compared."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from anarchy.config.experiment import Compare
 from anarchy.config.scenario import with_fields
 from anarchy.config.settings import Bootstrap, load_scenario
 from anarchy.measure.experiment_point import PointJob, bootstrap_rng, compare_logs, measure_point
+from anarchy.serving.log.request_log import RequestLog
 from anarchy.workload.traces import TraceData
 
 LATENCY = paths.ROOT / paths.LATENCY
@@ -132,3 +134,18 @@ def test_the_loss_of_each_phase_is_bracketed() -> None:
         assert 1 <= lo <= hi
         assert bound == pytest.approx(rate * hi)
     assert found["full", "bound:throughput"] > found["below", "bound:throughput"]
+
+
+def test_schedules_are_searched_only_where_their_best_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> Iterator[RequestLog]:
+        raise AssertionError("nobody asked for a schedule")
+        yield
+
+    monkeypatch.setattr("anarchy.measure.experiment_point.schedules", refuse)
+    both = ["loss-hi:e2e-mean", "loss-lo:e2e-mean"]
+    rows, _ = measure_point(job(measures=both[:1], replications=1), LATENCY, None)
+    assert rows[0]["value"] > 1
+    with pytest.raises(AssertionError, match="nobody asked"):
+        measure_point(job(measures=both, replications=1), LATENCY, None)

@@ -4,7 +4,7 @@ A point job is self-contained (scenario, options, seeds), so that a job reruns o
 it uses has changed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -20,6 +20,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.config.settings import Bootstrap
 from anarchy.config.workload import SyntheticTrace, Trace
 from anarchy.measure.bootstrap import difference_interval, measure_interval
+from anarchy.measure.bracket.criteria import COMPARED, LOSSES
 from anarchy.measure.bracket.phases.by_phase import brackets
 from anarchy.measure.bracket.schedules.search import schedules
 from anarchy.measure.intervals import Interval
@@ -31,6 +32,9 @@ from anarchy.serving.service_times.lookup import Latency, load_service_times
 from anarchy.workload.synthetic_trace import generate
 from anarchy.workload.synthetic_trace_parameters import TraceParameters, load_trace_parameters
 from anarchy.workload.traces import TraceData
+
+OF_SCHEDULES = {name for name, (end, _) in (LOSSES | COMPARED).items() if end in ("lo", "found")}
+"""The measures for which schedules are searched; the others need bounds alone."""
 
 
 class PointJob(Model):
@@ -120,9 +124,9 @@ def _losses(
     replication: int,
     run: Run,
 ) -> list[dict[str, Any]]:
-    """The brackets of a replication, other schedules being simulated for it."""
+    """The brackets of a replication, other schedules being simulated if their best is measured."""
     trace = source(replication) if callable(source) else source
-    others = schedules(
+    others: Iterable[RequestLog] = schedules(
         job.scenario,
         latency,
         seed=job.seed,
@@ -137,7 +141,7 @@ def _losses(
         latency,
         seed=job.seed,
         replication=replication,
-        schedules=others,
+        schedules=others if OF_SCHEDULES.intersection(job.measures) else (),
         trace=trace,
     )
 

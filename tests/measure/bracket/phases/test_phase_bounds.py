@@ -212,3 +212,14 @@ def test_both_orders_have_bounds_of_their_own() -> None:
     assert saturated_first.completions < saturated.completions
     assert below.completions < below_after.completions
     assert saturated_first.e2e_mean >= saturated.e2e_mean
+
+
+def test_long_phases_are_enclosed_closely() -> None:
+    """Their ends matter little, whichever comes first: by Little's law and by what prefill can."""
+    for loads in ([2, 12, 2], [12, 2, 12]):
+        scenario = phased([(60.0, clients) for clients in loads], topology__decode=3)
+        log = simulate(scenario, latency(), seed=SEED).log
+        for row in brackets(log, scenario, latency(), seed=SEED):
+            assert row["hi"] >= 1
+            if row["id"] in ("throughput", "e2e-mean"):
+                assert row["hi"] < 1.06, row
