@@ -14,13 +14,19 @@ SEED = 7
 
 
 @cache
-def latency() -> Latency:
-    """Prefill in 10 ms and 0.2 ms a token; decode steps of 10 ms and 4 ms a further sequence."""
+def latency(uneven: bool = False) -> Latency:
+    """Prefill in 10 ms and 0.2 ms a token; decode steps of 10 ms and 4 ms a further sequence.
+
+    Or else steps that are shorter for some larger batches.
+    """
     table = load_table(paths.ROOT / paths.LATENCY, "fixed-100ms-8ms").model_dump()
     table["prefill"]["tokens"] = [1, 101, 1001]
     table["prefill"]["seconds"] = [0.01 + 2e-4 * t for t in (1, 101, 1001)]
     table["itl"]["batch"] = [1, 2, 12]
     table["itl"]["seconds"] = [[0.01 + 4e-3 * b for b in (0, 1, 11)]]
+    if uneven:
+        table["itl"]["batch"] = [1, 2, 3, 4, 6, 12]
+        table["itl"]["seconds"] = [[0.012, 0.03, 0.011, 0.028, 0.02, 0.05]]
     return Latency(LatencyTable.model_validate(table))
 
 

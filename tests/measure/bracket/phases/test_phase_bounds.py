@@ -144,12 +144,17 @@ def random_loop(rng: np.random.Generator) -> Scenario:
     return phased(phases, **fields)
 
 
-@pytest.mark.parametrize("number", range(60))
+@pytest.mark.parametrize("number", range(50))
 def test_no_run_beats_a_bound(number: int) -> None:
-    """Whatever the router, and with a controller or without."""
-    scenario = random_loop(np.random.default_rng([SEED, number]))
-    log = run(scenario)
-    rows = brackets(log, scenario, latency(), seed=SEED)
+    """Whatever the router, with a controller or without, and where requests go at random."""
+    rng = np.random.default_rng([SEED, number])
+    scenario, times = random_loop(rng), latency(uneven=number % 2 == 1)
+    plan = NO_PLAN
+    if number % 3 == 0:
+        workers = scenario.topology.prefill, scenario.topology.decode
+        plan = np.stack([rng.integers(0, size, 2000) for size in workers], axis=1)
+    log = simulate(scenario, times, seed=SEED, plan=plan, simulator="reference").log
+    rows = brackets(log, scenario, times, seed=SEED)
     for row, value in zip(rows, measured(log, scenario), strict=True):
         if row["id"] == "throughput":
             assert value == pytest.approx(row["value"] or 0.0)
@@ -223,3 +228,15 @@ def test_long_phases_are_enclosed_closely() -> None:
             assert row["hi"] >= 1
             if row["id"] in ("throughput", "e2e-mean"):
                 assert row["hi"] < 1.06, row
+
+
+@pytest.mark.parametrize("ramp", [0.0, 0.02])
+def test_the_tail_of_a_burst_is_nobodys_fault(ramp: float) -> None:
+    """Clients that are added together wait for each other's prompts, wherever these go."""
+    scenario = phased([(5.0, 12), (5.0, 2), (5.0, 12)], workload__ramp=ramp)
+    log = simulate(scenario, latency(), seed=SEED).log
+    rows = brackets(log, scenario, latency(), seed=SEED)
+    first, drained, second, _ = (row["hi"] for row in rows if row["id"] == "ttft-p99")
+    assert 1 <= first < 1.25
+    assert 1 <= second < 1.5, "two of the twelve may have been there before"
+    assert drained > 2, "nobody is added"

@@ -57,6 +57,11 @@ class Crowd:
         return float((self._costs.done - self._costs.prefilled).min())
 
     @cached_property
+    def from_prefill_to_first_token(self) -> float:
+        """Least seconds between these two, of any request."""
+        return float((self._costs.first_token - self._costs.prefilled).min())
+
+    @cached_property
     def prices(self) -> tuple[Floats, Floats]:
         """Of a token in seconds, and of a second of all decode workers."""
         return self._prices(self._steps)

@@ -128,12 +128,26 @@ class PhaseBounds:
         return _Part(least, most, e2e, ttft)
 
     def _ttft_p99(self, part: _Part) -> float:
-        """By order statistics, and because the few above it are no longer than the longest."""
+        """By order statistics, by what the few above it can be at most, and by a burst."""
         within = _within_p99(part.most)
         above = part.most - within
         counted = part.ttft - above * self._served.stays.first_token
-        in_order = self._served.first_tokens[_within_p99(part.least) - 1]
-        return max(float(in_order), counted / within)
+        in_order = float(self._served.first_tokens[_within_p99(part.least) - 1])
+        return max(in_order, counted / within, self._last_of_burst(above))
+
+    def _last_of_burst(self, spared: int) -> float:
+        """Seconds to the first token of all but so many of those that are added at once.
+
+        They are clients that cannot have been active, and all of them are done within the window.
+        """
+        window, starts = self._window, self._draws.starts.get(self._window.start, np.empty(0))
+        counted = min(len(starts), window.within - window.before) - spared
+        if counted <= 0 or starts.max() + self._served.stays.done.max() > window.duration:
+            return 0.0
+        limits = self._crowd.limits
+        work = self._least(self._crowd.work, counted) / sum(limits.prefill_speeds)
+        computed = limits.scenario.frontend.overhead + work - float(np.ptp(starts))
+        return computed + self._crowd.from_prefill_to_first_token
 
     def _alone(self, costs: Consecutive, count: int) -> float:
         """What so many requests take at least, those included that the window finds begun."""
