@@ -8,6 +8,7 @@ then, by Bonferroni's inequality, among the comparisons of each.
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import settings
 
 from anarchy.common.files import Row
 from anarchy.measure.validation.dynamo.names import DYNAMO, OURS
@@ -24,27 +25,27 @@ from anarchy.measure.validation.dynamo.router_choices import (
     our_choices,
     their_choices,
 )
-from anarchy.measure.validation.dynamo.router_parts import (
-    STATES,
-    compare_cheapest,
-    compare_overlaps,
-)
+from anarchy.measure.validation.dynamo.router_parts import compare_cheapest, compare_overlaps
 from anarchy.measure.validation.dynamo.verdicts import judge_choice
 
 FALSE_ALARM = 1e-3
 SHARE = FALSE_ALARM / 2
-TRIALS = 2000
+EXAMPLES = settings().max_examples
+TRIALS, STATES = 10 * EXAMPLES, 20 * EXAMPLES
 PERMUTATIONS = 50_000
 
 
+@pytest.mark.random
 def test_overlaps_equal_those_of_the_radix_tree() -> None:
-    assert compare_overlaps()["equal"] == STATES
+    assert compare_overlaps(STATES)["equal"] == STATES
 
 
+@pytest.mark.random
 def test_the_cheapest_worker_is_the_selection_services() -> None:
-    assert compare_cheapest()["equal"] == STATES
+    assert compare_cheapest(STATES)["equal"] == STATES
 
 
+@pytest.mark.random
 def test_workers_are_taken_as_often_as_the_softmax_says() -> None:
     """In each state the binomial test is exact, so Bonferroni's bound holds for any counts."""
     rows = [judge_choice(row) for row in measure_choices(DYNAMO, their_choices, TRIALS)]

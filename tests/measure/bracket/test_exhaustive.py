@@ -6,6 +6,7 @@ speeds. The optimum of each criterion is found by the reference simulator alone.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -135,6 +136,7 @@ def best_of_all(name: str) -> tuple[float, ...]:
     return tuple(float(c.min() if o.is_cost else c.max()) for o, c in columns)
 
 
+@cache
 def brackets(name: str) -> list[list[dict[str, Any]]]:
     """The brackets of the runs of a few routers, each with the others for schedules."""
     instance = INSTANCES[name]

@@ -1,9 +1,12 @@
 """Random scenarios of everything that the plain kernel covers, and the comparison of two runs."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from anarchy.config.scenario import Scenario
@@ -15,6 +18,7 @@ from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.table import LatencyTable
 from anarchy.serving.simulate import simulate
 from anarchy.workload.traces import TraceData
+from tests.sandbox import inputs
 
 TIMES = [
     "arrival",
@@ -49,6 +53,18 @@ COSTS = ("prefill_cost", "decode_cost")
 
 TOLERANCE = 1e-9
 """Seconds by which two times may differ, and relatively two costs."""
+
+
+SHARE = 1.5
+"""Random scenarios for each of the profile's examples. Those of `./reproduce test` are always the
+same ones; a third fewer would leave out some of the routers."""
+
+
+def random_runs(test: Callable[..., None]) -> Callable[..., None]:
+    """A test on random scenarios, of which the nightly run has more."""
+    few = settings(inputs(SHARE), derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    marked: Callable[..., None] = pytest.mark.random(few(test))
+    return marked
 
 
 def assert_equal(one: Run, other: Run) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from anarchy.common import paths
@@ -22,6 +22,7 @@ from tests.serving.compiled.scenarios import (
     assert_equal,
     assert_histories_equal,
     both_runs,
+    random_runs,
     scenarios,
     tables,
     traces,
@@ -29,13 +30,9 @@ from tests.serving.compiled.scenarios import (
 
 ROOT = paths.ROOT
 
-SLOW = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
-
 
 @given(scenario=scenarios(), table=tables(), seed=st.integers(0, 3), requests=st.integers(1, 120))
-@SLOW
+@random_runs
 def test_synthetic_workloads(
     scenario: Scenario, table: LatencyTable, seed: int, requests: int
 ) -> None:
@@ -83,7 +80,7 @@ def test_phases_in_which_nothing_is_done_are_refused(simulator: Simulator) -> No
 
 
 @given(scenario=scenarios({"kind": "trace", "trace": "drawn"}), table=tables(), trace=traces())
-@SLOW
+@random_runs
 def test_traces(scenario: Scenario, table: LatencyTable, trace: TraceData) -> None:
     assert_equal(*both_runs(scenario, table, trace, seed=1))
 

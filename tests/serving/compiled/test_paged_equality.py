@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.common import paths
@@ -25,13 +25,10 @@ from anarchy.workload.traces import TraceData, load_trace
 from tests.serving.compiled.scenarios import (
     assert_histories_equal,
     engines,
+    random_runs,
     scenarios,
     tables,
     traces,
-)
-
-SLOW = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
 
@@ -84,7 +81,7 @@ def assert_same(*arguments: Any) -> Run | str:
 
 
 @given(scenario=paged(), table=tables(), seed=st.integers(0, 3), requests=st.integers(1, 120))
-@SLOW
+@random_runs
 def test_synthetic_workloads(
     scenario: Scenario, table: LatencyTable, seed: int, requests: int
 ) -> None:
@@ -92,11 +89,12 @@ def test_synthetic_workloads(
 
 
 @given(scenario=paged({"kind": "trace", "trace": "drawn"}), table=tables(), trace=traces())
-@SLOW
+@random_runs
 def test_traces(scenario: Scenario, table: LatencyTable, trace: TraceData) -> None:
     assert_same(scenario, table, 1, 0, 0, 3.0, trace)
 
 
+@pytest.fixture(scope="module")
 def recorded() -> TraceData:
     """The Mooncake conversation trace, if it is at hand."""
     name = "mooncake_conversation_trace.jsonl"
@@ -133,11 +131,11 @@ def recorded() -> TraceData:
     ],
     ids=["round-robin", "kv", "hashing", "late"],
 )
-def test_the_recorded_trace(changes: dict[str, Any]) -> None:
-    trace, scenario = recorded(), load_scenario(paths.ROOT / paths.SCENARIOS, "oracle-3p5d")
+def test_the_recorded_trace(changes: dict[str, Any], recorded: TraceData) -> None:
+    scenario = load_scenario(paths.ROOT / paths.SCENARIOS, "oracle-3p5d")
     scenario = with_fields(scenario, {"workload.rows": 500, **changes}, "test")
     table = load_latency(paths.ROOT / paths.LATENCY, scenario.model.latency).table
-    assert isinstance(assert_same(scenario, table, 1, 0, 0, 3.0, trace), Run)
+    assert isinstance(assert_same(scenario, table, 1, 0, 0, 3.0, recorded), Run)
 
 
 def test_both_refuse_in_the_same_words() -> None:
@@ -189,7 +187,7 @@ def test_requests_that_preempt_each_other_for_ever_end_the_run() -> None:
 
 
 @given(scenario=paged(), table=tables(), most=st.integers(1, 5))
-@SLOW
+@random_runs
 def test_a_run_ends_at_the_same_preemption(
     scenario: Scenario, table: LatencyTable, most: int
 ) -> None:

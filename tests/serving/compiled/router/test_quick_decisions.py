@@ -1,7 +1,7 @@
 """Decisions that do not price every worker are those that do."""
 
 import numpy as np
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from anarchy.common.errors import InputError
@@ -12,7 +12,7 @@ from anarchy.serving.compiled.plain.run import CompiledSystem
 from anarchy.serving.compiled.router import argmin_tree
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.table import LatencyTable
-from tests.serving.compiled.scenarios import scenarios, tables
+from tests.serving.compiled.scenarios import random_runs, scenarios, tables
 
 # As Python can call them.
 set_key, least_at = (
@@ -39,9 +39,7 @@ def test_the_tree_knows_the_least_and_the_tied(
 
 
 @given(scenario=scenarios(), table=tables(), requests=st.integers(1, 120))
-@settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+@random_runs
 def test_a_run_without_costs_is_the_same_run(
     scenario: Scenario, table: LatencyTable, requests: int
 ) -> None:
