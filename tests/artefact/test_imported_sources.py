@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from anarchy.artefact.imported_sources import imported_sources
+from anarchy.artefact.imported_sources import digest, imported_sources
 from anarchy.common.paths import ROOT
 
 SCRIPTS = ROOT / "workflow/scripts"
@@ -60,3 +60,12 @@ def test_nothing_is_named_that_a_script_does_not_rest_on() -> None:
     assert not any("artefact" in path.parts for path in simulation)
     theory = imported_sources(SCRIPTS / "solve_curves.py", ROOT / "src")
     assert not any("serving" in path.parts for path in theory)
+
+
+def test_a_digest_tells_names_order_and_contents_apart(tmp_path: Path) -> None:
+    write(tmp_path, {"a/x.py": "1", "b/x.py": "1", "c/x.py": "2"})
+    paths = {name: tmp_path / name / "x.py" for name in "abc"}
+    orders = ["a", "b", "c", "ab", "ba", "abc"]
+    found = {order: digest(paths[name] for name in order) for order in orders}
+    assert len(set(found.values())) == len(orders)
+    assert digest([paths["a"]]) == found["a"]

@@ -310,7 +310,7 @@ def test_unknown_scenario_suggests_a_name() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1", ":1: not YAML"),
+        ("a: [1\n", ":2: not YAML: did not find expected"),
         ("- 1\n- 2\n", "expected keys with values, not list"),
         ("a: 1\nb: 2\na: 3\n", ":3: key 'a' is given twice"),
         ("a: &x {b: 1}\nc:\n  <<: *x\n", ":3: merges (<<) are not allowed; write the keys out"),

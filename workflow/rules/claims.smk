@@ -3,7 +3,6 @@
 
 rule judge_claims:
     input:
-        package=get_sources("judge_claims"),
         results=get_claimed().values(),
     output:
         verdicts=report(
@@ -17,6 +16,7 @@ rule judge_claims:
     log:
         f"{LOGS}/judge_claims.log",
     params:
+        package=get_package("judge_claims"),
         ledger=get_ledger,
         files=[*get_claimed()],
         coarse="overlay" in config,
@@ -27,7 +27,6 @@ rule judge_claims:
 # The identity of the closed loop is asked of the concurrency sweep.
 rule rule_out:
     input:
-        package=get_sources("rule_out"),
         latency=get_tables(PLAN.points.get("concurrency", ())),
         sweep=f"{RESULTS}/experiments/concurrency.json",
         variants=[f"{RESULTS}/experiments/{name}.json" for name in MECHANISMS],
@@ -38,6 +37,7 @@ rule rule_out:
     log:
         f"{LOGS}/rule_out.log",
     params:
+        package=get_package("rule_out"),
         ledger=get_ledger,
         scenarios=get_swept_scenarios(),
         experiments=[
@@ -49,7 +49,6 @@ rule rule_out:
 
 rule tabulate_claims:
     input:
-        package=get_sources("tabulate_claims"),
         claims=f"{RESULTS}/claims.json",
         pairs=f"{RESULTS}/rule-outs.json",
         mechanisms=f"{RESULTS}/rule-outs.mechanisms.json",
@@ -59,5 +58,7 @@ rule tabulate_claims:
         mechanisms=f"{GENERATED}/tables/mechanisms.tex",
     log:
         f"{LOGS}/tabulate_claims.log",
+    params:
+        package=get_package("tabulate_claims"),
     script:
         "../scripts/tabulate_claims.py"

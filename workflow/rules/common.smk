@@ -10,7 +10,7 @@ from pathlib import Path
 from snakemake.io import IOFile
 
 from anarchy.common import paths
-from anarchy.artefact.imported_sources import imported_sources
+from anarchy.artefact.imported_sources import digest, imported_sources
 from anarchy.artefact.numbers import sources
 from anarchy.artefact.provenance.commit import commit
 from anarchy.common.errors import InputError
@@ -57,6 +57,13 @@ def get_sources(script):
         "requirements.lock",
         *sorted(map(str, imported_sources(SCRIPTS / f"{script}.py"))),
     ]
+
+
+# A parameter and no input: a hundred files more of each job would take Snakemake longer to look at
+# than most jobs take.
+def get_package(script):
+    """One digest of the sources, so that a change of what they hold reruns the script's jobs."""
+    return digest(map(Path, get_sources(script)))
 
 
 # The points of each experiment as its jobs take them.

@@ -6,7 +6,6 @@ STYLE = "figures/style.mplstyle"
 
 rule show_experiment:
     input:
-        package=get_sources("show_experiment"),
         style=STYLE,
         measures=f"{RESULTS}/experiments/{{experiment}}.json",
         knees=f"{RESULTS}/experiments/{{experiment}}.knees.json",
@@ -29,6 +28,7 @@ rule show_experiment:
     wildcard_constraints:
         experiment=EXPERIMENT_NAMES,
     params:
+        package=get_package("show_experiment"),
         experiment=get_experiment,
     script:
         "../scripts/show_experiment.py"
@@ -36,7 +36,6 @@ rule show_experiment:
 
 rule show_study:
     input:
-        package=get_sources("show_study"),
         style=STYLE,
         knees=f"{RESULTS}/studies/{{study}}.json",
         limits=f"{RESULTS}/studies/{{study}}.limits.json",
@@ -56,6 +55,7 @@ rule show_study:
     wildcard_constraints:
         study=KNEE_MAP_NAMES,
     params:
+        package=get_package("show_study"),
         study=get_study,
     script:
         "../scripts/show_study.py"
@@ -63,7 +63,6 @@ rule show_study:
 
 rule show_family:
     input:
-        package=get_sources("show_family"),
         style=STYLE,
         members=f"{RESULTS}/{{study}}.json",
         curves=f"{RESULTS}/studies/{{study}}.curves.json",
@@ -92,6 +91,7 @@ rule show_family:
     wildcard_constraints:
         study=ESTIMATOR_STUDY_NAMES,
     params:
+        package=get_package("show_family"),
         study=get_study,
     script:
         "../scripts/show_family.py"
@@ -99,7 +99,6 @@ rule show_family:
 
 rule plot_curves:
     input:
-        package=get_sources("plot_curves"),
         style=STYLE,
         rows=f"{RESULTS}/theory/curves/{{curve}}.json",
     output:
@@ -114,5 +113,7 @@ rule plot_curves:
         f"{LOGS}/plot_curves/{{curve}}.log",
     wildcard_constraints:
         curve=CURVE_NAMES,
+    params:
+        package=get_package("plot_curves"),
     script:
         "../scripts/plot_curves.py"

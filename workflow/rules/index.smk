@@ -69,9 +69,7 @@ def get_config_files(job):
 def get_job_rows(job):
     """One row for each file of a job, which is called like its log."""
     head = {"id": str(job.log[0]).removeprefix(f"{LOGS}/").removesuffix(".log")}
-    package = {str(path) for path in job.input.get("package", ())}
     rows = [{"role": "input", "value": str(path)} for path in job.input]
-    rows = [row for row in rows if row["value"] not in package]
     rows += [{"role": "config", "value": path} for path in get_config_files(job)]
     if job.rule.script:
         rows.append(

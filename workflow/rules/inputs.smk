@@ -2,7 +2,7 @@
 
 
 # A file that a user put there stays: `update` keeps Snakemake from deleting it before a job. The
-# package is no input either, because a change of it must not ask for the network.
+# package is no parameter either, because a change of it must not ask for the network.
 rule fetch_trace:
     output:
         update(f"{paths.TRACE_CACHE}/{{file}}"),
@@ -18,13 +18,13 @@ rule fetch_trace:
 
 rule describe_trace:
     input:
-        package=get_sources("describe_trace"),
         trace=get_trace_file,
     output:
         f"{RESULTS}/inputs/{{trace}}.json",
     log:
         f"{LOGS}/describe_trace/{{trace}}.log",
     params:
+        package=get_package("describe_trace"),
         source=get_trace_source,
     script:
         "../scripts/describe_trace.py"
@@ -32,7 +32,6 @@ rule describe_trace:
 
 rule restore_reference:
     input:
-        package=get_sources("restore_reference"),
         reference=f"{REFERENCE}/{{kind}}/{{name}}.json",
     output:
         f"{RESULTS}/{{kind}}/{{name}}.json",
@@ -41,5 +40,7 @@ rule restore_reference:
     wildcard_constraints:
         kind="experiments|inputs",
         name=LOST,
+    params:
+        package=get_package("restore_reference"),
     script:
         "../scripts/restore_reference.py"

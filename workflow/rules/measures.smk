@@ -3,7 +3,6 @@
 
 rule measure_experiment:
     input:
-        package=get_sources("measure_experiment"),
         points=get_points,
         logs=get_logs,
         latency=get_experiment_latency_files,
@@ -16,6 +15,7 @@ rule measure_experiment:
     log:
         f"{LOGS}/measure_experiment/{{experiment}}.log",
     params:
+        package=get_package("measure_experiment"),
         experiment=get_experiment,
         scenarios=get_experiment_scenarios,
         bootstrap=PLAN.settings.bootstrap.model_dump(),
@@ -27,7 +27,6 @@ rule measure_experiment:
 
 rule measure_study:
     input:
-        package=get_sources("measure_study"),
         latency=get_study_latency_files,
         knees=get_knee_maps,
     output:
@@ -41,6 +40,7 @@ rule measure_study:
     wildcard_constraints:
         study=KNEE_MAP_NAMES,
     params:
+        package=get_package("measure_study"),
         study=get_study,
         scenarios=get_study_scenarios,
     script:
@@ -49,7 +49,6 @@ rule measure_study:
 
 rule collect_brackets:
     input:
-        package=get_sources("collect_brackets"),
         experiments=[f"{RESULTS}/experiments/{name}.json" for name in get_bracketed()],
     output:
         brackets=f"{RESULTS}/bracket.json",
@@ -58,6 +57,7 @@ rule collect_brackets:
     log:
         f"{LOGS}/collect_brackets.log",
     params:
+        package=get_package("collect_brackets"),
         experiments=get_bracketed(),
     script:
         "../scripts/collect_brackets.py"
@@ -65,7 +65,6 @@ rule collect_brackets:
 
 rule rank_family:
     input:
-        package=get_sources("rank_family"),
         parts=get_indices,
     output:
         members=f"{RESULTS}/{{study}}.json",
@@ -77,6 +76,7 @@ rule rank_family:
     wildcard_constraints:
         study=ESTIMATOR_STUDY_NAMES,
     params:
+        package=get_package("rank_family"),
         study=get_study,
     script:
         "../scripts/rank_family.py"

@@ -5,13 +5,13 @@
 rule write_numbers:
     input:
         get_number_files(),
-        package=get_sources("write_numbers"),
         declared=get_number_declarations(),
     output:
         f"{GENERATED}/numbers.tex",
     log:
         f"{LOGS}/write_numbers.log",
     params:
+        package=get_package("write_numbers"),
         results=get_results_folder,
         committed=get_committed_files(),
         coarse="overlay" in config,
@@ -21,13 +21,12 @@ rule write_numbers:
 
 
 rule write_appendix:
-    input:
-        package=get_sources("write_appendix"),
     output:
         f"{GENERATED}/appendix.tex",
     log:
         f"{LOGS}/write_appendix.log",
     params:
+        package=get_package("write_appendix"),
         experiments=get_pages(),
     script:
         "../scripts/write_appendix.py"
@@ -38,7 +37,6 @@ rule record_provenance:
     input:
         made=get_recorded,
         hashed=get_hashed_files(),
-        package=get_sources("record_provenance"),
     output:
         record=RECORD[0],
         page=report(
@@ -51,6 +49,7 @@ rule record_provenance:
         f"{LOGS}/record_provenance.log",
     localrule: True
     params:
+        package=get_package("record_provenance"),
         commit=get_commit,
         overlay=config.get("overlay"),
         settings=PLAN.settings.model_dump(mode="json"),
@@ -78,7 +77,6 @@ rule index_jobs:
 # the PDF.
 rule typeset_paper:
     input:
-        package=get_sources("typeset_paper"),
         sources=get_paper_sources(),
         generated=get_generated_files(),
         figures=get_paper_figures(),
@@ -93,6 +91,7 @@ rule typeset_paper:
     log:
         f"{LOGS}/typeset_paper.log",
     params:
+        package=get_package("typeset_paper"),
         inputs=get_tex_inputs,
         build=get_tex_folder,
     script:

@@ -3,7 +3,6 @@
 
 rule compare_silicon:
     input:
-        package=get_sources("compare_silicon"),
         latency=get_silicon_files(),
     output:
         comparison=f"{RESULTS}/silicon.json",
@@ -12,6 +11,7 @@ rule compare_silicon:
     log:
         f"{LOGS}/compare_silicon.log",
     params:
+        package=get_package("compare_silicon"),
         silicon=get_silicon,
         scenarios=get_silicon_scenarios,
         requests=PLAN.settings.requests,
@@ -23,7 +23,6 @@ rule compare_silicon:
 
 rule show_silicon:
     input:
-        package=get_sources("show_silicon"),
         style=STYLE,
         rows=f"{RESULTS}/silicon.json",
     output:
@@ -38,6 +37,7 @@ rule show_silicon:
     log:
         f"{LOGS}/show_silicon.log",
     params:
+        package=get_package("show_silicon"),
         silicon=get_silicon,
     script:
         "../scripts/show_silicon.py"

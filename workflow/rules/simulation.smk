@@ -4,7 +4,6 @@
 
 rule simulate_points:
     input:
-        package=get_sources("simulate_points"),
         latency=get_part_latency_files,
         trace=get_trace_file,
         plugins=get_plugins,
@@ -17,6 +16,7 @@ rule simulate_points:
         mem_mb=get_megabytes,
         runtime=get_minutes,
     params:
+        package=get_package("simulate_points"),
         jobs=get_point_jobs,
         names=get_point_names,
         source=get_part_trace_source,
@@ -26,13 +26,13 @@ rule simulate_points:
 
 rule map_knees:
     input:
-        package=get_sources("map_knees"),
         latency=get_study_latency_files,
     output:
         f"{RESULTS}/knees/{{study}}/{{part}}.json",
     log:
         f"{LOGS}/map_knees/{{study}}/{{part}}.log",
     params:
+        package=get_package("map_knees"),
         study=get_study,
         scenarios=get_study_scenarios,
         requests=PLAN.settings.requests,
@@ -44,13 +44,13 @@ rule map_knees:
 
 rule measure_family:
     input:
-        package=get_sources("measure_family"),
         latency=get_scenario_latency_files,
     output:
         f"{RESULTS}/indices/{{study}}/{{scenario}}__{{part}}.npy",
     log:
         f"{LOGS}/measure_family/{{study}}/{{scenario}}__{{part}}.log",
     params:
+        package=get_package("measure_family"),
         study=get_study,
         scenario=get_scenario,
         requests=PLAN.settings.requests,

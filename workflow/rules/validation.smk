@@ -4,7 +4,6 @@
 
 rule validate:
     input:
-        package=get_sources("validate"),
         latency=sorted(
             {
                 str(path)
@@ -21,6 +20,7 @@ rule validate:
     wildcard_constraints:
         group="|".join(GROUPS),
     params:
+        package=get_package("validate"),
         seed=PLAN.settings.seed,
         effort=effort(PLAN.settings),
         scenarios={
@@ -32,19 +32,19 @@ rule validate:
 
 rule judge_validation:
     input:
-        package=get_sources("judge_validation"),
         groups=[f"{RESULTS}/validation/{group}.json" for group in GROUPS],
     output:
         f"{RESULTS}/validation.json",
     log:
         f"{LOGS}/judge_validation.log",
+    params:
+        package=get_package("judge_validation"),
     script:
         "../scripts/judge_validation.py"
 
 
 rule tabulate_validation:
     input:
-        package=get_sources("tabulate_validation"),
         style=STYLE,
         rows=f"{RESULTS}/validation.json",
     output:
@@ -58,6 +58,8 @@ rule tabulate_validation:
         ),
     log:
         f"{LOGS}/tabulate_validation.log",
+    params:
+        package=get_package("tabulate_validation"),
     script:
         "../scripts/tabulate_validation.py"
 
@@ -66,25 +68,27 @@ rule tabulate_validation:
 # the project, and a build judges that.
 rule judge_dynamo:
     input:
-        package=get_sources("judge_dynamo"),
         measured=f"{REFERENCE}/dynamo/measured.json",
         made_with=f"{REFERENCE}/dynamo/made-with.json",
     output:
         f"{RESULTS}/dynamo.json",
     log:
         f"{LOGS}/judge_dynamo.log",
+    params:
+        package=get_package("judge_dynamo"),
     script:
         "../scripts/judge_dynamo.py"
 
 
 rule tabulate_dynamo:
     input:
-        package=get_sources("tabulate_dynamo"),
         rows=f"{RESULTS}/dynamo.json",
     output:
         f"{GENERATED}/tables/dynamo.tex",
     log:
         f"{LOGS}/tabulate_dynamo.log",
+    params:
+        package=get_package("tabulate_dynamo"),
     script:
         "../scripts/tabulate_dynamo.py"
 
@@ -93,7 +97,6 @@ rule tabulate_dynamo:
 # the same points and judges what was measured.
 rule simulate_live:
     input:
-        package=get_sources("simulate_live"),
         latency=get_live_latency_files,
         measured=f"{REFERENCE}/live/measured.json",
     output:
@@ -101,6 +104,7 @@ rule simulate_live:
     log:
         f"{LOGS}/simulate_live/{{part}}.log",
     params:
+        package=get_package("simulate_live"),
         points=get_live_points,
         alone=get_live_client_alone(),
         runs=get_live_runs(),
@@ -110,7 +114,6 @@ rule simulate_live:
 
 rule judge_live:
     input:
-        package=get_sources("judge_live"),
         measured=f"{REFERENCE}/live/measured.json",
         made_with=f"{REFERENCE}/live/made-with.json",
         simulated=list_live(),
@@ -119,6 +122,7 @@ rule judge_live:
     log:
         f"{LOGS}/judge_live.log",
     params:
+        package=get_package("judge_live"),
         points=[point.model_dump(mode="json") for point in PLAN.live],
     script:
         "../scripts/judge_live.py"
@@ -126,7 +130,6 @@ rule judge_live:
 
 rule tabulate_live:
     input:
-        package=get_sources("tabulate_live"),
         style=STYLE,
         rows=f"{RESULTS}/live.json",
     output:
@@ -140,6 +143,8 @@ rule tabulate_live:
         ),
     log:
         f"{LOGS}/tabulate_live.log",
+    params:
+        package=get_package("tabulate_live"),
     script:
         "../scripts/tabulate_live.py"
 
@@ -147,7 +152,6 @@ rule tabulate_live:
 # The controller on the real router: a build goes through the same phases and judges what came.
 rule simulate_live_control:
     input:
-        package=get_sources("simulate_live_control"),
         latency=get_controlled_latency_files,
         measured=f"{REFERENCE}/live/control.json",
     output:
@@ -155,6 +159,7 @@ rule simulate_live_control:
     log:
         f"{LOGS}/simulate_live_control.log",
     params:
+        package=get_package("simulate_live_control"),
         runs=get_controlled_runs(),
         repeated={
             "seed": PLAN.settings.seed,
@@ -166,7 +171,6 @@ rule simulate_live_control:
 
 rule judge_live_control:
     input:
-        package=get_sources("judge_live_control"),
         measured=f"{REFERENCE}/live/control.json",
         made_with=f"{REFERENCE}/live/control-made-with.json",
         simulated=f"{RESULTS}/live-control/runs.json",
@@ -175,6 +179,7 @@ rule judge_live_control:
     log:
         f"{LOGS}/judge_live_control.log",
     params:
+        package=get_package("judge_live_control"),
         runs=get_controlled_runs(),
     script:
         "../scripts/judge_live_control.py"
@@ -182,7 +187,6 @@ rule judge_live_control:
 
 rule tabulate_live_control:
     input:
-        package=get_sources("tabulate_live_control"),
         style=STYLE,
         rows=f"{RESULTS}/live-control.json",
     output:
@@ -196,5 +200,7 @@ rule tabulate_live_control:
         ),
     log:
         f"{LOGS}/tabulate_live_control.log",
+    params:
+        package=get_package("tabulate_live_control"),
     script:
         "../scripts/tabulate_live_control.py"

@@ -1,6 +1,8 @@
 """Which files of the package a script rests on, so that a change of one reruns its jobs."""
 
+import hashlib
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -38,3 +40,14 @@ def _imports(path: Path, source: Path) -> set[Path]:
     packages = {source.joinpath(*p[:n]) for p in parts for n in range(1, len(p) + 1)}
     files = {file for p in packages for file in (p.with_suffix(".py"), p / "__init__.py")}
     return {file for file in files if file.is_file()}
+
+
+def digest(files: Iterable[Path]) -> str:
+    """One SHA-256 of what some files are called and hold, in their order."""
+    return hashlib.sha256("".join(map(_line, files)).encode()).hexdigest()
+
+
+@cache
+def _line(path: Path) -> str:
+    """A line of a list of checksums."""
+    return f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.as_posix()}\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
+from yaml.composer import Composer
 
 from anarchy.common.errors import InputError, shown
 from anarchy.common.text_files import read_text
@@ -48,14 +49,16 @@ class _Refusal(yaml.MarkedYAMLError):
     """YAML that this project does not take."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(Composer, yaml.CSafeLoader):
     """The safe loader with the rules above; it also refuses keys given twice, merges and size.
 
-    Merges of merges can grow a short file without bound, and a scenario can extend another.
+    Merges of merges can grow a short file without bound, and a scenario can extend another. The
+    text is taken apart by libyaml, six times as fast as by PyYAML; Python puts values together.
     """
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)
+        yaml.CSafeLoader.__init__(self, text)
+        Composer.__init__(self)
         self._values = self._levels = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -103,8 +106,8 @@ class _Loader(yaml.SafeLoader):
         return text
 
     def _refuse(self, problem: str, node: yaml.Node | None = None) -> NoReturn:
-        mark = node.start_mark if node else self.peek_event().start_mark  # type: ignore[no-untyped-call]
-        raise _Refusal(problem=problem, problem_mark=mark)
+        place: Any = node or self.peek_event()
+        raise _Refusal(problem=problem, problem_mark=place.start_mark)
 
 
 _Loader.yaml_implicit_resolvers = {}
