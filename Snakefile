@@ -1,29 +1,6 @@
 # Raw configuration and inputs in, the paper's PDF out. `./reproduce` calls this; a plain
 # `snakemake` works too once the environment is set up.
 
-import shlex
-import sys
-
-from snakemake.script import PythonScript
-
-from anarchy.build_forks import run_forked
-
-run_anew = PythonScript.execute_script
-
-
-def run_script(script, path, edit=False):
-    """Run a job's script; on Linux as a fork of a process that has imported what it needs."""
-    if sys.platform == "linux" and script.container_img is None:
-        run_forked(path)
-    else:
-        run_anew(script, path, edit)
-
-
-PythonScript.execute_script = run_script
-
-# Snakemake puts the interpreter's path into a shell command as it is; this folder may have spaces.
-sys.executable = shlex.quote(sys.executable)
-
 
 report: "workflow/report/overview.rst"
 

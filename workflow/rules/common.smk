@@ -3,11 +3,13 @@
 
 import ast
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
 
 from snakemake.io import IOFile
+from snakemake.script import PythonScript
 
 from anarchy.common import paths
 from anarchy.artefact.imported_sources import digest, imported_sources
@@ -17,11 +19,28 @@ from anarchy.common.errors import InputError
 from anarchy.workload.trace_files import find_trace
 from anarchy.measure.knee.knee_map import count_parts
 from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
+from anarchy.build_forks import run_forked
 from anarchy.build_jobs import jobs_of, point_job
 from anarchy.build_plan import CURVES, experiment_of, load_plan
 from anarchy.serving.service_times.table_files import latency_sources
 from anarchy.config.settings import scenario_files
 from anarchy.config.silicon import deployments
+
+run_anew = PythonScript.execute_script
+
+
+def run_script(script, path, edit=False):
+    """Run a job's script, on Linux as a fork of a process that has imported what it needs."""
+    if sys.platform == "linux" and script.container_img is None:
+        run_forked(path)
+    else:
+        run_anew(script, path, edit)
+
+
+PythonScript.execute_script = run_script
+
+# Else Snakemake puts this path into a shell command as it is; it may have spaces.
+sys.executable = shlex.quote(sys.executable)
 
 try:
     PLAN = load_plan(
