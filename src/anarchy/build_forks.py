@@ -60,12 +60,17 @@ def run_forked(script: str) -> None:
 
 @cache
 def _server() -> socket.socket:
-    """The way to the process that forks, which is started for the first script."""
+    """The way to the process that forks, started for the first script; forks lose its threads."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         number = theirs.fileno()
         command = [_PYTHON, "-P", "-m", "anarchy.build_forks", str(number)]
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[number])
+        subprocess.Popen(
+            command,
+            env=os.environ | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+            stdin=subprocess.DEVNULL,
+            pass_fds=[number],
+        )
     return ours
 
 
