@@ -87,7 +87,10 @@ def test_nothing_to_decide_upon_is_an_exit_code(
 def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     url = ("--prometheus", "http://127.0.0.1:1")
     assert "--prometheus" in refused(capsys)
-    assert "is no address" in refused(capsys, "--prometheus", "prometheus:9090")
+    for address in ("prometheus:9090", "", "ftp://a/b", "http://", "http://[", "http://a b/c"):
+        assert "is no address" in refused(capsys, "--prometheus", address)
+    for address in ("http://a:99999", "http://a:0", "http://a:b", "http://\x1b[2J", "http://a\nb"):
+        assert "is no address" in refused(capsys, "--prometheus", address)
     assert "is not NAME=VALUE" in refused(capsys, *url, "--label", "model")
     assert refused(capsys, *url, "--polls", "0").startswith("--polls: 0 is not allowed")
     assert refused(capsys, *url, "--max-age", "nan").startswith("--max-age: nan is not allowed")

@@ -237,7 +237,11 @@ def test_all_missing_keys_are_named_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "output", ["../out", "/tmp/out", "config", "src/x", ".git", "a/../b", "a\0b", "a\nb", "a:b", ""]
+    "output",
+    [
+        *("../out", "/tmp/out", "config", "Config", "src/x", ".git", "a/../b", "a\0b", "a\nb"),
+        *("a:b", "", "~/x", "$(x)", "-rf", "a b", "build/.git", "x" * 101),
+    ],
 )
 def test_results_stay_in_folders_of_their_own(output: str) -> None:
     data = read_yaml(paths.ROOT / paths.SETTINGS)

@@ -25,7 +25,10 @@ from anarchy.config.yaml_files import read_yaml
 
 FILE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
-FileName = Annotated[str, Field(pattern=FILE_NAME_PATTERN, max_length=100)]
+MOST_LETTERS = 100
+"""Of a file's or folder's name."""
+
+FileName = Annotated[str, Field(pattern=FILE_NAME_PATTERN, max_length=MOST_LETTERS)]
 
 
 def _folder_of_results(output: str) -> str:
@@ -33,7 +36,9 @@ def _folder_of_results(output: str) -> str:
     parts = PurePosixPath(output).parts
     if not all(re.fullmatch(FILE_NAME_PATTERN, part) for part in parts):
         raise ValueError("a folder of the project is wanted, such as build/mine")
-    if parts and parts[0] in paths.SOURCES:
+    if max(map(len, parts), default=0) > MOST_LETTERS:
+        raise ValueError(f"names of folders may have {MOST_LETTERS} letters")
+    if parts and parts[0].lower() in paths.SOURCES:  # one folder where letters have no case
         raise ValueError(f"'{parts[0]}' holds sources of the project; allowed: build/mine")
     return output
 

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Annotated, NamedTuple
 from urllib.error import HTTPError
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 from urllib.request import urlopen
 
 from prometheus_client import Metric
@@ -174,8 +174,8 @@ def make_source(url: str, metric: str, labels: Mapping[str, str], max_age: float
 
     An address that ends in `/metrics` is that of a page, any other that of a server.
     """
-    address = urlsplit(url)
-    if address.scheme not in ("http", "https") or not address.hostname:
+    address = _address(url)
+    if address is None:
         raise InputError(
             f"{shown(url)} is no address; allowed: http://HOST:PORT of a Prometheus server, or "
             "http://HOST:PORT/metrics of a page"
@@ -190,6 +190,18 @@ def make_source(url: str, metric: str, labels: Mapping[str, str], max_age: float
             raise InputError(f"{shown(label)} is no label that a histogram can be chosen by")
     url = url.rstrip("/").removesuffix("/api/v1/query")
     return Source(url, url.endswith("/metrics"), metric, labels, max_age)
+
+
+def _address(url: str) -> SplitResult | None:
+    """The parts of an address, None if it is none."""
+    if " " in url or not url.isprintable():
+        return None
+    try:
+        address = urlsplit(url)
+        known = address.scheme in ("http", "https") and address.hostname and address.port != 0
+    except ValueError:  # a bracket that does not end, a port beyond 65535
+        return None
+    return address if known else None
 
 
 def _number(text: str) -> float:
