@@ -284,6 +284,16 @@ CROWD = {"strategies": [{"resources": ["a"]}]}
             },
             "players: too many for a degree above 5; allowed: 12",
         ),
+        (
+            {
+                "kind": "bound",
+                "family": "smoothness-with-offset",
+                "latency": [{"polynomial": [f"{10**100 + k}/{10**99 - k}" for k in range(6)]}],
+                "players": 60,
+                "perceived_offset_weight": 4,
+            },
+            "digits is too long; allowed: 250",
+        ),
     ],
 )
 def test_games_that_would_take_minutes_are_refused(game: dict[str, Any], fault: str) -> None:

@@ -34,6 +34,10 @@ MAX_PLAYERS = 60
 MAX_ROWS = 2**17
 """Most rows of the program, over all latencies: a few seconds of exact arithmetic."""
 
+MAX_DIGITS = 250
+"""Most digits of a latency at a load, those of its denominator included: exact arithmetic on all
+rows then takes seconds, too."""
+
 ACTIVE = 1e-7
 """Slack, relative to the largest entry of a row, up to which the float solution calls it active."""
 
@@ -119,7 +123,8 @@ def tight_poa(
     2. Solve the program in floats and keep the rows active at the solution.
     3. Solve those rows exactly and check every row; a row that fails joins and the step repeats.
 
-    Raises `InputError` for negative or vanishing latencies and for too many players.
+    Raises `InputError` for negative or vanishing latencies, for too many players and too long
+    numbers.
     """
     if isinstance(players, bool) or not isinstance(players, int) or players < 1:
         raise InputError(f"players: must be a whole number of at least 1, got {players!r}")
@@ -138,6 +143,9 @@ def tight_poa(
         values = [[latency(load) for load in range(1, players + 1)] for latency in latencies]
     except InputError as error:
         raise InputError(f"latency.{error}") from None
+    digits = max((_digits(value) for row in values for value in row), default=0)
+    if digits > MAX_DIGITS:
+        raise InputError(f"latency: a value of {digits} digits is too long; allowed: {MAX_DIGITS}")
     usable = tuple(
         latency for latency, row in zip(latencies, values, strict=True) if row[0] != math.inf
     )
@@ -156,6 +164,14 @@ def tight_poa(
         reason = "no smoothness parameters exist"
         return TightBound(math.inf, None, None, certificate, reason, method)
     return TightBound(rho, rho / nu, 1 - 1 / nu, certificate, None, method)
+
+
+def _digits(value: Extended) -> int:
+    """About how many digits a value has, above and below the stroke of the fraction."""
+    if not isinstance(value, Fraction):
+        return 0
+    bits = value.numerator.bit_length() + value.denominator.bit_length()
+    return round(bits * math.log10(2))
 
 
 def _rows(latencies: Sequence[Latency], players: int, weight: Fraction | None) -> Iterator[Row]:
