@@ -108,6 +108,10 @@ def test_what_cannot_be_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path
         line = refused(capsys, *url, "--config", str(config))
         assert line.startswith(str(config))
         assert fault in line
+    link = tmp_path / "link.yaml"
+    link.symlink_to(config)
+    line = refused(capsys, *url, "--config", str(config), "--override", str(link))
+    assert line == f"--override: {link} is {config}, which is read; name another file"
     assert "none.yaml" in refused(capsys, *url, "--config", str(tmp_path / "none.yaml"))
     assert "the scenario has none" in refused(capsys, *url, "--config", "70b-1p2d")
 

@@ -223,3 +223,17 @@ def test_a_plugin_may_fail_in_any_way(
     captured = capsys.readouterr().err
     assert message in captured
     assert captured.count("\n") == 1
+
+
+def test_a_table_of_payoffs_is_not_written_over_its_game(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    game, link = tmp_path / "game.yaml", tmp_path / "link.nfg"
+    game.write_text("kind: parallel-queues\nservice_rates: [4, 1]\ndemand: 1\n")
+    link.symlink_to(game)
+    before = game.read_bytes()
+    for out in (game, link):
+        assert main(["solve", str(game), "--nfg", str(out)]) == 2
+        line = f"anarchy: --nfg: {out} is {game}, which is read; name another file\n"
+        assert capsys.readouterr().err == line
+    assert (game.read_bytes(), link.is_symlink()) == (before, True)

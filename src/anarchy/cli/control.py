@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from anarchy.common.errors import InputError
+from anarchy.common.files import refuse_inputs
 
 EXAMPLES = """\
 examples
@@ -113,6 +114,8 @@ def _control(options: argparse.Namespace) -> int:
 
     labels = dict(map(_label, options.labels))
     _check_numbers(options)
+    if options.override is not None and options.config is not None:
+        refuse_inputs(options.override, [Path(options.config)], "--override")
     source = make_source(options.prometheus, options.metric or TTFT, labels, options.max_age)
     settings, unloaded = read_controller(options.config, options.unloaded)
     if options.dry_run:

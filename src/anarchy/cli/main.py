@@ -19,6 +19,7 @@ from anarchy.cli.measure import add_measure
 from anarchy.cli.simulate import add_simulate
 from anarchy.cli.verify import add_verify
 from anarchy.common.errors import InputError
+from anarchy.common.files import refuse_inputs
 from anarchy.common.paths import find_project
 
 MAX_ROWS = 20
@@ -266,6 +267,8 @@ def _summary(thing: Any) -> str:
 def _solve(options: argparse.Namespace) -> int:
     from anarchy.games.solve import solve_file
 
+    if options.nfg is not None:
+        refuse_inputs(Path(options.nfg), [Path(options.file)], "--nfg")
     result = solve_file(options.file, options.method, options.nfg)
     if options.format == "json":
         print(json.dumps(result, ensure_ascii=False, allow_nan=False))

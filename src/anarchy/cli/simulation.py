@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from anarchy.common import paths
 from anarchy.common.errors import InputError, faults_in, suggest
+from anarchy.common.files import refuse_inputs
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import TraceSources, load_scenario
 from anarchy.config.validation import validate
@@ -215,9 +216,7 @@ def check_writable(out: Path, inputs: Iterable[Path] = ()) -> None:
     if out.exists():
         if not out.is_file():
             raise InputError(f"--out: {out} is no regular file; name one, as in log.parquet")
-        for path in inputs:
-            if path.exists() and out.samefile(path):
-                raise InputError(f"--out: {out} is {path}, which is read; name another file")
+        refuse_inputs(out, inputs, "--out")
         if any(_is_open(out, standard) for standard in range(3)):
             raise InputError(f"--out: {out} is a standard stream of the command; name another file")
     folder = Path(os.path.realpath(out)).parent

@@ -7,10 +7,12 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from anarchy.common.errors import InputError
 
 Row = Mapping[str, Any]
 
@@ -50,6 +52,13 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         if lock is not None:
             os.close(lock)
+
+
+def refuse_inputs(out: Path, inputs: Iterable[Path], option: str) -> None:
+    """Refuse to write over a file that is read, whatever both are called: an InputError."""
+    for path in inputs:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise InputError(f"{option}: {out} is {path}, which is read; name another file")
 
 
 def _create_locked(path: Path) -> int:
