@@ -17,6 +17,7 @@ from anarchy.common.errors import InputError
 from anarchy.games.normal_form import nfg
 from anarchy.games.normal_form.table import NormalForm
 from anarchy.games.solve import solve_file
+from tests.sandbox import inputs
 
 PAYOFFS = """NFG 1 R "Two players, three and two strategies"
 { "Row" "Column" } { 3 2 }
@@ -81,7 +82,8 @@ tables = st.lists(st.integers(1, 3), min_size=1, max_size=4).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.random
+@inputs(0.3)
 @given(tables)
 def test_a_game_that_is_written_is_read_again(table: tuple[list[int], list[Fraction]]) -> None:
     counts, payoffs = table

@@ -1,13 +1,14 @@
 """Extreme equilibria by integer programming: against enumeration and against long lines."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from anarchy.games.common.rational import Extended
 from anarchy.games.placement import enumeration, line, topology
 from anarchy.games.placement.extreme_equilibria import MAX_NODES, extremes
 from anarchy.games.placement.game import CachingGame, Costs, Placement, copies_of
 from tests.games.placement.caching_games import caching_games
+from tests.sandbox import inputs
 
 
 def social(game: CachingGame, placement: Placement) -> Extended:
@@ -15,7 +16,8 @@ def social(game: CachingGame, placement: Placement) -> Extended:
     return costs.value(costs.social(copies_of(placement, game.objects)))
 
 
-@settings(max_examples=80, deadline=None)
+@pytest.mark.random
+@inputs(0.4)
 @given(caching_games(bits=8, limited=False))
 def test_extremes_are_those_of_enumeration(game: CachingGame) -> None:
     every = enumeration.solve(game)

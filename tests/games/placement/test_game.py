@@ -4,15 +4,18 @@ import math
 from fractions import Fraction
 
 import numpy as np
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.games.placement import topology
 from anarchy.games.placement.game import CachingGame, Costs, copies_of, placement_of
 from tests.games.placement.caching_games import caching_games, node_cost
+from tests.sandbox import inputs
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.random
+@inputs(1)
 @given(caching_games(), st.data())
 def test_costs_are_those_of_the_definition(game: CachingGame, data: st.DataObject) -> None:
     kept = st.sets(st.integers(0, game.objects - 1), max_size=game.room).map(

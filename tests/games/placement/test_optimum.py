@@ -20,9 +20,11 @@ from anarchy.games.placement.lagrangian_bound import (
 from anarchy.games.placement.local_search import descend
 from anarchy.games.placement.optimum import optimum
 from tests.games.placement.caching_games import amounts, caching_games
+from tests.sandbox import inputs
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.random
+@inputs(0.5)
 @given(caching_games(bits=8))
 def test_optimum_is_that_of_enumeration(game: CachingGame) -> None:
     certificate = optimum(game)

@@ -23,6 +23,7 @@ from anarchy.games.routing.min_cost_assignment import (
 )
 from anarchy.games.routing.solve import solve_routing
 from tests.games.rationals import fractions
+from tests.sandbox import inputs
 
 numbers = fractions(min_value=-4, max_value=4, max_denominator=3)
 Instance = tuple[list[list[Extended]], list[list[Fraction | None]]]
@@ -48,7 +49,8 @@ def total(marginals: Sequence, offsets: Sequence, workers: Sequence[int]) -> Ext
     return cost + sum(sum(row[: workers.count(w)]) for w, row in enumerate(marginals))
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.random
+@inputs(1)
 @given(instances())
 def test_assignment_is_the_cheapest_of_all(instance: Instance) -> None:
     marginals, offsets = instance

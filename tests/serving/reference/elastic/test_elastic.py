@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.common import paths
@@ -30,6 +30,7 @@ from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import prepare
 from anarchy.workload.traces import TraceData
+from tests.sandbox import inputs
 from tests.serving.audit import audited
 from tests.serving.conftest import changed
 from tests.serving.reference.elastic.test_failures import outage
@@ -185,7 +186,8 @@ CACHES = {
 PLANNER = {"rule": "load", "interval": 0.3, "sampling": 0.05, "startup": 0.1, "queue_up": 0.5}
 
 
-@settings(max_examples=80)
+@pytest.mark.random
+@inputs(0.4)
 @given(
     failures=FAILURES,
     prefill=st.integers(1, 3),

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.common import paths
@@ -14,6 +14,7 @@ from anarchy.config.settings import load_scenario
 from anarchy.serving.log.request_log import RequestLog, Run
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import simulate
+from tests.sandbox import inputs
 from tests.serving.conftest import changed
 
 TABLE = "llama31-70b-fp8-tp4-b200-trtllm"
@@ -164,7 +165,8 @@ def test_work_done_before_a_failure_still_counts(pool: str) -> None:
         assert found.decode_busy[0] > 0.9 * (log.done.max() - log.decode_start.min())
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.random
+@inputs(0.3)
 @given(
     prefill=st.integers(1, 3),
     decode=st.integers(1, 3),

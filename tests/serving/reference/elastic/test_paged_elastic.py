@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.common import paths
@@ -16,6 +16,7 @@ from anarchy.config.scenario import Scenario
 from anarchy.serving.log.request_log import Run
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.workload.traces import TraceData
+from tests.sandbox import inputs
 from tests.serving.audit import audited
 from tests.serving.conftest import changed
 from tests.serving.reference.elastic.test_failures import outage
@@ -214,7 +215,8 @@ def served(drawn: list[tuple[int, int, int, int]]) -> list[Row]:
     return rows
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.random
+@inputs(0.75)
 @given(
     drawn=ROWS,
     failures=FAILURES,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.common import paths
@@ -26,6 +26,7 @@ from anarchy.serving.reference.plain.engine import PlainEngine
 from anarchy.serving.reference.system import System
 from anarchy.serving.service_times.lookup import Latency, load_latency
 from anarchy.serving.simulate import prepare, simulate
+from tests.sandbox import inputs
 from tests.serving.conftest import changed
 from tests.serving.reference.elastic.test_failures import assert_conserved, outage
 
@@ -305,7 +306,8 @@ def test_sla_planner_follows_a_load_step() -> None:
     assert pools.time[np.argmax(pools.prefill > 1)] > 20
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.random
+@inputs(0.3)
 @given(
     prefill=st.integers(1, 3),
     decode=st.integers(1, 3),

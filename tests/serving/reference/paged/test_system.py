@@ -18,6 +18,7 @@ from anarchy.serving.reference.core.block_pool import BlockNames, BlockPool
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import simulate
 from anarchy.workload.traces import TraceData
+from tests.sandbox import inputs
 from tests.serving.conftest import changed
 
 ORACLE = load_scenario(paths.ROOT / paths.SCENARIOS, "oracle-3p5d")
@@ -189,7 +190,8 @@ def test_every_request_is_served_in_order(
         assert (getattr(log, earlier) <= getattr(log, later) + 1e-9).all(), (earlier, later)
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.random
+@inputs(1)
 @given(st.data())
 def test_a_pool_never_loses_a_block(data: st.DataObject) -> None:
     pool, held = BlockPool(12), []

@@ -2,7 +2,8 @@
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from anarchy.common import paths
@@ -10,6 +11,7 @@ from anarchy.serving.reference.core.event_queue import EventQueue
 from anarchy.serving.reference.core.request import Request
 from anarchy.serving.reference.plain.decode import DecodeWorker
 from anarchy.serving.service_times.lookup import Latency, load_latency
+from tests.sandbox import inputs
 from tests.serving.decode_by_tokens import Job, decode_by_tokens
 
 TIME_TOLERANCE = 1e-9  # seconds; what the two may differ by through rounding of sums
@@ -56,7 +58,8 @@ jobs_strategy = st.lists(
 ).map(lambda jobs: sorted(jobs, key=lambda job: job.submitted))
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.random
+@inputs(0.75)
 @given(jobs=jobs_strategy, slots=st.sampled_from([1, 2, 7, 256]), name=st.sampled_from(TABLES))
 def test_equals_token_by_token_simulation(jobs: list[Job], slots: int, name: str) -> None:
     assert_equal_to_tokens(jobs, slots, name)
