@@ -66,12 +66,16 @@ def test_many_more_draws_than_a_slow_run_needs_are_made() -> None:
     assert row["value"] < row["found"] <= row["bound"]
 
 
-def test_a_log_that_is_not_the_scenarios_is_refused() -> None:
+def test_a_log_that_is_not_the_scenarios_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anarchy.measure.bracket.phases.by_phase.MOST_DRAWS", 10_000)
     fields = {"workload__output_lengths": {"kind": "geometric", "mean_tokens": 30}}
     scenario = phased([(2.0, 3)], **fields)
     log = simulate(scenario, latency(), seed=SEED).log
     with pytest.raises(InputError, match="the scenario draws"):
         brackets(log, scenario, latency(), seed=SEED + 1)
+    endless = phased([(1e8, 3)], **fields)
+    with pytest.raises(InputError, match=r"more than [0-9,]+ requests could be done"):
+        brackets(log, endless, latency(), seed=SEED)
     paged = with_fields(scenario, {"engine.memory.paged": True}, "test")
     with pytest.raises(InputError, match=r"engine\.memory\.paged"):
         brackets(log, paged, latency(), seed=SEED)

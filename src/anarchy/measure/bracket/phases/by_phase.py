@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anarchy.common.errors import InputError
 from anarchy.config.experiment import PHASE
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop
@@ -24,6 +25,9 @@ from anarchy.measure.bracket.service_limits import ServiceLimits, check_bounded
 from anarchy.serving.log.request_log import RequestLog
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.workload.traces import TraceData
+
+MOST_DRAWS = 16_000_000
+"""Requests of which any schedule may do some: a few gigabytes, and far more than any log has."""
 
 
 def brackets(
@@ -90,6 +94,11 @@ def _bounds(
             check_drawn(log, draws.requests)
             return found
         count *= 2
+        if count > MOST_DRAWS:
+            raise InputError(
+                f"bracket: workload.phases: more than {MOST_DRAWS // 4:,} requests could be done; "
+                "the bounds are for fewer"
+            )
 
 
 def _done(log: RequestLog, window: Window) -> NDArray[np.bool_]:
