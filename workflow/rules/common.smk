@@ -583,13 +583,20 @@ def get_paper_figures():
 
 
 def label_experiment(wildcards):
-    """What Snakemake's report calls a figure: its name, and the title that its file has."""
     name = wildcards.experiment
-    return {"figure": name, "title": PLAN.experiments[name].title}
+    return label_declared(name, PLAN.experiments[name].title)
 
 
 def label_study(wildcards):
-    return {"figure": wildcards.study, "title": PLAN.studies[wildcards.study].title}
+    return label_declared(wildcards.study, PLAN.studies[wildcards.study].title)
+
+
+def label_declared(name, title):
+    """What Snakemake's report calls a figure: its name, and the title that its file has.
+
+    Snakemake would take a word in braces for a wildcard, were there no invisible sign before it.
+    """
+    return {"figure": name, "title": title.replace("{", "{\N{WORD JOINER}")}
 
 
 def label_thermometer(wildcards):
