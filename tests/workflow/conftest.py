@@ -1,10 +1,10 @@
 """Copies of the project in which workflows run for real."""
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -127,24 +127,17 @@ def has_tex() -> bool:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy, in a folder with spaces, in which the tiny build has run.
+def built(shared_folder: Path, once: Callable[[str, Callable[[], Path]], Path]) -> Path:
+    """A copy, in a folder with spaces, in which the tiny build has run. No test changes it."""
 
-    All test processes share it: who needs it first builds it. No test changes it.
-    """
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    project, finished = folder / "end to end" / "the project", folder / "built"
-    with (folder / "built.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
-            shutil.rmtree(project, ignore_errors=True)
-            copy_project(project)
-            done = snakemake(project, *targets())
-            assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-            finished.touch()
-    return project
+    def build() -> Path:
+        project = shared_folder / "end to end" / "the project"
+        shutil.rmtree(project, ignore_errors=True)
+        done = snakemake(copy_project(project), *targets())
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return project
+
+    return once("built", build)
 
 
 def targets() -> list[str]:
