@@ -7,7 +7,7 @@ Requests come to a worker as `reservation` says and may lose their blocks as `pr
 import math
 
 from anarchy.serving.compiled.core.compile import boolean, inner, integer, small
-from anarchy.serving.compiled.core.event_queue import BATCH_CHANGES, add, drop_first, push
+from anarchy.serving.compiled.core.event_queue import add, drop_first
 from anarchy.serving.compiled.core.records import NOBODY
 from anarchy.serving.compiled.core.request_ring import request_of
 from anarchy.serving.compiled.paged import preemption
@@ -20,6 +20,7 @@ from anarchy.serving.compiled.paged.same_instant import on_grid, set_ready
 from anarchy.serving.compiled.plain.decode import (
     duration,
     make_steps,
+    schedule,
     set_line,
     steps_done,
     steps_to,
@@ -70,18 +71,10 @@ def meets_boundary(state: PagedState, w: int) -> bool:
         return False
     due = on_grid(worker.boundary + duration(worker, steps))
     if due > now:
-        _schedule(state, w, due, steps)
+        schedule(state.plain, w, due, steps, STEP_END + w)
         return False
     worker.due_steps = steps
     return True
-
-
-@inner
-def _schedule(state: PagedState, w: int, due: float, steps: int) -> None:
-    worker = state.plain.decode_workers[w]
-    worker.due = due
-    worker.due_steps = steps
-    push(state.plain, due, STEP_END + w, BATCH_CHANGES, w)
 
 
 @inner
@@ -231,7 +224,8 @@ def _plan(state: PagedState, w: int) -> None:
                 high = middle - 1
         steps = low
     set_line(state.plain, worker, steps)
-    _schedule(state, w, on_grid(state.plain.progress.now + duration(worker, steps)), steps)
+    due = on_grid(state.plain.progress.now + duration(worker, steps))
+    schedule(state.plain, w, due, steps, STEP_END + w)
 
 
 @inner

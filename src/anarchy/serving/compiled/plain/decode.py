@@ -76,11 +76,12 @@ def count_output_blocks(state: State, replica: int) -> None:
 
 
 @inner
-def _schedule(state: State, w: int, due: float, steps: int) -> None:
+def schedule(state: State, w: int, due: float, steps: int, priority: int) -> None:
+    """Let the batch of a worker change after so many steps; what was due before is superseded."""
     worker = state.decode_workers[w]
     worker.due = due
     worker.due_steps = steps
-    push(state, due, integer(BOUNDARY), BATCH_CHANGES, w)
+    push(state, due, priority, BATCH_CHANGES, w)
 
 
 @inner
@@ -97,11 +98,12 @@ def submit(state: State, w: int, number: int) -> None:
     if worker.waiting > 1:
         return
     if not worker.batch:
-        _schedule(state, w, now, integer(0))
+        schedule(state, w, now, integer(0), integer(BOUNDARY))
     elif worker.batch < state.settings.slots:
         steps = steps_to(worker, now)
         if steps < worker.due_steps:
-            _schedule(state, w, worker.boundary + duration(worker, steps), steps)
+            due = worker.boundary + duration(worker, steps)
+            schedule(state, w, due, steps, integer(BOUNDARY))
 
 
 @inner
@@ -187,7 +189,7 @@ def change_batch(state: State, w: int) -> int:
         return first_done
     steps = int(state.completions[w, 0].key) - worker.steps
     set_line(state, worker, steps)
-    _schedule(state, w, now + duration(worker, steps), steps)
+    schedule(state, w, now + duration(worker, steps), steps, integer(BOUNDARY))
     if state.settings.step_is_first_token:
         first_token = now + duration(worker, integer(1))
         for _ in range(joined):
