@@ -431,7 +431,7 @@ def test_nightly_runs_what_takes_long_and_more_inputs(project: Path) -> None:
     assert run(project, "nightly", "-k", "a name").returncode == 5
     called = calls(project)[-1]
     assert called.startswith("-m pytest -n auto -p tests.nightly --hypothesis-profile nightly ")
-    assert called.endswith(" -m nightly or hostile -k a name")
+    assert called.endswith(" -m nightly or hostile or random -k a name")
 
 
 def test_the_oracle_is_installed_once_and_may_be_missing(project: Path) -> None:
