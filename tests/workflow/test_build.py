@@ -11,7 +11,7 @@ from anarchy.build_plan import CURVES
 from anarchy.common.files import read_rows
 from tests.workflow.conftest import OUT, copy_built, has_tex, snakemake, targets
 
-EXPERIMENTS = ("concurrency", "engines", "router-sweep", "mooncake-routing", "azure-routing")
+EXPERIMENTS = ("concurrency", "mechanisms-two", "router-sweep", "mooncake-routing", "azure-routing")
 
 
 def test_every_phase_has_its_products(built: Path) -> None:
