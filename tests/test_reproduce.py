@@ -325,7 +325,7 @@ def test_report_and_archive_follow_the_build_that_they_are_of(quick: bool, proje
     _, build, report = calls(project)
     ending = f" --config overlay={overlay}" if quick else ""
     assert build.endswith(f" --nolock all{ending}")
-    assert report.endswith(f" --nolock all --report {page}{ending}")
+    assert report.endswith(f" --nolock all --reporter inert --report-inert-path {page}{ending}")
     assert run(project, "archive", *options, "--logs").returncode == 0
     assert calls(project)[-1] == f"-m anarchy archive {f'--overlay {overlay} ' * quick}--logs"
 
