@@ -158,12 +158,13 @@ def test_other_pythons_agree(
 
 
 def find_python(minor: int) -> str:
-    """An interpreter of Python 3.`minor`, in the path or of pyenv."""
-    found = shutil.which(f"python3.{minor}")
+    """An interpreter of Python 3.`minor` that runs: pyenv's own, whose shim may not, or another."""
     own = sorted(Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python3"))
-    if found is None and not own:
-        pytest.skip(f"there is no Python 3.{minor} here")
-    return found or str(own[-1])
+    for python in [*map(str, reversed(own)), f"python3.{minor}"]:
+        found = shutil.which(python)
+        if found and subprocess.run([found, "--version"], capture_output=True).returncode == 0:
+            return found
+    pytest.skip(f"there is no Python 3.{minor} here")
 
 
 def distance(ours: Any, theirs: Any) -> float:
