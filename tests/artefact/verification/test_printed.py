@@ -88,6 +88,13 @@ def test_a_page_break_beside_a_number_does_not_matter() -> None:
     assert faults(TEXT.replace("97 clients", "97\n12\nclients")) == {}
 
 
+def test_a_figure_near_a_number_does_not_matter() -> None:
+    source = r"It is so of all, and the largest distance is \Knee{}, and \Tail{} for ours."
+    text = "It is so of all, and the 30 Figure 11 largest distance is 97, and 30.5 for ours."
+    assert faults(text, source) == {}
+    assert [*faults(text.replace("97", "98"), source)] == ["Knee"]
+
+
 def test_a_number_alone_in_math_must_be_there_and_no_part_of_another() -> None:
     source = r"\[\frac{\Knee{}}{\Sigma}\]"
     assert faults("so 97 it is", source) == {}

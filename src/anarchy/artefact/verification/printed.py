@@ -25,7 +25,7 @@ LEAST_CONTEXT = 3
 """Letters that make a context: less of it is found anywhere."""
 
 SUFFICIENT_CONTEXT = 10
-"""Letters on one side that tell a place alone."""
+"""Letters that tell a place alone, on one side or close by."""
 
 _MACRO = re.compile(r"^\\newcommand\{\\([A-Za-z]+)\}\{(.*)\}$", re.MULTILINE)
 _COMMENT = re.compile(r"(?<!\\)%.*")
@@ -152,7 +152,8 @@ def _instead(use: Use, number: str, text: str) -> str | None:
     """What a text has in the place of a number: None if that itself, nothing if no such place.
 
     Its own words around it are looked for first; words around another number are a fault; words on
-    one side do, since a page may end on the other. A number without words is looked for alone.
+    one side or the nearest ones do, since a page may end there or a figure stand between. A number
+    without words is looked for alone.
     """
     if _letters(use.before + use.after) < LEAST_CONTEXT:
         return None if _shows(text, "", number, "", use.minus) else ""
@@ -164,7 +165,8 @@ def _instead(use: Use, number: str, text: str) -> str | None:
             there = match[1].strip("|")
             page = re.fullmatch(rf"(\d+\|)?{re.escape(number)}(\|\d+)?", there)
             return None if page else there
-    for before, after in ((use.before, ""), ("", use.after)):
+    near = use.before[-SUFFICIENT_CONTEXT:], use.after[:SUFFICIENT_CONTEXT]
+    for before, after in ((use.before, ""), ("", use.after), near):
         long = _letters(before + after) >= SUFFICIENT_CONTEXT
         if long and _shows(text, before, number, after, use.minus):
             return None
