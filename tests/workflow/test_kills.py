@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -105,9 +106,9 @@ def test_kills_while_packages_are_installed(tmp_path: Path, record_property: Rec
 
 
 def test_kills_while_the_simulator_is_compiled(project: Path, record_property: Record) -> None:
-    shutil.rmtree(project / KERNEL)
     moments = [lambda run: run.runs("-m anarchy.serving.compiled")] * 4
-    kill(project, ["setup"], moments, 15.0, record_property)
+    fresh = partial(shutil.rmtree, project / KERNEL, ignore_errors=True)
+    kill(project, ["setup"], moments, 15.0, record_property, fresh)
     finish(project, "setup")
 
 
