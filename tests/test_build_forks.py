@@ -48,6 +48,22 @@ def test_a_fault_has_its_exit_code(text: str, code: int, tmp_path: Path) -> None
     assert caught.value.returncode == code
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("with open('/dev/full', 'w') as file:\n    file.write('x')\n", "No space left on device"),
+        ("raise SystemExit('a reason')\n", "a reason"),
+    ],
+)
+def test_a_full_disk_and_a_reason_are_one_line(text: str, said: str, tmp_path: Path) -> None:
+    code = "import sys; from anarchy.build_forks import _run; _run(sys.argv[1])"
+    script = write(tmp_path / "script.py", text)
+    done = subprocess.run([sys.executable, "-c", code, script], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"{said}\n")
+    assert done.stderr.count("\n") == 1
+
+
 def test_many_at_once_do_not_see_each_other(tmp_path: Path) -> None:
     """Each has variables and modules of its own, and its own exit code."""
     text = "import json, sys\nassert not hasattr(json, 'mine')\njson.mine = 1\nsys.exit({})\n"

@@ -7,6 +7,7 @@ ends with the process that started it.
 `python -m anarchy.build_forks FD` is that process: scripts come through the socket FD.
 """
 
+import errno
 import gc
 import importlib
 import os
@@ -113,8 +114,13 @@ def _run(script: str) -> NoReturn:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc()
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            print(f"{error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        else:
+            traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

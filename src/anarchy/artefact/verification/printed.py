@@ -25,7 +25,7 @@ LEAST_CONTEXT = 3
 """Letters that make a context: less of it is found anywhere."""
 
 SUFFICIENT_CONTEXT = 10
-"""Letters that tell a place alone, on one side or close by."""
+"""Characters that tell a place alone, on one side or close by."""
 
 _MACRO = re.compile(r"^\\newcommand\{\\([A-Za-z]+)\}\{(.*)\}$", re.MULTILINE)
 _COMMENT = re.compile(r"(?<!\\)%.*")
@@ -165,13 +165,18 @@ def _instead(use: Use, number: str, text: str) -> str | None:
             there = match[1].strip("|")
             page = re.fullmatch(rf"(\d+\|)?{re.escape(number)}(\|\d+)?", there)
             return None if page else there
-    near = use.before[-SUFFICIENT_CONTEXT:], use.after[:SUFFICIENT_CONTEXT]
-    for before, after in ((use.before, ""), ("", use.after), near):
-        long = _letters(before + after) >= SUFFICIENT_CONTEXT
+    for before, after in ((use.before, ""), ("", use.after), *_nearest(use)):
+        long = len(before + after) >= SUFFICIENT_CONTEXT
         if long and _shows(text, before, number, after, use.minus):
             return None
     at = text.find(use.before) + len(use.before) if use.before else -1
     return text[at : at + CONTEXT] if at >= len(use.before) else ""
+
+
+def _nearest(use: Use) -> Iterator[tuple[str, str]]:
+    """The characters that touch a number, as many as suffice: more before it, or more after."""
+    for count in range(1, SUFFICIENT_CONTEXT):
+        yield use.before[-count:], use.after[: SUFFICIENT_CONTEXT - count]
 
 
 def _shows(text: str, before: str, number: str, after: str, minus: bool) -> bool:
