@@ -314,6 +314,7 @@ def test_unknown_scenario_suggests_a_name() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("a: [1", ":1: not YAML: did not find expected"),
         ("a: [1\n", ":2: not YAML: did not find expected"),
         ("- 1\n- 2\n", "expected keys with values, not list"),
         ("a: 1\nb: 2\na: 3\n", ":3: key 'a' is given twice"),

@@ -151,7 +151,8 @@ def parse_yaml(text: str, source: str, numbers_as_text: bool = False) -> Any:
         data = yaml.load(text, Loader=_TextLoader if numbers_as_text else _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
+        # What is missing at the end is missed on the line after it, which may not be there.
+        line = f":{min(mark.line, text.count(chr(10))) + 1}" if mark else ""
         fault = "" if isinstance(error, _Refusal) else "not YAML: "
         raise InputError(f"{source}{line}: {fault}{getattr(error, 'problem', error)}") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -184,7 +184,7 @@ def test_a_game_that_weighs_offsets_wrongly_says_what_its_payoffs_are(tmp_path: 
         ),
         (
             "kind: dispatchers\nservice_rates: [1]\ndemand: 0.5\ndispatchers: 2\n",
-            "kind: 'dispatchers' is no table of payoffs; allowed: congestion, caching",
+            "kind: 'dispatchers' is no table of payoffs; allowed: congestion, two-stage, caching",
         ),
     ],
 )

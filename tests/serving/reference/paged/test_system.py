@@ -17,6 +17,7 @@ from anarchy.serving.log.request_log import RequestLog
 from anarchy.serving.reference.core.block_pool import BlockNames, BlockPool
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import simulate
+from anarchy.workload.prefix_ids import as_prefixes
 from anarchy.workload.traces import TraceData
 from tests.sandbox import inputs
 from tests.serving.conftest import changed
@@ -76,7 +77,8 @@ def test_blocks_are_found_when_scheduled_or_when_their_step_has_ended() -> None:
 
 
 def test_equal_ids_after_other_ids_are_other_prefixes() -> None:
-    log = run((0, 1024, 1, (1, 2)), (500, 1024, 1, (3, 2)), (1000, 1024, 1, (1, 3)))
+    first, second, third = as_prefixes([(1, 2), (3, 2), (1, 3)])
+    log = run((0, 1024, 1, first), (500, 1024, 1, second), (1000, 1024, 1, third))
     assert log.cached_tokens.tolist() == [0, 0, 512]
 
 
