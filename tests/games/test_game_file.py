@@ -15,6 +15,7 @@ from anarchy.cli.main import main
 from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.games.solve import solve_file
+from tests.games.refusals import assert_refused
 
 GOLDEN = {
     case["id"]: case
@@ -244,16 +245,7 @@ FAULTS = {
 def test_fault_is_one_line_that_names_file_and_key(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text, message = FAULTS[name]
-    file = tmp_path / "bad.yaml"
-    file.write_text(text, encoding="utf-8")
-    assert main(["solve", str(file)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith(f"anarchy: {file}:")
-    assert message in captured.err
-    assert captured.err.count("\n") == 1
-    assert len(captured.err) < 1000
+    assert_refused(*FAULTS[name], tmp_path, capsys)
 
 
 def test_missing_and_unreadable_files(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from anarchy.cli.main import main
 from anarchy.games.solve import solve_file
+from tests.games.refusals import assert_refused
 
 GAME = """kind: two-stage
 prefill: {p0: {polynomial: [0, 2]}, p1: {polynomial: [0, 1]}}
@@ -80,12 +80,4 @@ FAULTS = {
 def test_fault_is_one_line_that_names_file_and_key(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text, message = FAULTS[name]
-    file = tmp_path / "bad.yaml"
-    file.write_text(text, encoding="utf-8")
-    assert main(["solve", str(file)]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith(f"anarchy: {file}:")
-    assert message in captured.err
-    assert captured.err.count("\n") == 1
+    assert_refused(*FAULTS[name], tmp_path, capsys)
