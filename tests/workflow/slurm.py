@@ -97,7 +97,8 @@ def cluster() -> Iterator[Cluster]:
         write_configuration(folder)
         for command in daemons(folder):
             with (folder / f"{Path(command[0]).name}.out").open("wb") as out:
-                started.append(subprocess.Popen(command, env=environment, stdout=out, stderr=out))
+                mortal = ["setpriv", "--pdeathsig", "TERM", *command]  # if the tests are killed
+                started.append(subprocess.Popen(mortal, env=environment, stdout=out, stderr=out))
         running = Cluster(environment)
         wait_until(lambda: " idle " in running.run("sinfo", "--noheader"), "the cluster is not up")
         yield running

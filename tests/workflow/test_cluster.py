@@ -41,7 +41,7 @@ def command(name: str | None, build: str) -> list[str]:
     said += ["--cores", "2"]
     if name == "slurm":
         said += ["--seconds-between-status-checks", "1"]
-        said += ["--slurm-init-seconds-before-status-checks", "1"]
+        said += ["--slurm-group-init-seconds-before-status-checks", "1"]
     overlay = [] if build == "full" else ["--config", f"overlay=config/{build}.yaml"]
     return [*said, *overlay]
 
@@ -80,7 +80,7 @@ def test_rules_that_are_grouped_exist_and_run_on_the_nodes() -> None:
 
 
 def test_jobs_of_a_stopped_run_are_known_by_the_name_that_the_profile_gives_them() -> None:
-    prefix = profile("slurm")["slurm-jobname-prefix"]
+    prefix = profile("slurm")["slurm-group-jobname-prefix"]
     assert f"case $name in {prefix}_*)" in function("empty_queue")
 
 
@@ -130,8 +130,8 @@ def slurm(plugins: Path) -> Iterator[Cluster]:
 
 def on_slurm(slurm: Cluster, plugins: Path, project: Path) -> dict[str, str]:
     """The variables of a build in the copy that gives its jobs to the cluster."""
-    sources = f"{project / 'src'}{os.pathsep}{plugins}"
-    return environment(project, PATH=slurm.environment["PATH"], PYTHONPATH=sources)
+    folders = [str(project / "src"), str(plugins), str(PROFILES / "slurm")]
+    return environment(project, PATH=slurm.environment["PATH"], PYTHONPATH=os.pathsep.join(folders))
 
 
 @pytest.fixture(scope="module")
