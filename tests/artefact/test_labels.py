@@ -2,7 +2,14 @@
 
 import pytest
 
-from anarchy.artefact.labels import FIELDS, axis_label, scenario_name, setting_text, value_text
+from anarchy.artefact.labels import (
+    FIELDS,
+    axis_label,
+    scenario_name,
+    setting_text,
+    value_text,
+    variant_name,
+)
 from anarchy.common.paths import ROOT, SCENARIOS
 from anarchy.config.scenario import get_field, with_fields
 from anarchy.config.settings import load_scenario
@@ -28,6 +35,14 @@ def test_every_named_field_exists() -> None:
 )
 def test_scenario_names(name: str, shown: str) -> None:
     assert scenario_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("theta-0", "θ = 0"), ("theta-1-4", "θ = 1/4"), ("theta-x", "theta-x"), ("a-1-4", "a-1-4")],
+)
+def test_variant_names(name: str, shown: str) -> None:
+    assert variant_name(name) == value_text("variant", name) == shown
 
 
 def test_values_and_axis_share_a_unit() -> None:

@@ -76,6 +76,8 @@ def value_text(path: str, value: Any, values: Sequence[Any] = ()) -> str:
     """One value of a field as text, in the unit that fits all `values` of the field, unnamed."""
     if path == "scenario":
         return scenario_name(str(value))
+    if path == "variant":
+        return variant_name(str(value))
     if path == "model.latency":
         return _without_common_start(str(value), [str(v) for v in values])
     if isinstance(value, bool):
@@ -107,6 +109,12 @@ def scenario_name(name: str) -> str:
     words = re.sub(r"\b(\d+)p(\d+)d\b", r"\1P/\2D", name.replace("-", " "))
     words = re.sub(r"\bv0(\d+)\b", r"v0.\1", words)
     return re.sub(r"\b(\d+)b\b", r"\1B", words)
+
+
+def variant_name(name: str) -> str:
+    """A variant's name as the paper writes it: "theta-1-4" is θ = 1/4, others stay as they are."""
+    exponent = re.fullmatch(r"theta-(\d+(?:-\d+)?)", name)
+    return f"θ = {exponent[1].replace('-', '/')}" if exponent else name
 
 
 def _without_common_start(name: str, names: Sequence[str]) -> str:
