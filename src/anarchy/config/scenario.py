@@ -272,7 +272,8 @@ def with_fields(scenario: Scenario, values: Mapping[str, Any], source: str) -> S
         if last == "kind" and node.get("kind") != values[path]:
             node.clear()
         node[last] = values[path]
-    if "assumptions" not in values:
+    replaces = any(isinstance(v, Mapping) or path.endswith("kind") for path, v in values.items())
+    if replaces and "assumptions" not in values:
         data["assumptions"] = _still_true(data["assumptions"], scenario.model_dump(), data)
     return validate(Scenario, data, source)
 
@@ -311,7 +312,7 @@ def get_field(scenario: Scenario, path: str, source: str = "") -> Any:
     """The value of a dotted field; an unknown one is refused with the nearest valid name."""
     node: Any = scenario
     for key in path.split("."):
-        fields = list(type(node).model_fields) if isinstance(node, BaseModel) else []
+        fields = node.__pydantic_fields__ if isinstance(node, BaseModel) else {}
         if key not in fields:
             hint = suggest(key, fields) if fields else "it has no fields"
             fault = UnknownField(path, f"at '{key}'; {hint}")

@@ -1,6 +1,6 @@
 """Named random streams: one per source of randomness, so that policies see the same requests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -24,11 +24,13 @@ CHUNK = 4096
 Generators = dict[str, np.random.Generator]
 
 
-def streams(seed: int, replication: int) -> Generators:
+def streams(seed: int, replication: int, names: Sequence[str] = STREAMS) -> Generators:
     """Independent generators by name; equal for equal (seed, replication), whatever the policy."""
-    root = np.random.SeedSequence(entropy=seed, spawn_key=(replication,))
-    spawned = root.spawn(len(STREAMS))
-    return {name: np.random.default_rng(s) for name, s in zip(STREAMS, spawned, strict=True)}
+    keys = {name: (replication, STREAMS.index(name)) for name in names}
+    return {
+        name: np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=key))
+        for name, key in keys.items()
+    }
 
 
 def split_streams(generators: Generators, parts: int) -> list[Generators]:

@@ -58,7 +58,8 @@ def check_requests(scenario: Scenario, trace: TraceData | None = None) -> None:
         return
     if isinstance(workload, Synthetic):
         _check_templates(workload, scenario.engine.cache.block_tokens)
-    demand = make_demand(scenario, streams(0, 0), 1, 0.0, trace, lambda *_: 1.0)
+    drawn_from = streams(0, 0, ("starts", "arrivals"))
+    demand = make_demand(scenario, drawn_from, 1, 0.0, trace, lambda *_: 1.0)
     if demand.endless:
         next(demand.arrivals)
     if scenario.engine.memory.paged:
