@@ -4,6 +4,7 @@ Files are read when a subject is made, so that they are no part of what is timed
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -104,5 +105,10 @@ def closed_loop(name: str, requests: int) -> Subject:
 
 def recorded(name: str, rows: int | None = None) -> Subject:
     """A deployment that replays the conversation trace, or its first rows."""
-    trace = load_trace(trace_file("mooncake-conversation"))
+    trace = _conversation()
     return Subject(name, rows or len(trace), {"workload.rows": rows}, trace)
+
+
+@cache
+def _conversation() -> TraceData:
+    return load_trace(trace_file("mooncake-conversation"))

@@ -1,12 +1,24 @@
 """The benchmarks run and write rows; how long anything takes is not for tests to judge."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from benchmarks import __main__ as command
-from benchmarks import event_loops, mooncake, page, parts, scaling, tables
-from benchmarks.measuring import QUICK, in_turns, peak_memory, ratio, row
+from benchmarks import (
+    child,
+    compilation,
+    event_loops,
+    memory,
+    mooncake,
+    page,
+    parts,
+    scaling,
+    tables,
+)
+from benchmarks.measuring import QUICK, Spent, in_child, in_turns, peak_memory, ratio, row
 from benchmarks.subjects import closed_loop, trace_file
 
 from anarchy.common.errors import InputError
@@ -34,8 +46,25 @@ def quiet(_: str) -> None:
     """Hears nothing."""
 
 
+def in_process(task: str, **arguments: Any) -> tuple[dict[str, Any], Spent]:
+    """What a child would report, without the seconds that starting one takes."""
+    report = child.TASKS[task](**arguments)
+    return {**report, "peak": peak_memory(), "process_cpu": time.process_time()}, Spent(0, 0)
+
+
+def test_a_child_reports_what_it_does_and_takes() -> None:
+    report, spent = in_child("imports")
+    here, _ = in_process("imports")
+    assert report.keys() == here.keys()
+    assert report["module"] == here["module"]
+    assert 0 < report["process_cpu"] < here["process_cpu"], "a process of its own"
+    assert spent.cpu == report["process_cpu"]
+
+
 @pytest.mark.parametrize("name", [name for name in command.GROUPS if name != "games"])
-def test_every_group_returns_rows_of_its_own(name: str) -> None:
+def test_every_group_returns_rows_of_its_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (compilation, memory, scaling):
+        monkeypatch.setattr(module, "in_child", in_process)
     try:
         rows = command.GROUPS[name](TINY, quiet)
     except InputError as fault:

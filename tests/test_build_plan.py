@@ -36,7 +36,8 @@ def root(tmp_path: Path) -> Path:
     for folder in (paths.EXPERIMENTS, paths.STUDIES):
         for path in (tmp_path / folder).iterdir():
             path.unlink()
-    (tmp_path / paths.CLAIMS).unlink()  # it names results of the experiments
+    for path in (paths.CLAIMS, paths.LIVE, paths.SILICON):  # they name what is not there, or much
+        (tmp_path / path).unlink()
     write(tmp_path, {})
     return tmp_path
 

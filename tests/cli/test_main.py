@@ -2,17 +2,23 @@
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from anarchy.build_plan import load_plan
 from anarchy.cli.main import main
 from anarchy.common import paths
+
+load_once = cache(load_plan)
 
 
 @pytest.fixture(autouse=True)
 def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, and its plan, which takes seconds, is loaded once."""
     monkeypatch.chdir(paths.ROOT)
+    monkeypatch.setattr("anarchy.build_plan.load_plan", load_once)
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:

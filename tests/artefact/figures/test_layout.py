@@ -1,6 +1,6 @@
 """Nothing of a figure lies outside it or on top of something else, however long the names are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from anarchy.artefact.figures import style
 from anarchy.artefact.figures.experiments import plot_experiment
 from anarchy.artefact.figures.knee_map import plot_knee_map
 from tests.artefact.conftest import make_experiment, make_rows, make_study, make_study_rows
+from tests.artefact.figures.drawn import sketched
 
 LONG = "prefix-aware-power-of-two-choices"
 LONGER = "-".join(["a-name-that-no-legend-is-wide-enough-for"] * 4)
@@ -49,18 +49,10 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that were saved, as they were saved."""
-    figures: list[Figure] = []
-
-    class Kept(Figure):
-        def savefig(self, *arguments: Any, **options: Any) -> None:
-            super().savefig(*arguments, **options)
-            self.draw_without_rendering()  # at the resolution that places are asked for in
-            figures.append(self)
-
-    monkeypatch.setattr(style, "Figure", Kept)
-    return figures
+def figures() -> Iterator[list[Figure]]:
+    """The figures that were saved, drawn at the resolution that places are asked for in."""
+    with sketched() as figures:
+        yield figures
 
 
 @pytest.fixture

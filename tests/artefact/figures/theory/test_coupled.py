@@ -1,20 +1,23 @@
-"""The phase portrait: written and true to its rows."""
+"""The phase portrait: true to its rows."""
 
-from pathlib import Path
-from unittest.mock import patch
-
+import pytest
 from matplotlib.figure import Figure
 
 from anarchy.artefact.figures.theory import coupled
 from anarchy.games.theorems.coupling import curve_rows
+from tests.artefact.figures.drawn import sketched
 
 ROWS = curve_rows()
 
 
-def test_each_panel_shows_both_replies_its_orbit_and_the_fixed_point(tmp_path: Path) -> None:
-    with patch.object(Figure, "savefig", autospec=True, side_effect=Figure.savefig) as save:
-        coupled.plot(ROWS, tmp_path / "x")
-    figure = save.call_args.args[0]
+@pytest.fixture(scope="module")
+def figure(tmp_path_factory: pytest.TempPathFactory) -> Figure:
+    with sketched() as figures:
+        coupled.plot(ROWS, tmp_path_factory.mktemp("figure") / "x")
+    return figures[0]
+
+
+def test_each_panel_shows_both_replies_its_orbit_and_the_fixed_point(figure: Figure) -> None:
     for axes, (orbit, title) in zip(figure.axes, coupled.PLANES, strict=True):
         assert axes.get_title(loc="left") == title
         texts = [text.get_text() for text in axes.texts]
@@ -30,13 +33,9 @@ def test_each_panel_shows_both_replies_its_orbit_and_the_fixed_point(tmp_path: P
             assert [row["x"] for row in ROWS if row["series"] == series] in drawn
 
 
-def test_everything_that_moves_lies_within_the_axes(tmp_path: Path) -> None:
-    with patch.object(Figure, "savefig", autospec=True, side_effect=Figure.savefig) as save:
-        coupled.plot(ROWS, tmp_path / "x")
-    (left, right), (low, high) = (
-        save.call_args.args[0].axes[0].get_xlim(),
-        save.call_args.args[0].axes[0].get_ylim(),
-    )
+def test_everything_that_moves_lies_within_the_axes(figure: Figure) -> None:
+    axes = figure.axes[0]
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     for row in ROWS:
         if row["series"].startswith("delay"):
             assert left < row["x"] < right

@@ -1,15 +1,14 @@
-"""The figure of the saturation law: written and true to its rows."""
+"""The figure of the saturation law: true to its rows."""
 
 import math
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
-from matplotlib.figure import Figure
 
 from anarchy.artefact.figures.theory import saturation as figure
 from anarchy.games.theorems.queueing import saturation
+from tests.artefact.figures.drawn import sketched
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +17,9 @@ def rows() -> list[dict[str, Any]]:
 
 
 def test_what_is_drawn_is_what_the_rows_hold(rows: list[dict[str, Any]], tmp_path: Path) -> None:
-    with patch.object(Figure, "savefig", autospec=True, side_effect=Figure.savefig) as save:
+    with sketched() as figures:
         figure.plot(rows, tmp_path / "x")
-    left, right = save.call_args.args[0].axes
+    left, right = figures[0].axes
     verticals = {line.get_xdata()[0] for line in left.get_lines() if len(line.get_xdata()) == 2}
     poles = {row["pole"] for row in rows if row["router"] == "linear-proxy" and row["load"]}
     assert verticals == poles
