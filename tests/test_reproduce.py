@@ -28,7 +28,7 @@ SCRIPT = ROOT / "reproduce"
 # Stands in for .venv/bin/python: passes questions about itself on to a real Python and otherwise
 # does what the test has put into the file `job`.
 PYTHON = """#!/usr/bin/env bash
-if [ "$1" = -I ] && [ "$2" != -m ]; then exec {python} "$@"; fi
+case "$1 $2" in "-I -m") ;; -I*) exec {python} "$@" ;; esac
 if [ "$2" = anarchy.serving.compiled ]; then echo >>compiled; exit "${{COMPILING:-0}}"; fi
 printf '%s\\n' "$*" >>calls
 if [ "$3" = verify ]; then exit "${{VERDICT:-0}}"; fi

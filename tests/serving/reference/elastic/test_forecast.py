@@ -153,7 +153,7 @@ def test_constant_repeats() -> None:
 def test_kalman_gain_tends_to_its_root(ratio: float) -> None:
     """K^2 = ratio (1 - K): from a unit step the forecast's error shrinks by 1 - K."""
     forecast = Kalman(ratio)
-    for _ in range(200):
+    for _ in range(100):
         forecast.update(0.0)
     gain = forecast.update(1.0)
     assert gain == pytest.approx((math.sqrt(ratio**2 + 4 * ratio) - ratio) / 2)
@@ -167,7 +167,7 @@ def test_kalman_beats_both_others_on_its_own_model() -> None:
     forecasts = {"kalman": Kalman(ratio), "constant": Constant(), "mean": MovingAverage(20)}
     errors = dict.fromkeys(forecasts, 0.0)
     said = dict.fromkeys(forecasts, level)
-    for _ in range(1500):
+    for _ in range(400):
         level += rng.gauss(0.0, math.sqrt(ratio))
         value = level + rng.gauss(0.0, 1.0)
         for name, forecast in forecasts.items():
