@@ -31,6 +31,15 @@ def test_a_script_is_the_main_module_and_finds_everything_imported(tmp_path: Pat
     assert set(PRELOADED) <= set(loaded)
 
 
+def test_what_a_script_had_to_import_the_next_finds(tmp_path: Path) -> None:
+    first = "import sys\nassert 'scipy.stats' not in sys.modules\nimport scipy.stats\n"
+    then = "import sys\nassert 'scipy.stats' in sys.modules\n"
+    run_forked(write(tmp_path / "first.py", first))
+    run_forked(write(tmp_path / "then.py", then))
+    with pytest.raises(subprocess.CalledProcessError):
+        run_forked(write(tmp_path / "again.py", first))
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

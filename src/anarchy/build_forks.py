@@ -34,6 +34,15 @@ PRELOADED = (
 )
 """What simulates, measures and draws: most jobs need some of it."""
 
+LATER = (
+    "anarchy.serving.compiled.plain.run",
+    "anarchy.serving.compiled.paged.run",
+    "scipy.optimize",
+    "scipy.stats",
+)
+"""What takes as long to import as all of that and not every build needs: once a script has had to,
+those that come after it find it imported."""
+
 LONGEST_PATH = 4096
 
 _PYTHON = sys.executable  # as long as nobody has quoted it for a shell
@@ -82,32 +91,46 @@ def serve(connection: socket.socket) -> None:
     for name in PRELOADED:
         with suppress(Exception):  # whoever needs it says what is wrong with it
             importlib.import_module(name)
-    gc.freeze()  # a fork that looked through all this would copy it
+    needed, needing = os.pipe()
+    os.set_blocking(needed, False)
     while True:
         script, answers, _, _ = socket.recv_fds(connection, LONGEST_PATH, 1)
         if not script:
             return
+        _import_needed(needed)
+        gc.freeze()  # a fork that looked through all this would copy it
         if os.fork() == 0:
             connection.close()
-            _watch(os.fsdecode(script), answers[0])
+            _watch(os.fsdecode(script), answers[0], needing)
         os.close(answers[0])
 
 
-def _watch(script: str, answer: int) -> NoReturn:
+def _import_needed(needed: int) -> None:
+    """Import those of `LATER` that scripts have needed since the last look: their places come."""
+    with suppress(BlockingIOError):
+        for place in set(os.read(needed, 4096)):
+            with suppress(Exception):
+                importlib.import_module(LATER[place])
+
+
+def _watch(script: str, answer: int, needing: int) -> NoReturn:
     """Run a script in a fork and tell its exit code; minus the signal's number if one ended it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     job = os.fork()
     if job == 0:
         os.close(answer)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _run(script)
+        _run(script, needing)
     _, status = os.waitpid(job, 0)
     os.write(answer, str(os.waitstatus_to_exitcode(status)).encode())
     os._exit(0)
 
 
-def _run(script: str) -> NoReturn:
-    """Run a script as Python would, but without taking down what has been imported."""
+def _run(script: str, needing: int | None = None) -> NoReturn:
+    """Run a script as Python would, but without taking down what has been imported.
+
+    The places in `LATER` of what it needed go into the pipe `needing`.
+    """
     code = 1
     try:
         runpy.run_path(script, run_name="__main__")
@@ -124,6 +147,8 @@ def _run(script: str) -> NoReturn:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+        if needing is not None:
+            os.write(needing, bytes(i for i, name in enumerate(LATER) if name in sys.modules))
         os._exit(code)
 
 

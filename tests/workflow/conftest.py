@@ -19,14 +19,24 @@ OUT = Path("build/tiny")
 """Where the tiny configuration puts what it builds."""
 
 LEFT_OUT = shutil.ignore_patterns(
-    ".venv", ".git", ".cache", ".snakemake", ".*_cache", ".hypothesis", "__pycache__",
-    "*.egg-info", "build", "results", "generated", "main.pdf", "main.log",
+    ".venv", ".git", ".cache", ".snakemake", ".*_cache", ".hypothesis", "*.egg-info",
+    "build", "results", "generated", "main.pdf", "main.log",
 )  # fmt: skip
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What a copy goes without. The byte code of the sources is carried, or each copy would compile
+    them; beside it lie the kernel, which `carry_kernel` brings, and files that are being written.
+    """
+    here = set(LEFT_OUT(folder, names))
+    if Path(folder).name == "__pycache__":
+        here |= {name for name in names if not name.endswith(".pyc")}
+    return here
 
 
 def copy_project(folder: Path) -> Path:
     """A fresh copy of the project's own files; `folder` must not exist."""
-    shutil.copytree(paths.ROOT, folder, ignore=LEFT_OUT)
+    shutil.copytree(paths.ROOT, folder, ignore=left_out)
     shutil.rmtree(folder / "data", ignore_errors=True)
     for built in [*(folder / "figures").glob("*.p*")]:
         built.unlink()

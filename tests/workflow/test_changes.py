@@ -50,6 +50,8 @@ EXPERIMENT = {
     "plugins": [PLUGIN],
 }
 
+DEAD = "http://127.0.0.1:9"
+"""Where nobody answers."""
 
 DELETED = (
     "results/validation.json",
@@ -90,13 +92,26 @@ def test_an_experiment_is_one_file_and_a_router_one_class(built: Path, extended:
     assert {k: v for k, v in contents(extended).items() if k in ours} == ours
 
 
-def test_what_a_user_calls_things_stays_text(extended: Path) -> None:
-    """In shells, in paths, in LaTeX, in the record of the build and in Snakemake's report."""
-    report = ("--reporter", "inert", "--report-inert-path", "report.html")
-    done = snakemake(extended, *targets(), *report)
+@pytest.fixture(scope="module")
+def report(extended: Path) -> str:
+    """Snakemake's report of that build, made where no network is."""
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), DEAD)
+    reporter = ("--reporter", "inert", "--report-inert-path", "report.html")
+    done = snakemake(extended, *targets(), *reporter, **proxies)
     assert done.returncode == 0, done.stderr[-3000:]
-    page = (extended / "report.html").read_text(encoding="utf-8")
-    (results,) = re.findall(r'<script id="results">\s*var results = (.*?);\s*</script>', page)
+    return (extended / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_needs_no_network(report: str) -> None:
+    assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"']https?:", report)
+    assert "Where does each topology saturate" in report
+    assert "figures/concurrency.png" in report
+    assert "The record of the build" in report
+
+
+def test_what_a_user_calls_things_stays_text(extended: Path, report: str) -> None:
+    """In shells, in paths, in LaTeX, in the record of the build and in Snakemake's report."""
+    (results,) = re.findall(r'<script id="results">\s*var results = (.*?);\s*</script>', report)
     shown = json.loads(results)[f"{OUT}/figures/my-router.png"]
     title = shown["labels"]["title"].replace("\N{WORD JOINER}", "")
     assert title == EXPERIMENT["title"]
@@ -105,7 +120,7 @@ def test_what_a_user_calls_things_stays_text(extended: Path) -> None:
     assert caption.startswith(f"{question} {EXPERIMENT['title']}: all of it is config/")
     record = (extended / OUT / "results/machine/provenance.html").read_text(encoding="utf-8")
     assert PLUGIN in parsed(record).text
-    texts = [page, record]
+    texts = [report, record]
     if has_tex():
         texts.append((extended / OUT / "paper/main.log").read_text(errors="replace"))
     assert not [text for text in texts if "root:x:" in text]

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.io import IOFile
@@ -70,6 +71,7 @@ SCRIPTS = Path("workflow/scripts")
 LIVE_RUNS = 4
 
 
+@cache
 def get_sources(script):
     """The lock and the sources that a script rests on: Snakemake does not see imports."""
     return [

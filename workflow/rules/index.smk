@@ -1,8 +1,6 @@
 # Which job makes which file, and what of: what the rule index_jobs writes down, so that `anarchy
 # explain` can tell the way of a number without starting Snakemake.
 
-from functools import cache
-
 # The files of configuration behind a parameter of a rule.
 SETTINGS_FILES = [paths.SETTINGS]
 SETTINGS_FILES += [Path(config["overlay"])] if "overlay" in config else []

@@ -36,10 +36,16 @@ def _imports(path: Path, source: Path) -> set[Path]:
         names |= {package or module}
         # Any of the names may be a module.
         names |= {f"{package}.{name}" for name in re.findall(r"\w+", listed)}
-    parts = [name.split(".") for name in names]
-    packages = {source.joinpath(*p[:n]) for p in parts for n in range(1, len(p) + 1)}
-    files = {file for p in packages for file in (p.with_suffix(".py"), p / "__init__.py")}
-    return {file for file in files if file.is_file()}
+    return set().union(*(_files(name, source) for name in names))
+
+
+@cache
+def _files(module: str, source: Path) -> frozenset[Path]:
+    """The files of a module, if it is one, and of the packages it lies in."""
+    package = module.rpartition(".")[0]
+    path = source.joinpath(*module.split("."))
+    own = {file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()}
+    return frozenset(own | _files(package, source)) if package else frozenset(own)
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -182,23 +182,27 @@ def _line(
     else:
         miss = [scale.infinite if amount > 0 else 0 for amount in demand]
 
-    def fetches(owner: int, others: range) -> list[int]:
-        return [min(step[node] * abs(node - owner), miss[node]) for node in others]
+    def fetches(others: slice) -> list[int]:
+        """What some nodes pay to fetch from the owner beside the first of them."""
+        near = zip(range(1, nodes), step[others], miss[others], strict=False)
+        return [min(each * far, most) for far, each, most in near]
 
-    def reach(owner: int, others: range) -> int:
-        pairs = zip(fetches(owner, others), others, strict=True)
-        return sum(1 for _ in takewhile(lambda pair: pair[0] <= placement[pair[1]], pairs))
+    def reach(paid: list[int], others: slice) -> int:
+        pairs = zip(paid, placement[others], strict=True)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] <= pair[1], pairs))
 
-    after = [range(owner + 1, nodes) for owner in range(nodes)]
-    before = [range(owner - 1, -1, -1) for owner in range(nodes)]
+    after = [slice(owner + 1, None) for owner in range(nodes)]
+    # From node 0 backwards there is none.
+    before = [slice(owner - 1, None, -1) if owner else slice(0) for owner in range(nodes)]
+    right, left = [*map(fetches, after)], [*map(fetches, before)]
     return _Line(
         placement=placement,
         step=step,
         miss=miss,
-        right_cost=[[*accumulate(fetches(o, after[o]), initial=0)] for o in range(nodes)],
-        left_cost=[[*accumulate(fetches(o, before[o]), initial=0)] for o in range(nodes)],
-        right_reach=[reach(o, after[o]) for o in range(nodes)],
-        left_reach=[reach(o, before[o]) for o in range(nodes)],
+        right_cost=[[*accumulate(paid, initial=0)] for paid in right],
+        left_cost=[[*accumulate(paid, initial=0)] for paid in left],
+        right_reach=[*map(reach, right, after)],
+        left_reach=[*map(reach, left, before)],
     )
 
 
