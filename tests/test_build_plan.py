@@ -278,9 +278,24 @@ def test_an_overlay_can_leave_an_experiment_out(root: Path) -> None:
         load_plan(overlay, root)
 
 
+def test_an_overlay_changes_the_models_on_measured_hardware(tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("output: build/some\nadjust: {silicon: {searches: 3, batch_requests: [4]}}")
+    silicon, before = (load_plan(o, paths.ROOT).silicon for o in (overlay, None))
+    assert silicon is not None
+    assert before is not None
+    assert silicon == before.model_copy(update={"searches": 3, "batch_requests": [4]}) != before
+    overlay.write_text("output: build/some\nadjust: {silicon: {serches: 3}}")
+    with pytest.raises(InputError, match=r"overlay\.yaml: unknown key 'serches'"):
+        load_plan(overlay, paths.ROOT)
+
+
 def kinds(plan: Plan) -> set[str]:
     """What tells the experiments of a plan apart."""
-    found = {f"a {e.figure.kind} chart" for e in plan.experiments.values()}
+    figures = [e.figure for e in plan.experiments.values()]
+    found = {f"a {figure.kind} chart" for figure in figures}
+    drawn = ("series", "rows", "panels", "curve", "published", "log_x", "log_y", "in_text")
+    found |= {part for figure in figures for part in drawn if getattr(figure, part)}
     parts = ("knee", "compare", "spread", "rivals", "phases", "variants", "estimators")
     found |= {part for e in plan.experiments.values() for part in parts if getattr(e, part)}
     scenarios = [point.scenario for points in plan.points.values() for point in points]

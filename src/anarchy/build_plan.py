@@ -158,11 +158,11 @@ def load_plan(overlay: Path | None = None, root: Path = Path(), output: str | No
     live, controlled = _live(root, scenarios)
     for scenario in (*(p.scenario for p in live), *(r.scenario for r in controlled)):
         checks.scenario(scenario, str(root / paths.LIVE))
-    silicon = _silicon(root)
-    if silicon is not None:
-        source = str(root / paths.SILICON)
-        for deployment in deployments(silicon, scenarios, source):
-            checks.scenario(deployment.scenario, source)
+    silicon, path = None, root / paths.SILICON
+    if path.exists():
+        silicon = validate_layers(Silicon, _layers(path, adjust.silicon, overlay))
+        for deployment in deployments(silicon, scenarios, str(path)):
+            checks.scenario(deployment.scenario, str(path))
     claims = _claims(root, {*experiments, *missing, *left_out})
     return Plan(
         settings,
@@ -196,12 +196,6 @@ def _live(
         tuple(live_points(campaign, load, str(path))),
         tuple(controlled_runs(campaign, load, str(path))),
     )
-
-
-def _silicon(root: Path) -> Silicon | None:
-    """The models on measured hardware; a project need not have them."""
-    path = root / paths.SILICON
-    return validate(Silicon, read_yaml(path), str(path)) if path.exists() else None
 
 
 def _claims(root: Path, experiments: Collection[str]) -> Ledger | None:
@@ -261,11 +255,15 @@ def _load_all(
             )
     loaded = {}
     for name, path in files.items():
-        layers = [(path, read_yaml(path))]
-        if adjust.get(name) is not None and overlay is not None:
-            layers.append((overlay, adjust[name]))
+        layers = _layers(path, adjust.get(name), overlay)
         loaded[name] = validate_layers(model or _kind(layers[0][1], path), layers)
     return loaded
+
+
+def _layers(path: Path, change: Any, overlay: Path | None) -> list[tuple[Path, Any]]:
+    """A file with what the overlay lays over it."""
+    laid = [(overlay, change)] if change and overlay is not None else []
+    return [(path, read_yaml(path)), *laid]
 
 
 def _kind(data: Mapping[str, Any], path: Path) -> type[Study]:

@@ -54,10 +54,11 @@ class Bootstrap(Model):
 
 
 class Adjust(Model):
-    """Partial experiments and studies merged over their files; how overlays coarsen a build."""
+    """What is merged over files of the configuration; how overlays coarsen a build."""
 
     experiments: dict[Name, dict[str, Any] | None] = Field({}, description="null leaves one out")
     studies: dict[Name, dict[str, Any]] = {}
+    silicon: dict[str, Any] = {}
 
     @property
     def left_out(self) -> set[str]:

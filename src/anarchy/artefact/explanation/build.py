@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from anarchy.artefact.explanation import declarations
 from anarchy.artefact.explanation.jobs import Job, Jobs, read_jobs
 from anarchy.artefact.explanation.numbering import Numbering
 from anarchy.artefact.explanation.places import Paper, Place, lines_of
@@ -176,13 +177,23 @@ class Build:
             return "./reproduce"
         return "./reproduce quick" if self.overlay.name == QUICK else self.command("all")
 
+    @cached_property
+    def macros(self) -> dict[str, Place]:
+        """Where each macro is declared."""
+        return declarations.macros(self.root)
+
     def rule_place(self, rule: str) -> Place | None:
         """Where a rule of the workflow is."""
-        for path in sorted((self.root / "workflow" / "rules").glob("*.smk")):
-            for number, line in enumerate(lines_of(path), start=1):
-                if re.match(rf"rule {re.escape(rule)}:", line):
-                    return Place(path.relative_to(self.root).as_posix(), number)
-        return None
+        return self._rule_places.get(rule)
+
+    @cached_property
+    def _rule_places(self) -> dict[str, Place]:
+        return {
+            found[1]: Place(path.relative_to(self.root).as_posix(), number)
+            for path in sorted((self.root / "workflow" / "rules").glob("*.smk"))
+            for number, line in enumerate(lines_of(path), start=1)
+            if (found := re.match(r"rule (\w+):", line))
+        }
 
 
 def _output(root: Path, overlay: Path | None) -> Path:

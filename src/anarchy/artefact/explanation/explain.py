@@ -28,7 +28,7 @@ def explain(build: Build, named: Named) -> Facts:
 
 
 def _macro(build: Build, name: str) -> Facts:
-    place = declarations.macros(build.root)[name]
+    place = build.macros[name]
     entry = declarations.read_macro(build.root, place)
     file = build.results(entry.file)
     facts: Facts = {

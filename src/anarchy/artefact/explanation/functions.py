@@ -100,7 +100,7 @@ def writers(script: Path, output: str | None, wildcards: Collection[str]) -> lis
     apart these are all that the script imports.
     """
     names = _Names(syntax(script), wildcards)
-    for node in _around(names.tree, output):
+    for node in _around(script, output):
         if found := names.behind([node]):
             return found
     return names.behind([names.tree])
@@ -166,11 +166,12 @@ def _bound(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
         yield node.target, node.iter
 
 
-def _around(tree: ast.Module, output: str | None) -> list[ast.AST]:
-    """The calls and tuples that an output stands in, from within."""
+@cache
+def _around(script: Path, output: str | None) -> list[ast.AST]:
+    """The calls and tuples that an output of a script stands in, from within."""
     found = [
         node
-        for node in ast.walk(tree)
+        for node in ast.walk(syntax(script))
         if isinstance(node, ast.Call | ast.Tuple) and any(_is(n, output) for n in ast.walk(node))
     ]
     return sorted(found, key=lambda node: sum(1 for _ in ast.walk(node)))

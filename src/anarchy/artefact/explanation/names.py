@@ -28,7 +28,7 @@ class Named:
 def catalogue(build: Build) -> dict[str, list[str]]:
     """The names of each kind of things, but for the rows of results, which are many."""
     return {
-        "macro": list(declarations.macros(build.root)),
+        "macro": list(build.macros),
         "claim": list(declarations.claims(build.root)),
         "experiment": list(declarations.experiments(build.root)),
         "study": list(declarations.studies(build.root)),

@@ -81,14 +81,20 @@ def _call_with(path: Path, node: ast.expr, row_id: str) -> ast.expr | None:
     if inside is None or isinstance(node, ast.Constant):
         return None
     best: tuple[int, ast.expr] | None = None
-    for call in ast.walk(syntax(path)):
-        if isinstance(call, ast.Call) and _called(call) == inside.name:
+    for call in _calls(path):
+        if _called(call) == inside.name:
             for given in filter(_is_text, [*call.args, *(k.value for k in call.keywords)]):
                 assert isinstance(given, ast.expr)
                 written = _written_in(_parts_of(given, _constants(path)), row_id)
                 if written >= _FEWEST and (best is None or written > best[0]):
                     best = (written, given)
     return best[1] if best else None
+
+
+@cache
+def _calls(path: Path) -> list[ast.Call]:
+    """Every call in a module."""
+    return [node for node in ast.walk(syntax(path)) if isinstance(node, ast.Call)]
 
 
 def _called(call: ast.Call) -> str:
