@@ -5,6 +5,7 @@ Each function returns `distance[i][j]`, what node i pays per unit of demand to f
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import cache
 
 from anarchy.common.errors import InputError
 from anarchy.games.common.rational import at_least
@@ -57,7 +58,8 @@ def distance(matrix: Sequence[Sequence[object]]) -> Distances:
 
 
 def _matrix(size: int, entry: Callable[[int, int], int | Fraction]) -> Distances:
-    return tuple(tuple(Fraction(entry(i, j)) for j in range(size)) for i in range(size))
+    exact = cache(Fraction)  # few entries differ
+    return tuple(tuple(exact(entry(i, j)) for j in range(size)) for i in range(size))
 
 
 def _count(value: int, key: str) -> int:
