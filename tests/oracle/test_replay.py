@@ -88,7 +88,7 @@ def test_differences_are_told_apart(recorded: list[Request]) -> None:
 
 @pytest.mark.parametrize("speed", [0.7, 2.0, 5.0])
 def test_other_speeds(speed: float, recorded: list[Request]) -> None:
-    requests = recorded[:1500]
+    requests = recorded[:600]
     result = replay(requests, arrival_speedup_ratio=speed)
     assert_equal(requests, result, ours(requests, fields={"workload.speed": speed}), speed)
 
