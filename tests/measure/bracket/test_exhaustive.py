@@ -53,7 +53,9 @@ class Instance:
     trace: TraceData | None = None
 
     def log(self, policy: str = "kv", plan: Ints = NO_PLAN) -> RequestLog:
-        scenario = with_fields(self.scenario, {"router.policy": policy}, "test")
+        scenario = self.scenario
+        if policy != scenario.router.policy:
+            scenario = with_fields(scenario, {"router.policy": policy}, "test")
         return simulate(
             scenario,
             self.latency,
