@@ -22,6 +22,8 @@ from functools import cache
 from threading import Lock
 from typing import NoReturn
 
+from anarchy.common.garbage_collection import collect_rarely
+
 PRELOADED = (
     "snakemake.iocontainers",
     "scipy.special",
@@ -88,6 +90,7 @@ def serve(connection: socket.socket) -> None:
     """Fork for each script that comes, until nobody can send one any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the jobs get it, and who started them
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody need wait for a fork
+    collect_rarely()
     for name in PRELOADED:
         with suppress(Exception):  # whoever needs it says what is wrong with it
             importlib.import_module(name)

@@ -17,6 +17,7 @@ from anarchy.artefact.imported_sources import digest, imported_sources
 from anarchy.artefact.numbers import sources
 from anarchy.artefact.provenance.commit import commit
 from anarchy.common.errors import InputError
+from anarchy.common.garbage_collection import collect_rarely
 from anarchy.workload.trace_files import find_trace
 from anarchy.measure.knee.knee_map import count_parts
 from anarchy.measure.validation.suite import GROUPS, SCENARIOS, effort
@@ -26,6 +27,8 @@ from anarchy.build_plan import CURVES, experiment_of, load_plan
 from anarchy.serving.service_times.table_files import latency_sources
 from anarchy.config.settings import scenario_files
 from anarchy.config.silicon import deployments
+
+collect_rarely()
 
 run_anew = PythonScript.execute_script
 
