@@ -63,6 +63,27 @@ def test_latex_writes_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @needs_latex
+def test_the_second_run_has_all_citations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And what is not cited is not listed in the end, though the first run had it."""
+    monkeypatch.chdir(tmp_path)
+    entry = "@misc{%s, author={%s}, title={A title}, year={2000}}\n"
+    text = "\\begin{document}\\cite{one}\n\\bibliographystyle{plain}\n\\bibliography{known}\n"
+    source, build = paper(tmp_path, text + "\\end{document}"), Path("build")
+    Path("known.bib").write_text(entry % ("one", "Somebody"))
+    typeset(source, ["."], build)
+    assert capsys.readouterr().out.count("of rule 'pdflatex'") == 2
+    Path("known.bib").write_text(entry % ("other", "Nobody") + entry % ("one", "Somebody"))
+    shutil.rmtree(build)
+    typeset(source, ["."], build)
+    assert "undefined" not in (build / "main.log").read_text().lower()
+    listed = (build / "main.bbl").read_text()
+    assert "Somebody" in listed
+    assert "Nobody" not in listed
+
+
+@needs_latex
 def test_a_paper_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     source = paper(tmp_path, "\\begin{document}\\def\\x{\\x}\\x\\end{document}")

@@ -62,15 +62,15 @@ class Run:
         """What it printed, so far."""
         return self._printed.read_text(errors="replace")
 
-    def wait_until(self, moment: Callable[["Run"], bool]) -> bool:
-        """Whether the moment came before the run had ended."""
+    def wait_until(self, moment: Callable[["Run"], bool], every: float = 0.02) -> bool:
+        """Whether the moment came before the run had ended; a look `every` so many seconds."""
         end = time.monotonic() + PATIENCE
         while self.process.poll() is None:
             with suppress(FileNotFoundError):  # folders that it removes are being looked at
                 if moment(self):
                     return True
             assert time.monotonic() < end, self.said()[-3000:]
-            time.sleep(0.02)
+            time.sleep(every)
         return False
 
     def runs(self, words: str) -> bool:

@@ -30,7 +30,8 @@ def test_a_build_killed_at_random_moments_comes_to_the_same_bytes_elsewhere(
     for share in sorted(dice.uniform(0.0, 0.9) for _ in range(KILLS)):
         command = [*COMMAND, *targets(), "--nolock", "--config", "overlay=config/tiny.yaml"]
         run = Run(command, project, environment(project, **changes))
-        assert run.wait_until(lambda _, share=share: len(made(project)) > share * len(theirs))
+        enough = share * len(theirs)
+        assert run.wait_until(lambda _, enough=enough: len(made(project)) > enough, every=0.2)
         time.sleep(dice.uniform(0.0, 1.0))
         run.kill_all()
         assert run.end() == -KILL

@@ -1,9 +1,11 @@
 """The paper's PDF: LaTeX sees the project's files and nothing of the user's own."""
 
 import os
+import re
 import resource
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from anarchy.common.errors import InputError
@@ -22,17 +24,10 @@ def typeset(source: Path, inputs: Sequence[str], build: Path, limit: int = LIMIT
     command = ["latexmk", "-norc", "-pdf", "-Werror", "-e", "$bibtex_fudge = 0"]
     command += [f"-outdir={build}", f"-pdflatex={_LATEX}", str(source)]
     before = _spent()
+    run = partial(_run, environment(inputs), limit)
     try:
-        done = subprocess.run(
-            command,
-            env=environment(inputs),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-            # For each process by itself, so that it also ends what latexmk starts.
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit)),
-        )
+        _list_all_references(source, build, run)
+        done = run(command)
     except FileNotFoundError:
         raise InputError(f"{source}: latexmk is not installed") from None
     print(done.stdout.decode(errors="replace"))
@@ -40,6 +35,39 @@ def typeset(source: Path, inputs: Sequence[str], build: Path, limit: int = LIMIT
         raise InputError(f"{source}: LaTeX was ended after {limit} s: something in it has no end")
     if done.returncode:
         raise InputError(f"{source}: LaTeX failed, for the reason above")
+
+
+def _run(
+    variables: Mapping[str, str], limit: int, command: Sequence[str]
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        # For each process by itself, so that it also ends what latexmk starts.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit)),
+    )
+
+
+def _list_all_references(source: Path, build: Path, run: Callable[[list[str]], object]) -> None:
+    """A bibliography for the first run of LaTeX, of all entries: those cited are not known yet.
+
+    Without one that run has no labels to cite by, and one more is needed until all numbers settle.
+    """
+    text = source.read_text(encoding="utf-8", errors="replace") if source.is_file() else ""
+    style, files = (
+        re.search(rf"^\\{name}\{{([^{{}}]+)\}}", text, re.MULTILINE)
+        for name in ("bibliographystyle", "bibliography")
+    )
+    if style and files:
+        build.mkdir(parents=True, exist_ok=True)
+        cited = build / source.with_suffix(".aux").name
+        cited.write_text(f"\\citation{{*}}\n\\bibstyle{{{style[1]}}}\n\\bibdata{{{files[1]}}}\n")
+        run(["bibtex", str(cited)])
+        cited.unlink()
 
 
 def environment(inputs: Sequence[str]) -> dict[str, str]:
