@@ -4,14 +4,15 @@ All statistics take requests in order of arrival, each cached as soon as it has 
 describe the trace and no system. Prefix information is required.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anarchy.serving.reference.kv_cache.prefix_index import PrefixCaches
 from anarchy.workload.trace_facts import reuse_ceiling
 from anarchy.workload.traces import TraceData
 
@@ -51,18 +52,31 @@ def best_overlaps(data: TraceData) -> Overlaps:
     return Overlaps(np.array(shared, dtype=np.int64), np.array(source, dtype=np.int64))
 
 
-def lru_reuse(data: TraceData, capacity_tokens: int) -> float:
-    """The share of prompt tokens found in one cache of `capacity_tokens`, used by all requests.
+def lru_reuse(data: TraceData, capacities: Sequence[int]) -> list[float]:
+    """The share of prompt tokens found in one cache, used by all requests, for each of its sizes.
 
-    The cache holds whole blocks and evicts the least recently used one, tails before heads.
+    Sizes are in tokens. A cache holds whole blocks and evicts the least recently used one, tails
+    before heads. It thus holds what was used from some moment on, so that one pass serves all sizes
+    (Mattson et al., Evaluation techniques for storage hierarchies, 1970).
     """
     tokens = _blocks_of(data)
-    cache = PrefixCaches(1, capacity_tokens // tokens)
-    found = 0
+    begins, held, found = ([0] * len(capacities) for _ in range(3))
+    latest: dict[int, int] = {}  # the number of each block's latest use
+    lasting = bytearray()  # whether a use is the latest one of its block
     for length, blocks in zip(data.input_tokens.tolist(), data.blocks, strict=True):
-        found += min(length, tokens * cache.overlap(0, blocks))
-        cache.insert(0, blocks)
-    return found / int(data.input_tokens.sum())
+        ages = [-latest.get(block, -1) for block in blocks]  # ascending: heads are used after tails
+        for age in ages[: bisect_right(ages, 0)]:
+            lasting[-age] = False
+        latest.update(zip(reversed(blocks), count(len(lasting)), strict=False))
+        lasting.extend([True] * len(blocks))
+        for k, capacity in enumerate(capacities):
+            overlap = bisect_right(ages, -begins[k])
+            found[k] += min(length, tokens * overlap)
+            held[k] += len(blocks) - overlap
+            while held[k] > capacity // tokens:
+                begins[k] = lasting.index(True, begins[k]) + 1
+                held[k] -= 1
+    return [each / int(data.input_tokens.sum()) for each in found]
 
 
 @dataclass(frozen=True)
@@ -171,8 +185,8 @@ def sharing_facts(data: TraceData, common_blocks: int) -> dict[str, float]:
     }
     for window, value in zip(WINDOWS, dispersion(data.arrival, WINDOWS), strict=True):
         facts[f"dispersion-{window:g}s"] = value
-    for capacity in CAPACITIES:
-        facts[f"reuse-lru-{capacity // 1000}k"] = lru_reuse(data, capacity)
+    for capacity, reuse in zip(CAPACITIES, lru_reuse(data, CAPACITIES), strict=True):
+        facts[f"reuse-lru-{capacity // 1000}k"] = reuse
     columns: dict[str, tuple[Any, tuple[int, ...]]] = {
         "input": (data.input_tokens, (10, 50, 90, 99)),
         "first-input": (data.input_tokens[talks.turn == 0], (10, 50, 90, 99)),

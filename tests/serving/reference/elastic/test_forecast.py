@@ -48,6 +48,7 @@ def last_said(forecast: Forecast, load: Sequence[float]) -> float:
 
 
 @pytest.mark.parametrize("name", FORECASTS)
+@settings(max_examples=25)
 @given(value=st.floats(0, 1e6), count=st.integers(1, 12))
 def test_a_constant_load_is_foretold(name: str, value: float, count: int) -> None:
     forecast = made(name)
