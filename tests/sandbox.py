@@ -56,15 +56,6 @@ def inputs(share: float) -> settings:
     return settings(max_examples=round(share * settings().max_examples))
 
 
-def hostile_inputs(share: float) -> settings:
-    """The same for the inputs that a child is tried with, of which each takes a fork.
-
-    Half of them are left to the nightly run.
-    """
-    nightly = settings.get_current_profile_name() == "nightly"
-    return inputs(share if nightly else share / 2)
-
-
 def run(work: Callable[[], int], folder: Path) -> Outcome:
     """What becomes of `work`, which returns an exit code and may write below `folder` alone."""
     global runs

@@ -121,7 +121,7 @@ def project(small_project: Path) -> Path:
     return small_project
 
 
-@sandbox.hostile_inputs(1.5)
+@sandbox.inputs(1.5)
 @given(st.data())
 def test_any_configuration_is_checked(project: Path, data: st.DataObject) -> None:
     file = data.draw(st.sampled_from(sorted(FILES)))
@@ -133,7 +133,7 @@ def test_any_configuration_is_checked(project: Path, data: st.DataObject) -> Non
         (project / file).write_text(FILES[file], encoding="utf-8")
 
 
-@sandbox.hostile_inputs(1.5)
+@sandbox.inputs(1.5)
 @given(st.sampled_from(GAMES).flatmap(changed))
 def test_any_game_is_solved_or_refused(project: Path, text: str) -> None:
     file = project / "game.yaml"
@@ -141,7 +141,7 @@ def test_any_game_is_solved_or_refused(project: Path, text: str) -> None:
     assert_answered(sandbox.command("solve", str(file), folder=project))
 
 
-@sandbox.hostile_inputs(0.5)
+@sandbox.inputs(0.5)
 @given(st.sampled_from([PAYOFFS, OUTCOMES]).flatmap(lambda text: words(text.split(" "))))
 def test_any_normal_form_is_solved_or_refused(project: Path, text: str) -> None:
     file = project / "game.nfg"
@@ -149,7 +149,7 @@ def test_any_normal_form_is_solved_or_refused(project: Path, text: str) -> None:
     assert_answered(sandbox.command("solve", str(file), folder=project))
 
 
-@sandbox.hostile_inputs(1)
+@sandbox.inputs(1)
 @given(
     st.sampled_from(["workload.clients", "router", "x.y", "", "workload.kind", "description"]),
     STRANGE | st.text(max_size=20),
@@ -165,7 +165,7 @@ def test_any_change_is_read_or_refused(project: Path, key: str, value: str) -> N
     assert_answered(sandbox.run(read, project))
 
 
-@sandbox.hostile_inputs(0.4)
+@sandbox.inputs(0.4)
 @given(st.data())
 def test_what_is_accepted_can_be_simulated(project: Path, data: st.DataObject) -> None:
     """Or a job says in one line why not, as where a backlog only grows."""

@@ -108,7 +108,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @given(trace=traces())
-@sandbox.hostile_inputs(3)
+@sandbox.inputs(3)
 def test_traces_are_read_or_refused(project: Path, trace: tuple[str, bytes]) -> None:
     path = project / f"trace{trace[0]}"
     path.write_bytes(trace[1])
@@ -127,7 +127,7 @@ def test_traces_are_read_or_refused(project: Path, trace: tuple[str, bytes]) -> 
 
 
 @given(trace=traces())
-@sandbox.hostile_inputs(0.15)
+@sandbox.inputs(0.15)
 def test_traces(project: Path, trace: tuple[str, bytes]) -> None:
     path = project / f"trace{trace[0]}"
     path.write_bytes(trace[1])
@@ -138,7 +138,7 @@ TABLES = changed(json.loads(GOOD)).map(json.dumps).map(str.encode) | broken(GOOD
 
 
 @given(content=TABLES)
-@sandbox.hostile_inputs(0.8)
+@sandbox.inputs(0.8)
 def test_service_times_are_read_or_refused(project: Path, content: bytes) -> None:
     (project / "table.json").write_bytes(content)
 
@@ -153,7 +153,7 @@ def test_service_times_are_read_or_refused(project: Path, content: bytes) -> Non
 
 
 @given(content=TABLES)
-@sandbox.hostile_inputs(0.15)
+@sandbox.inputs(0.15)
 def test_service_times(project: Path, content: bytes) -> None:
     path = project / paths.LATENCY / TABLE
     path.write_bytes(content)

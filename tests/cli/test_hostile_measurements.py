@@ -86,7 +86,7 @@ def columns(draw: st.DrawFn) -> dict[str, list[object]]:
 
 
 @given(data=st.data())
-@sandbox.hostile_inputs(1)
+@sandbox.inputs(1)
 def test_any_log_is_measured_or_refused(project: Path, data: st.DataObject) -> None:
     suffix = data.draw(st.sampled_from([".csv", ".parquet", ".broken.parquet", ".cells.csv"]))
     log = project / f"log{suffix}"
@@ -130,7 +130,7 @@ def write_columns(path: Path, data: dict[str, list[object]]) -> None:
 
 
 @given(data=st.data())
-@sandbox.hostile_inputs(1)
+@sandbox.inputs(1)
 def test_any_metrics_are_read_or_not_decided_upon(
     project: Path, server: Canned, data: st.DataObject
 ) -> None:
@@ -166,7 +166,7 @@ def metrics(draw: st.DrawFn, good: str) -> str:
 
 
 @given(text=changed(CONTROLLER))
-@sandbox.hostile_inputs(0.5)
+@sandbox.inputs(0.5)
 def test_any_controller_is_read_or_refused(project: Path, server: Canned, text: str) -> None:
     file = project / "controller.yaml"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -176,7 +176,7 @@ def test_any_controller_is_read_or_refused(project: Path, server: Canned, text: 
 
 
 @given(data=st.data())
-@sandbox.hostile_inputs(0.5)
+@sandbox.inputs(0.5)
 def test_any_verdicts_are_shown_or_refused(project: Path, data: st.DataObject) -> None:
     results = project / "results"
     results.mkdir(exist_ok=True)

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 
 import pytest
 import scipy.optimize  # noqa: F401 -- loaded here, so that no example pays for it
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from anarchy.games.common.latency import Latency, Polynomial, Table
 from anarchy.measure import counterexamples
 from anarchy.measure.counterexamples import LOAD, check_rows, index, index_by_places, solve
+
+checks = cache(check_rows)
 
 
 def loss(latencies: Sequence[Latency], offsets: Sequence[Sequence[int]], chosen) -> Fraction:
@@ -114,14 +117,14 @@ def test_a_greedy_run_reads_one_without_capacity(window):
 
 
 def test_one_equilibrium_of_price_one_reads_from_five_eighths_to_sixteen() -> None:
-    values = {row["id"].removeprefix("counterexamples-8-2-load-"): row for row in check_rows()}
+    values = {row["id"].removeprefix("counterexamples-8-2-load-"): row for row in checks()}
     assert values["poa"]["exact"] == "1"
     assert values["idle-final"]["exact"] == "4"
     assert values["final-met"]["exact"] == "5/8"
 
 
 def test_greedy_at_the_edge_loses_a_third_in_the_limit() -> None:
-    rows = {row["id"]: row for row in check_rows()}
+    rows = {row["id"]: row for row in checks()}
     assert rows["counterexamples-greedy-4-poa"]["exact"] == "8/7"
     assert rows["counterexamples-greedy-6-unconstrained"]["exact"] == "1"
     assert rows["counterexamples-greedy-6-balanced"]["exact"] == "7/12"
@@ -142,7 +145,7 @@ def test_places_of_a_falling_marginal_cost_overstate_the_loss() -> None:
 
 
 def test_every_row_holds_under_a_name_of_its_own() -> None:
-    rows = check_rows()
+    rows = checks()
     assert [row["id"] for row in rows if not row["holds"]] == []
     assert len({row["id"] for row in rows}) == len(rows)
     assert all(row["id"].startswith("counterexamples-") for row in rows)
@@ -151,4 +154,4 @@ def test_every_row_holds_under_a_name_of_its_own() -> None:
 @pytest.mark.parametrize("claim", ["READINGS", "RECTANGULAR", "GREEDY", "BOUNDS"])
 def test_every_statement_has_rows(claim: str) -> None:
     label = getattr(counterexamples, claim)
-    assert sum(row["theorem"] == label for row in check_rows()) >= 4
+    assert sum(row["theorem"] == label for row in checks()) >= 4

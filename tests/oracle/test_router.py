@@ -33,7 +33,7 @@ from anarchy.measure.validation.dynamo.verdicts import judge_choice
 FALSE_ALARM = 1e-3
 SHARE = FALSE_ALARM / 2
 EXAMPLES = settings().max_examples
-TRIALS, STATES = 5 * EXAMPLES, 20 * EXAMPLES
+TRIALS, STATES = 10 * EXAMPLES, 20 * EXAMPLES
 PERMUTATIONS = 50_000
 
 

@@ -13,7 +13,6 @@ from anarchy.games.placement.game import CachingGame
 from anarchy.games.placement.solve import solve_placement
 from tests.games.placement.caching_games import caching_games
 
-
 RUNS = 60
 """Of best-response dynamics; a quarter of the usual number finds all that is looked for here."""
 

@@ -55,14 +55,16 @@ TOLERANCE = 1e-9
 """Seconds by which two times may differ, and relatively two costs."""
 
 
-SHARE = 1.5
-"""Random scenarios for each of the profile's examples. Those of `./reproduce test` are always the
-same ones; a third fewer would leave out some of the routers."""
+SHARE, FEWEST = 1.5, 150
+"""Random scenarios for each of the profile's examples, and at least. Those of `./reproduce test`
+are always the same ones; a third fewer would leave out some of the routers."""
 
 
 def random_runs(test: Callable[..., None]) -> Callable[..., None]:
     """A test on random scenarios, of which the nightly run has more."""
-    few = settings(inputs(SHARE), derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    count = max(FEWEST, inputs(SHARE).max_examples)
+    unhurried = [HealthCheck.too_slow]
+    few = settings(max_examples=count, derandomize=True, suppress_health_check=unhurried)
     marked: Callable[..., None] = pytest.mark.random(few(test))
     return marked
 

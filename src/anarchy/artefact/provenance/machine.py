@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def _cpu() -> str:
     return model[1] if model else platform.processor() or platform.machine()
 
 
+@cache
 def versions() -> dict[str, str]:
     """The version of every installed package, by its name in lower case with dashes."""
-    found = {re.sub(r"[-_.]+", "-", d.metadata["Name"]).lower(): d.version for d in distributions()}
+    known = [d.metadata for d in distributions()]
+    found = {re.sub(r"[-_.]+", "-", m["Name"]).lower(): m["Version"] for m in known}
     return dict(sorted(found.items()))

@@ -103,8 +103,8 @@ class ProfileSpace:
 
     def strategies(self, player: int) -> NDArray[np.intp]:
         """Strategy of `player` in every profile, shape (size,)."""
-        stride = math.prod(self.counts[player + 1 :])
-        return np.arange(self.size) // stride % self.counts[player]
+        count, stride = self.counts[player], math.prod(self.counts[player + 1 :])
+        return np.tile(np.repeat(np.arange(count), stride), self.size // (count * stride))
 
     def profile(self, index: int) -> tuple[int, ...]:
         """Strategy of every player in profile number `index`."""
