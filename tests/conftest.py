@@ -28,7 +28,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
     "workflow/test_resuming",
-    "test_benchmarks",
     "oracle/test_router",
     "cli/test_hostile",
     "compiled/test_equality",

@@ -84,14 +84,15 @@ def check_families(study: EstimatorStudy) -> None:
     for number, family in enumerate(study.families, start=1):
         with faults_in(f"families: entry {number}"):
             options = list(_combined(family))
-            if not any(map(_makes_sense, options)):
+            sensible = list(filter(_makes_sense, options))
+            if not sensible:
                 check_estimator(options[0])
             for choice in ("windowing", "entry", "numerator", "matching", "aggregation"):
-                _check_choice(options, choice)
+                _check_choice(options, sensible, choice)
 
 
-def _check_choice(options: Sequence[Estimator], choice: str) -> None:
-    used = {getattr(o, choice) for o in options if _makes_sense(o)}
+def _check_choice(options: Sequence[Estimator], sensible: Sequence[Estimator], choice: str) -> None:
+    used = {getattr(o, choice) for o in sensible}
     for member in options:
         if getattr(member, choice) not in used:
             check_estimator(member)
