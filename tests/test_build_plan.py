@@ -278,16 +278,17 @@ def test_an_overlay_can_leave_an_experiment_out(root: Path) -> None:
         load_plan(overlay, root)
 
 
-def test_an_overlay_changes_the_models_on_measured_hardware(tmp_path: Path) -> None:
-    overlay = tmp_path / "overlay.yaml"
+def test_an_overlay_changes_the_models_on_measured_hardware(root: Path) -> None:
+    shutil.copy(paths.ROOT / paths.SILICON, root / paths.SILICON)
+    overlay = root / "overlay.yaml"
     overlay.write_text("output: build/some\nadjust: {silicon: {searches: 3, batch_requests: [4]}}")
-    silicon, before = (load_plan(o, paths.ROOT).silicon for o in (overlay, None))
+    silicon, before = (load_plan(o, root).silicon for o in (overlay, None))
     assert silicon is not None
     assert before is not None
     assert silicon == before.model_copy(update={"searches": 3, "batch_requests": [4]}) != before
     overlay.write_text("output: build/some\nadjust: {silicon: {serches: 3}}")
     with pytest.raises(InputError, match=r"overlay\.yaml: unknown key 'serches'"):
-        load_plan(overlay, paths.ROOT)
+        load_plan(overlay, root)
 
 
 def kinds(plan: Plan) -> set[str]:

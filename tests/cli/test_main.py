@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from anarchy.build_plan import load_plan
+from anarchy.build_plan import Plan, load_plan
 from anarchy.cli.main import main
 from anarchy.common import paths
 
-load_once = cache(load_plan)
+load = cache(load_plan)
+
+
+def load_once(overlay: Path | None = None, root: Path = Path()) -> Plan:
+    """The plan of a project, whatever its path is called."""
+    return load(overlay, root.resolve())
 
 
 @pytest.fixture(autouse=True)
