@@ -15,7 +15,7 @@ from benchmarks.measuring import peak_memory, spend
 
 def imports() -> dict[str, Any]:
     """Import the simulator and do nothing."""
-    from anarchy.serving.compiled.plain import run as system
+    from anarchy.serving.compiled import run as system
 
     return {"module": system.__name__}
 

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from anarchy.common.errors import InputError
 from anarchy.common.files import Row
-from anarchy.serving.compiled.plain import run as system
+from anarchy.serving.compiled import run as system
 from anarchy.serving.log import sinks
 from benchmarks.measuring import Effort, Say, in_turns, row
 from benchmarks.subjects import CLOSED_LOOPS, Subject, closed_loop, recorded

@@ -17,7 +17,7 @@ from anarchy.config.scenario import with_fields
 from anarchy.config.settings import TraceSources, load_scenario
 from anarchy.config.validation import validate
 from anarchy.config.yaml_files import read_yaml
-from anarchy.serving.compiled.plain.run import CompiledSystem
+from anarchy.serving.compiled.run import CompiledSystem
 from anarchy.serving.log.request_log import RequestLog, Run
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.simulate import Simulator, prepare, simulate, takes_compiled

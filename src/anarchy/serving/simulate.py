@@ -79,11 +79,7 @@ def prepare(
     arguments = (scenario, latency, seed, replication, requests, warmup_cycles, trace)
     if takes_compiled(scenario, simulator, trace):
         # Only now, because numba takes a while to import.
-        if scenario.engine.memory.paged:
-            from anarchy.serving.compiled.paged.run import CompiledPagedSystem
-
-            return CompiledPagedSystem(*arguments, costs, plan)
-        from anarchy.serving.compiled.plain.run import CompiledSystem
+        from anarchy.serving.compiled.run import CompiledSystem
 
         return CompiledSystem(*arguments, costs, plan)
     return System(*arguments, plan)

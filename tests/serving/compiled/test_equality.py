@@ -13,7 +13,7 @@ from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
 from anarchy.serving.compiled.core.coverage import COMPILED_POLICIES
-from anarchy.serving.compiled.plain.run import CHUNK
+from anarchy.serving.compiled.run import CHUNK
 from anarchy.serving.service_times.lookup import load_latency
 from anarchy.serving.service_times.table import LatencyTable
 from anarchy.serving.simulate import Simulator, simulate

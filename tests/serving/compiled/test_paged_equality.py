@@ -15,7 +15,7 @@ from anarchy.common import paths
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario, with_fields
 from anarchy.config.settings import load_scenario
-from anarchy.serving.compiled.paged.run import CompiledPagedSystem
+from anarchy.serving.compiled.run import CompiledSystem
 from anarchy.serving.log.request_log import Run
 from anarchy.serving.reference.system import System
 from anarchy.serving.rules import feasibility
@@ -53,7 +53,7 @@ def paged(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenario:
     )
 
 
-def outcome(kind: type[System | CompiledPagedSystem], *arguments: Any) -> Run | str:
+def outcome(kind: type[System | CompiledSystem], *arguments: Any) -> Run | str:
     """The run, or why there is none."""
     scenario, table, *others = arguments
     try:
@@ -64,7 +64,7 @@ def outcome(kind: type[System | CompiledPagedSystem], *arguments: Any) -> Run | 
 
 def assert_same(*arguments: Any) -> Run | str:
     """Both simulators give the same run or refuse with the same words; the reference's answer."""
-    reference, compiled = (outcome(kind, *arguments) for kind in (System, CompiledPagedSystem))
+    reference, compiled = (outcome(kind, *arguments) for kind in (System, CompiledSystem))
     if isinstance(reference, str) or isinstance(compiled, str):
         assert reference == compiled
         return reference

@@ -8,8 +8,8 @@ from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.serving.compiled.core.compile import compiled
 from anarchy.serving.compiled.core.tables import Memory
-from anarchy.serving.compiled.plain.run import CompiledSystem
 from anarchy.serving.compiled.router import argmin_tree
+from anarchy.serving.compiled.run import CompiledSystem
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.table import LatencyTable
 from tests.serving.compiled.scenarios import random_runs, scenarios, tables

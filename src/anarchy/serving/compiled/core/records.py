@@ -1,13 +1,19 @@
-"""The state of a run: its records, and the NamedTuples of their tables that functions hand on.
+"""The state of a run: its records, and the NamedTuple of their tables that functions hand on.
 
 A request is a number, counted in order of arrival from 0; its record lies at that number modulo the
 length of the ring of requests. Records leave in order of arrival once they and all before them are
 done. Where the log has a column, the request has a field of its name.
+
+Blocks of paged memory and their names are numbers, too. A worker's blocks are counted from 1; block
+0 is none, and stands between the ends of its list of idle blocks. A name that several prompts may
+share is its place in `State.names`; behind these come the names that only one request has,
+`own_names` for each request: its n-th block, whether it is of the prompt or of the output.
 """
 
 from typing import NamedTuple
 
 from anarchy.serving.compiled.core.numba_types import by_reference
+from anarchy.serving.compiled.core.router_records import Dispatcher, PrefixCaches
 from anarchy.serving.compiled.core.tables import (
     FloatGrid,
     Floats,
@@ -20,13 +26,27 @@ from anarchy.serving.compiled.core.tables import (
 )
 from anarchy.serving.log.request_log import LoggedRequest
 
-NOBODY = -1
-
-FINISHED, DRAINED, REFILL = range(3)
-PAUSED = -1
-GROW_REQUESTS, GROW_EVENTS, GROW_COMPLETIONS, GROW_UPDATES, GROW_RUNS = range(3, 8)
+FINISHED, DRAINED, PAUSED, THRASHES = range(4)
+REFILL, GROW_REQUESTS, GROW_EVENTS, GROW_COMPLETIONS, GROW_UPDATES, GROW_LISTS = range(4, 10)
 """Why the loop returns: it is done, nothing is left to happen, all that comes next comes after the
-time at which the driver wants to look, or something runs short."""
+time at which the driver wants to look, requests preempt each other for ever, or something runs
+short."""
+
+FIRST_TOKENS = ("prefill", "handoff", "decode-step")
+AT_PREFILL, AT_HANDOFF, AT_STEP = range(len(FIRST_TOKENS))
+
+PREEMPT_RULES = ("last", "first", "never")
+LAST_ADMITTED, _, NEVER = range(len(PREEMPT_RULES))
+
+UNNAMED, ANONYMOUS = -1, -2
+"""Names of blocks that cannot be found; an anonymous one stays cached, but nobody will ask for
+it."""
+
+UNNUMBERED = -1
+"""What the reference calls a name that no prompt has had yet."""
+
+PREFILLED, TRANSFER, RELEASE, ACTIVATE, PLACE = range(5)
+"""What is to be done for a request at an instant."""
 
 
 class Settings(Record):
@@ -49,13 +69,24 @@ class Settings(Record):
     tiered: bool  # whether blocks may have to be fetched from host memory
     serial: bool  # whether a prefill step fetches first and computes then
     recompute: bool
-    step_is_first_token: bool
+    first_token: int  # the definition's place in FIRST_TOKENS
     frontend_overhead: float
     frontend_serial: bool
     handoff_overhead: float
     handoff_bandwidth: float
     fetch_latency: float
     fetch_seconds: float  # for a block
+    # With paged memory.
+    paged: bool
+    chunked: bool
+    early: bool  # whether blocks are found as soon as they are scheduled
+    numbered: bool  # whether names have the reference's numbers, for policies that look at them
+    preempt: int  # the rule's place in PREEMPT_RULES
+    most_preemptions: int  # on a worker since a request was last done, at which the run ends
+    memory_blocks: int  # of each worker
+    own_names: int
+    parts: int  # engine blocks of a block of the workload
+    largest_lists: int  # places in `held` that the two lists of one request take at most
 
 
 class Progress(Record):
@@ -76,6 +107,14 @@ class Progress(Record):
     thinks_read: int
     frontend_free: float  # when a serial frontend has done all that it has
     frontend_work: float  # seconds of all requests that it ever had
+    # With paged memory.
+    next_number: int  # of a name
+    actions_read: int
+    actions_due: int
+    settling: bool  # whether the instant's last event is scheduled
+    lists_used: int
+    held_used: int
+    thrashes: bool  # whether a worker preempts requests and none is done
     # As read when the warm-up ended.
     read_at: float
     frontend_read: float
@@ -114,18 +153,39 @@ class Request(Ask, LoggedRequest):
     expected_tokens: int  # that the router thinks prefill has to compute
     fetched_tokens: int  # of the cached ones, those that were in host memory
     completion: int  # 1 for the first request done, and so on; 0 before
-    following: int  # the request behind it in its queue or batch
+    following: int  # its neighbours in the list that it is in
+    preceding: int
+    # With paged memory.
+    first_name: int  # of its blocks, had it none that are shared
+    computed: int  # tokens whose KV the worker has, while it computes them
+    scheduled: int  # tokens that the running step computes
+    before: int  # tokens that were there before it
+    source: int  # its list of blocks on the prefill worker
+    target: int  # on the decode worker
+    generated: int  # output tokens when it joined its decode batch
+    joined: int  # the worker's steps when it did
+    turn: int  # in which it was sent to its decode worker
+    order: int  # of admission
+    named: int  # how many of its blocks have names
+    recomputing: bool  # whether it computes old tokens again
+    continued: bool  # whether this step has served it already
+
+
+class LinkedList(Record):
+    """Requests in some order, linked with each other; each is in one list at a time."""
+
+    first: int
+    last: int
+    length: int
 
 
 class PrefillWorker(Record):
-    """A prefill worker: its queue, its running step, and what it has done (seconds)."""
+    """A prefill worker: its prompts, its step, and what it has done (seconds)."""
 
-    queue_head: int
-    queue_tail: int
-    batch_head: int
-    batch_size: int
+    waiting: LinkedList
+    running: LinkedList  # the prompts of the step; with paged memory all that have begun
     speed: int  # number of its latency table
-    running: bool
+    computing: bool
     started: float
     duration: float
     step_work: float  # of the step, as a part of a full one
@@ -133,6 +193,15 @@ class PrefillWorker(Record):
     work: float
     busy_read: float
     work_read: float
+    # With paged memory.
+    ready: bool  # whether it is to begin a step at this instant
+    preemptions: int
+    latest_done: int  # the preemptions when a prompt was last done
+    step_tokens: int
+    step_prompts: int
+    step_cached: int  # computed before, and attended to
+    first_release: int  # lists of blocks to be released when the step ends
+    last_release: int
 
 
 class Line(Record):
@@ -144,11 +213,10 @@ class Line(Record):
 
 
 class DecodeWorker(Record):
-    """A decode worker: its queue, its batch, and its steps up to the change that is due."""
+    """A decode worker: its requests, and its steps up to the change of its batch that is due."""
 
-    wait_head: int
-    wait_tail: int
-    waiting: int
+    waiting: LinkedList
+    ended: LinkedList  # with this step
     batch: int
     context: int  # tokens of the whole batch
     steps: int  # ever made
@@ -161,143 +229,65 @@ class DecodeWorker(Record):
     line: Line
     busy: float
     busy_read: float
+    # With paged memory.
+    pending: LinkedList  # without room
+    entered: LinkedList  # that came within a step
+    running: LinkedList
+    ready: bool  # whether it is to begin a step at this instant
+    tried: bool  # whether the first pending request has found no room as it is
+    irregular: bool  # whether some running sequence makes no token in this step
+    preemptions: int
+    latest_done: int  # the preemptions when a request was last done
+    completions: int  # entries of its heap of completions
+    turns: int
+    promised_blocks: int  # of all reserved requests with their whole output
+    recomputing: int  # how many requests compute old tokens again
 
 
-class Rule(Record):
-    """A dispatcher's policy and parameters; see `config.Router`."""
+class Block(Record):
+    """A block of memory."""
 
-    policy: int
-    ties: int
-    imbalance: int
-    hash_blocks: int
-    tie_stream: int
-    softmax_stream: int
-    shortcut: int  # how to decide without pricing all workers
-    is_prefill: bool
-    indexed: bool  # whether it knows what workers have cached
-    normalise: bool
-    decode_overlap: bool
-    prefill_blocks: bool
-    immediate: bool  # one replica that hears at once: its loads are the truth
-    distinct: bool  # whether a block that several requests share counts once
-    generated: bool  # whether blocks of output count
-    overlooked: int  # the first so many workers are never counted
-    penalty: bool  # whether workers that a replica has never heard of are punished
-    by_blocks: bool  # whether the tree compares blocks, not requests
-    overlap_weight: float
-    temperature: float
-    overlap_credit: float
-    host_credit: float
-    request_weight: float
-    load_weight: float
-    crowding: float
-    credit_decay: float
-    event_lag: float
-    replica_lag: float
-    cache_lag: float
+    name: int
+    holders: Int32
+    older: Int32  # its neighbours among the idle blocks
+    newer: Int32  # of one that has been given back: the next of these
+    younger: Int32  # the next younger copy, under the same name
 
 
-class View(Record):
-    """A worker as the dispatcher sees it when it decides."""
+class Found(Record):
+    """What is found under a shared name on a worker."""
 
-    active: int  # requests: the truth
-    active_blocks: int
-    added_blocks: int  # by the new request
-    overlap: int  # blocks
-    on_host: int  # of these
-    output_blocks: int  # set by the system before a decision, if they count
-    speed: float  # as the router knows it, 1 if it does not
+    block: Int32
+    changed: bool  # whether the name is among the changed ones
+    published: bool  # whether the router knows that it is there
 
 
-class Load(Record):
-    """What a replica of a router thinks that a worker has to do."""
+class BlockPool(Record):
+    """A worker's memory, and what its router hears when the running step ends."""
 
-    active: int
-    blocks: int
-    queued_tokens: int
-    registered: bool  # whether it has ever sent something there
-
-
-class Update(Record):
-    """A change that a router hears of later: of a worker's load, or of its cache."""
-
-    due: float
-    replica: int  # that has placed the request
-    worker: int
-    tokens: int
-    blocks: int
-    first_shared: int
-    shared_blocks: int
-    own_blocks: int
+    free: int  # blocks that hold nothing
+    idle: int  # cached blocks that nobody holds
+    returned: int  # the first of those that have been given back
+    untouched: int  # blocks from here on have never been taken
+    indexed: bool  # whether the router hears anything
+    changed: int  # how many shared names have appeared or disappeared
+    own_change: int  # by how many names of single requests the cache has grown
 
 
-class Ring(Record):
-    """The entries of a ring in use: numbers `head` to `tail` - 1, modulo its length."""
+class BlockList(Record):
+    """The blocks that a request holds on a worker: a stretch of `State.held`."""
 
-    head: int
-    tail: int
-
-
-class TreeNode(Record):
-    """The least key below a node, and how many leaves have it."""
-
-    least: int
-    tied: int
+    start: int
+    order: int  # there is room for 2**order
+    count: int
+    following: int  # of spare lists, and of those to be released
 
 
-class CacheTotals(Record):
-    """What a pool's caches have in common."""
+class Action(Record):
+    """What is to be done for a request at this instant."""
 
-    host_blocks: int  # capacity of host memory
-    first_run: int  # its number as a node
-    spare_runs: int
-
-
-class CacheNode(Record):
-    """A node of a list of blocks from the least to the most recently used."""
-
-    older: Int32
-    newer: Int32
-    tier: Int32
-
-
-class CacheList(Record):
-    """The blocks of a worker in one tier."""
-
-    oldest: int
-    newest: int
-    blocks: int
-    room: int  # the tier's capacity in blocks
-
-
-@by_reference
-class PrefixCaches(NamedTuple):
-    """The caches of a pool; see `kv_cache.prefix_cache`."""
-
-    totals: CacheTotals
-    holders: IntGrid  # blocks x words of a mask of workers
-    nodes: Table[CacheNode]  # workers x blocks, then runs
-    lists: Grid[CacheList]  # workers x tiers
-    runs: Ints  # how many blocks each has
-    spare: Ints  # numbers of free runs
-
-
-@by_reference
-class Dispatcher(NamedTuple):
-    """One pool's routing stage."""
-
-    rule: Rule
-    views: Table[View]
-    costs: Floats  # of the workers
-    pair: Floats  # costs of two workers
-    turns: Ints  # of the replicas: the next worker of round robin
-    loads: Grid[Load]  # replicas x workers
-    holds: IntGrid  # (replicas x workers) x blocks: requests that hold a shared block
-    placement: Update  # of the request that is being placed
-    rings: Table[Ring]
-    updates: Grid[Update]  # rings x room, each in order of time
-    tree: Table[TreeNode]  # empty if all workers are looked at
-    seen: PrefixCaches  # what it knows of the caches
+    kind: int
+    number: int
 
 
 @by_reference
@@ -344,3 +334,15 @@ class State(NamedTuple):
     to_decode: Dispatcher
     prefill_caches: PrefixCaches
     decode_caches: PrefixCaches
+    # Paged memory. Each worker has a block pool; those of prefill workers come first, and the rows
+    # of what the pools have are numbered alike.
+    phases: IntGrid  # decode workers x block_tokens: sequences by the step that takes a block
+    actions: Table[Action]
+    pools: Table[BlockPool]
+    memory: Grid[Block]
+    found: Grid[Found]  # pools x shared names
+    own: IntGrid  # pools x places of a hash table: blocks with names of one request
+    changed: IntGrid  # pools x room for changed names
+    lists: Table[BlockList]
+    held: Ints
+    spare_lists: Ints  # the first one of each order

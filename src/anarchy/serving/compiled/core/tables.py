@@ -23,6 +23,9 @@ Int32 = Annotated[int, np.int32]
 WIDTHS: dict[Any, Any] = {int: np.int64, float: np.float64, bool: np.bool_, Int32: np.int32}
 """What the annotations of fields are to NumPy."""
 
+NOBODY = -1
+"""No record: what fields hold that are places of records."""
+
 MOST_KEPT = 1 << 29
 """Bytes that are kept for the next run at most."""
 
@@ -106,9 +109,14 @@ class Memory:
         layout = dtype_of(kind)  # type: ignore[arg-type]  # mypy doubts that classes are hashable
         return self._place(layout, shape, clear).view(np.recarray)
 
-    def record(self, kind: type[R], **values: float) -> R:
-        """A single record with some of its fields set."""
+    def record(self, kind: type[R], *sources: object, **values: float) -> R:
+        """A single record; fields that have no value here are those of its `sources` of the same
+        name, or zero."""
         record: R = self.table(kind, 1)[0]
+        for source in sources:
+            for name in dtype_of(kind).names or ():  # type: ignore[arg-type]
+                if name not in values and hasattr(source, name):
+                    setattr(record, name, getattr(source, name))
         for name, value in values.items():
             setattr(record, name, value)
         return record

@@ -1,8 +1,9 @@
 """Prefix caches of a pool: who holds which shared block, and in what order each worker evicts.
 
 Every worker has a list of its blocks from the least to the most recently used. A shared block is a
-node of its own. Blocks that one request alone has are never found again and only take room, so
-those next to each other in the list are one node that counts them: a *run*.
+node of it. Blocks that one request alone has are never found again and only take room, so they are
+counted: a node knows how many of them lie between it and the next older one, the list how many are
+newer than its newest node.
 
 The list is in two parts, HBM and host memory: what leaves the first enters the second as its most
 recently used block.
@@ -11,15 +12,13 @@ recently used block.
 import numpy as np
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.records import (
-    NOBODY,
+from anarchy.serving.compiled.core.router_records import (
     CacheList,
     CacheNode,
-    CacheTotals,
     PrefixCaches,
     View,
 )
-from anarchy.serving.compiled.core.tables import Ints, Memory, Table, longer
+from anarchy.serving.compiled.core.tables import NOBODY, Ints, Memory, Table
 
 HBM, HOST = map(integer, range(2))
 TIERS = 2
@@ -27,44 +26,25 @@ TIERS = 2
 WORD = 32
 """Workers of one word of a mask."""
 
-NEVER_SHORT = 2**62
-RUNS = 1 << 10
-"""Runs that there is room for at first."""
-
 
 def make_caches(
-    memory: Memory, workers: int, blocks: int, hbm: int | list[int], host: int, runs: int = RUNS
+    memory: Memory, workers: int, blocks: int, hbm: int | list[int], host: int
 ) -> PrefixCaches:
-    """Empty caches of so many shared blocks; capacities in blocks, `hbm` of all or of each.
-
-    Without room for runs they are an index, which never asks for more.
-    """
-    nodes = workers * blocks
-    caches = PrefixCaches(
-        totals=memory.record(
-            CacheTotals, host_blocks=host, first_run=nodes, spare_runs=runs or NEVER_SHORT
-        ),
-        holders=memory.zeros(np.int64, blocks, -(-workers // WORD)),
-        nodes=memory.table(CacheNode, nodes + runs if runs else 0, clear=False),
-        lists=memory.table(CacheList, workers, TIERS),
-        runs=memory.zeros(np.int64, runs),
-        spare=memory.zeros(np.int64, runs),
-    )
-    caches.lists["oldest"] = caches.lists["newest"] = NOBODY
+    """Empty caches of so many shared blocks; capacities in blocks, `hbm` of all or of each."""
+    caches = make_index(memory, workers, blocks)
     caches.lists["room"][:, HBM] = hbm
     caches.lists["room"][:, HOST] = host
-    caches.spare[:] = np.arange(nodes, nodes + runs)
-    return caches
+    return caches._replace(nodes=memory.table(CacheNode, workers * blocks, clear=False))
 
 
-def more_runs(caches: PrefixCaches) -> PrefixCaches:
-    """Room for twice as many runs."""
-    room, totals = len(caches.spare), caches.totals
-    end, spare = len(caches.nodes), longer(caches.spare)
-    spare[totals.spare_runs : totals.spare_runs + room] = np.arange(end, end + room)
-    totals.spare_runs += room
-    return caches._replace(
-        nodes=longer(caches.nodes, end + room), runs=longer(caches.runs), spare=spare
+def make_index(memory: Memory, workers: int, blocks: int) -> PrefixCaches:
+    """Who holds which block, and how many blocks each holds, without their order."""
+    lists = memory.table(CacheList, workers, TIERS)
+    lists["oldest"] = lists["newest"] = NOBODY
+    return PrefixCaches(
+        holders=memory.zeros(np.int64, blocks, -(-workers // WORD)),
+        nodes=memory.table(CacheNode, 0),
+        lists=lists,
     )
 
 
@@ -118,7 +98,7 @@ def node_of(caches: PrefixCaches, w: int, block: int) -> CacheNode:
 
 @inner
 def _unlink(caches: PrefixCaches, w: int, number: int) -> None:
-    """Take a node out of its list."""
+    """Take a node out of its list, in which the blocks that it counts stay."""
     nodes = caches.nodes
     node = nodes[number]
     blocks = caches.lists[w, node.tier]
@@ -128,8 +108,10 @@ def _unlink(caches: PrefixCaches, w: int, number: int) -> None:
         nodes[node.older].newer = node.newer
     if node.newer == NOBODY:
         blocks.newest = node.older
+        blocks.own += node.own
     else:
         nodes[node.newer].older = node.older
+        nodes[node.newer].own += node.own
 
 
 @inner
@@ -139,6 +121,8 @@ def _append(caches: PrefixCaches, w: int, tier: int, number: int) -> None:
     node.older = blocks.newest
     node.newer = NOBODY
     node.tier = tier
+    node.own = blocks.own
+    blocks.own = 0
     if blocks.newest == NOBODY:
         blocks.oldest = number
     else:
@@ -147,40 +131,28 @@ def _append(caches: PrefixCaches, w: int, tier: int, number: int) -> None:
 
 
 @inner
-def _append_run(caches: PrefixCaches, w: int, tier: int, blocks: int) -> None:
-    """Keep blocks that nobody will ask for as the most recently used ones."""
-    totals, last = caches.totals, caches.lists[w, tier].newest
-    if last >= totals.first_run:
-        caches.runs[last - totals.first_run] += blocks
-        return
-    totals.spare_runs -= 1
-    number = caches.spare[totals.spare_runs]
-    caches.runs[number - totals.first_run] = blocks
-    _append(caches, w, tier, number)
-
-
-@inner
 def _take_oldest(caches: PrefixCaches, w: int, tier: int, most: int) -> tuple[int, int]:
-    """Take the least recently used node's blocks, `most` at most: its shared block or NOBODY, and
-    how many they are."""
-    number = caches.lists[w, tier].oldest
-    run = number - caches.totals.first_run
-    if run < 0:
+    """Take the least recently used blocks, `most` at most: a shared one, or NOBODY and how many
+    that no others share."""
+    held = caches.lists[w, tier]
+    number = held.oldest
+    if number == NOBODY:
+        taken = min(held.own, most)
+        held.own -= taken
+        return NOBODY, taken
+    node = caches.nodes[number]
+    taken = min(node.own, most)
+    if taken == 0:
         _unlink(caches, w, number)
         return number - w * len(caches.holders), 1
-    taken = min(caches.runs[run], most)
-    caches.runs[run] -= taken
-    if not caches.runs[run]:
-        _unlink(caches, w, number)
-        caches.spare[caches.totals.spare_runs] = number
-        caches.totals.spare_runs += 1
+    node.own -= taken
     return NOBODY, taken
 
 
 @inner
 def _trim(caches: PrefixCaches, w: int) -> None:
     """Move what does not fit in HBM to host memory, and drop what does not fit there."""
-    totals = caches.totals
+    host = caches.lists[w, HOST]
     for tier in range(TIERS):
         held = caches.lists[w, tier]
         excess = held.blocks - held.room
@@ -188,12 +160,12 @@ def _trim(caches: PrefixCaches, w: int) -> None:
             block, taken = _take_oldest(caches, w, tier, excess)
             excess -= taken
             held.blocks -= taken
-            if tier == HBM and totals.host_blocks:
+            if tier == HBM and host.room:
                 if block == NOBODY:
-                    _append_run(caches, w, HOST, taken)
+                    host.own += taken
                 else:
                     _append(caches, w, HOST, w * len(caches.holders) + block)
-                caches.lists[w, HOST].blocks += taken
+                host.blocks += taken
             elif block != NOBODY:
                 caches.holders[block, w >> 5] &= ~(1 << (w & 31))
 
@@ -205,15 +177,14 @@ def insert(caches: PrefixCaches, w: int, blocks: Ints, first: int, end: int, own
     Its shared blocks are at places `first` to `end` - 1, then come `own` that nobody shares.
     """
     hbm = caches.lists[w, HBM]
-    if own:
-        _append_run(caches, w, HBM, own)
-        hbm.blocks += own
+    hbm.own += own
+    hbm.blocks += own
     word, bit = w >> 5, 1 << (w & 31)
     for place in range(end - 1, first - 1, -1):
         block = blocks[place]
         number = w * len(caches.holders) + block
         if caches.holders[block, word] & bit:
-            if hbm.newest == number:
+            if hbm.newest == number and hbm.own == 0:
                 continue
             caches.lists[w, caches.nodes[number].tier].blocks -= 1
             _unlink(caches, w, number)
@@ -223,3 +194,16 @@ def insert(caches: PrefixCaches, w: int, blocks: Ints, first: int, end: int, own
         _append(caches, w, HBM, number)
     if hbm.blocks > hbm.room:
         _trim(caches, w)
+
+
+@inner
+def count(index: PrefixCaches, w: int, name: int, growth: int) -> None:
+    """A worker's paged memory has got a shared block (growth 1) or lost one (-1).
+
+    Or it has got so many, or lost them, that only one request has; `name` is NOBODY then.
+    """
+    index.lists[w, HBM].blocks += growth
+    if name != NOBODY:
+        word, bit = w >> 5, 1 << (w & 31)
+        mask = index.holders[name, word]
+        index.holders[name, word] = mask | bit if growth > 0 else mask & ~bit

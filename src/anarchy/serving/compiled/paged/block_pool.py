@@ -6,25 +6,24 @@ lie in a hash table: there is no end to them.
 """
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.request_ring import request_of
+from anarchy.serving.compiled.core.records import ANONYMOUS, UNNAMED, Request, State
 from anarchy.serving.compiled.paged.prefix_index import note
-from anarchy.serving.compiled.paged.records import ANONYMOUS, UNNAMED, BlockNames, PagedState
 
 SCATTER = integer(0x1E3779B1)
 """Odd; its multiples scatter neighbouring names over a hash table."""
 
 
 @small
-def pool_of(state: PagedState, w: int) -> int:
+def pool_of(state: State, w: int) -> int:
     """The block pool of a decode worker; that of a prefill worker has its number."""
-    return len(state.prefill) + w
+    return len(state.prefill_workers) + w
 
 
 # Lists of blocks.
 
 
 @inner
-def new_list(state: PagedState, blocks: int) -> int:
+def new_list(state: State, blocks: int) -> int:
     """An empty list with room for so many blocks."""
     progress, order = state.progress, 0
     while 1 << order < blocks:
@@ -43,7 +42,7 @@ def new_list(state: PagedState, blocks: int) -> int:
 
 
 @small
-def drop_list(state: PagedState, held: int) -> None:
+def drop_list(state: State, held: int) -> None:
     """Give the room of a list back."""
     order = state.lists[held].order
     state.lists[held].following = state.spare_lists[order]
@@ -53,19 +52,12 @@ def drop_list(state: PagedState, held: int) -> None:
 # Names.
 
 
-@inner
-def names_of(state: PagedState, number: int) -> BlockNames:
-    """The names of a request's blocks."""
-    request = request_of(state.plain, number)
-    end = request.first_shared + request.shared_blocks
-    own = state.settings.shared_names + number * state.settings.own_names
-    return BlockNames(state.plain.blocks[request.first_shared : end], own)
-
-
 @small
-def name_at(names: BlockNames, place: int) -> int:
+def name_at(state: State, request: Request, place: int) -> int:
     """The name of one of a request's blocks."""
-    return names.shared[place] if place < len(names.shared) else names.own + place
+    if place < request.shared_blocks:
+        return state.blocks[request.first_shared + place]
+    return request.first_name + place
 
 
 @small
@@ -74,9 +66,9 @@ def _scattered(name: int, mask: int) -> int:
 
 
 @inner
-def _own_place(state: PagedState, pool: int, name: int) -> int:
+def _own_place(state: State, pool: int, name: int) -> int:
     """The place of an own name in the hash table, or the empty one where it belongs."""
-    own, blocks = state.own[pool], state.blocks[pool]
+    own, blocks = state.own[pool], state.memory[pool]
     mask = len(own) - 1
     place = _scattered(name, mask)
     while own[place] and blocks[own[place]].name != name:
@@ -85,9 +77,9 @@ def _own_place(state: PagedState, pool: int, name: int) -> int:
 
 
 @inner
-def _clear_own_place(state: PagedState, pool: int, place: int) -> None:
+def _clear_own_place(state: State, pool: int, place: int) -> None:
     """Empty a place and move up those that it kept from theirs."""
-    own, blocks = state.own[pool], state.blocks[pool]
+    own, blocks = state.own[pool], state.memory[pool]
     mask, hole = len(own) - 1, place
     while True:
         place = (place + 1) & mask
@@ -101,23 +93,23 @@ def _clear_own_place(state: PagedState, pool: int, place: int) -> None:
 
 
 @small
-def _found(state: PagedState, pool: int, name: int) -> int:
+def _found(state: State, pool: int, name: int) -> int:
     """The block that is found under a name, or 0."""
-    if name < state.settings.shared_names:
+    if name < len(state.names):
         return state.found[pool, name].block
     return state.own[pool, _own_place(state, pool, name)]
 
 
 @inner
-def name_one(state: PagedState, pool: int, number: int, name: int) -> None:
+def name_one(state: State, pool: int, number: int, name: int) -> None:
     """Let others find a computed block."""
-    blocks = state.blocks[pool]
+    blocks = state.memory[pool]
     blocks[number].name = name
     blocks[number].younger = 0
     if name == ANONYMOUS:
         state.pools[pool].own_change += 1
         return
-    if name < state.settings.shared_names:
+    if name < len(state.names):
         last = integer(state.found[pool, name].block)
         if not last:
             state.found[pool, name].block = number
@@ -136,28 +128,26 @@ def name_one(state: PagedState, pool: int, number: int, name: int) -> None:
 
 
 @inner
-def name_blocks(
-    state: PagedState, pool: int, names: BlockNames, held: int, first: int, end: int
-) -> None:
+def name_blocks(state: State, pool: int, request: Request, held: int, first: int, end: int) -> None:
     """Let others find a request's blocks from place `first` on, those without a name."""
     start = state.lists[held].start
     for place in range(first, end):
         block = state.held[start + place]
-        if state.blocks[pool, block].name == UNNAMED:
-            name_one(state, pool, block, name_at(names, place))
+        if state.memory[pool, block].name == UNNAMED:
+            name_one(state, pool, block, name_at(state, request, place))
 
 
 @inner
-def _forget(state: PagedState, pool: int, number: int) -> None:
+def _forget(state: State, pool: int, number: int) -> None:
     """Let a block no longer be found; the next younger copy of it is found instead."""
-    blocks, counts = state.blocks[pool], state.pools[pool]
+    blocks, counts = state.memory[pool], state.pools[pool]
     name, younger = blocks[number].name, blocks[number].younger
     if name == UNNAMED:
         return
     if name == ANONYMOUS:
         counts.own_change -= 1
         return
-    shared, place = name < state.settings.shared_names, integer(0)
+    shared, place = name < len(state.names), integer(0)
     if shared:
         first = integer(state.found[pool, name].block)
     else:
@@ -182,15 +172,15 @@ def _forget(state: PagedState, pool: int, number: int) -> None:
 
 
 @small
-def available(state: PagedState, pool: int) -> int:
+def available(state: State, pool: int) -> int:
     """Blocks that can be taken: free ones and cached ones that nobody holds."""
     return state.pools[pool].free + state.pools[pool].idle
 
 
 @small
-def _occupy(state: PagedState, pool: int, number: int) -> None:
+def _occupy(state: State, pool: int, number: int) -> None:
     """Take a block out of the idle ones."""
-    blocks = state.blocks[pool]
+    blocks = state.memory[pool]
     older, newer = blocks[number].older, blocks[number].newer
     blocks[older].newer = newer
     blocks[newer].older = older
@@ -198,9 +188,9 @@ def _occupy(state: PagedState, pool: int, number: int) -> None:
 
 
 @small
-def _rest(state: PagedState, pool: int, number: int) -> None:
+def _rest(state: State, pool: int, number: int) -> None:
     """Make a block the most recently used of the idle ones."""
-    blocks = state.blocks[pool]
+    blocks = state.memory[pool]
     last = blocks[0].older
     blocks[number].older = last
     blocks[number].newer = 0
@@ -210,18 +200,18 @@ def _rest(state: PagedState, pool: int, number: int) -> None:
 
 
 @small
-def _give_back(state: PagedState, pool: int, number: int) -> None:
+def _give_back(state: State, pool: int, number: int) -> None:
     """Let a block be taken again."""
     counts = state.pools[pool]
-    state.blocks[pool, number].newer = counts.returned
+    state.memory[pool, number].newer = counts.returned
     counts.returned = number
     counts.free += 1
 
 
 @small
-def _fresh_block(state: PagedState, pool: int, holders: int) -> int:
+def _fresh_block(state: State, pool: int, holders: int) -> int:
     """A block without a name; its room has been taken already."""
-    counts, blocks = state.pools[pool], state.blocks[pool]
+    counts, blocks = state.pools[pool], state.memory[pool]
     number = counts.returned
     if number:
         counts.returned = blocks[number].newer
@@ -234,45 +224,43 @@ def _fresh_block(state: PagedState, pool: int, holders: int) -> int:
 
 
 @inner
-def grow(state: PagedState, pool: int, fresh: int) -> None:
+def grow(state: State, pool: int, fresh: int) -> None:
     """Take room for blocks that the caller accounts for by number."""
     state.pools[pool].free -= fresh
     while state.pools[pool].free < 0:
-        oldest = integer(state.blocks[pool, 0].newer)
+        oldest = integer(state.memory[pool, 0].newer)
         _occupy(state, pool, oldest)
         _give_back(state, pool, oldest)
         _forget(state, pool, oldest)
 
 
 @inner
-def match(state: PagedState, pool: int, names: BlockNames, places: int) -> tuple[int, int]:
+def match(state: State, pool: int, request: Request, places: int) -> tuple[int, int]:
     """How many leading blocks of a request are found, and how many of those somebody holds."""
     held = 0
     for place in range(places):
-        block = _found(state, pool, name_at(names, place))
+        block = _found(state, pool, name_at(state, request, place))
         if not block:
             return place, held
-        held += state.blocks[pool, block].holders > 0
+        held += state.memory[pool, block].holders > 0
     return places, held
 
 
 @inner
-def take(
-    state: PagedState, pool: int, names: BlockNames, held: int, found: int, fresh: int
-) -> bool:
+def take(state: State, pool: int, request: Request, held: int, found: int, fresh: int) -> bool:
     """Hold a request's first `found` blocks and `fresh` new ones, if there is room."""
     blocks, of, idle = state.held, state.lists[held], 0
     end = of.start + of.count
     for place in range(found):
-        block = _found(state, pool, name_at(names, place))
+        block = _found(state, pool, name_at(state, request, place))
         blocks[end + place] = block
-        idle += state.blocks[pool, block].holders == 0
+        idle += state.memory[pool, block].holders == 0
     if fresh > available(state, pool) - idle:
         return False
     for place in range(end, end + found):
-        if not state.blocks[pool, blocks[place]].holders:
+        if not state.memory[pool, blocks[place]].holders:
             _occupy(state, pool, blocks[place])
-        state.blocks[pool, blocks[place]].holders += 1
+        state.memory[pool, blocks[place]].holders += 1
     grow(state, pool, fresh)
     for place in range(end + found, end + found + fresh):
         blocks[place] = _fresh_block(state, pool, integer(1))
@@ -281,7 +269,7 @@ def take(
 
 
 @inner
-def keep(state: PagedState, pool: int, name: int) -> None:
+def keep(state: State, pool: int, name: int) -> None:
     """Turn one grown block into a cached one that nobody holds, the most recently used."""
     block = _fresh_block(state, pool, integer(0))
     if name != UNNAMED:
@@ -290,11 +278,11 @@ def keep(state: PagedState, pool: int, name: int) -> None:
 
 
 @inner
-def release(state: PagedState, pool: int, held: int) -> None:
+def release(state: State, pool: int, held: int) -> None:
     """Let go of a list of blocks; the tail of a prefix becomes older than its head."""
     blocks, of = state.held, state.lists[held]
     for place in range(of.start + of.count - 1, of.start - 1, -1):
-        block = state.blocks[pool, blocks[place]]
+        block = state.memory[pool, blocks[place]]
         block.holders -= 1
         if not block.holders:
             if block.name == UNNAMED:

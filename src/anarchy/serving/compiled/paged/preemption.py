@@ -1,62 +1,84 @@
-"""What happens when a decode worker has no block left; see `reference.paged`.
+"""What happens when a worker has no block left; see `reference.paged`.
 
-A running request gives up its blocks and computes its tokens again later, chunk by chunk beside the
-steps of the others.
+A running request gives up its blocks. At decode it computes its tokens again later, chunk by chunk
+beside the steps of the others.
 """
 
 from anarchy.serving.compiled.core.compile import boolean, inner, integer, small
-from anarchy.serving.compiled.core.records import NOBODY
-from anarchy.serving.compiled.core.request_ring import request_of
-from anarchy.serving.compiled.paged.block_pool import (
-    available,
-    grow,
-    keep,
-    match,
-    name_at,
-    name_blocks,
-    name_one,
-    names_of,
-    pool_of,
-    release,
-    take,
+from anarchy.serving.compiled.core.records import (
+    ANONYMOUS,
+    LAST_ADMITTED,
+    UNNAMED,
+    DecodeWorker,
+    LinkedList,
+    PrefillWorker,
+    Request,
+    State,
 )
-from anarchy.serving.compiled.paged.linked_lists import (
-    following,
-    next_served,
-    prepend,
-    remove_victim,
-    sequence_of,
-)
-from anarchy.serving.compiled.paged.records import ANONYMOUS, UNNAMED, PagedState
+from anarchy.serving.compiled.core.requests import prepend, remove, request_of
+from anarchy.serving.compiled.core.tables import NOBODY
+from anarchy.serving.compiled.paged import block_pool
+from anarchy.serving.compiled.paged.block_pool import available, pool_of
 
 NOTHING = -1
 """Tokens that were computed for a request that has to wait."""
 
 
 @small
-def known_tokens(state: PagedState, number: int) -> int:
+def known_tokens(request: Request) -> int:
     """Tokens that a request had when it joined its batch."""
-    return request_of(state.plain, number).input_tokens + sequence_of(state, number).generated
+    return request.input_tokens + request.generated
 
 
 @inner
-def continue_in_turn(state: PagedState, w: int) -> tuple[int, int, int]:
+def remove_victim(state: State, worker: PrefillWorker | DecodeWorker) -> int:
+    """Take out and count the running request that has to give up its blocks: which one."""
+    running = worker.running
+    victim = running.last if state.settings.preempt == LAST_ADMITTED else running.first
+    remove(state, running, victim)
+    worker.preemptions += 1
+    if worker.preemptions - worker.latest_done >= state.settings.most_preemptions:
+        state.progress.thrashes = True
+    return victim
+
+
+@inner
+def next_served(state: State, members: LinkedList, number: int, victims: int, out: bool) -> int:
+    """Who is served after a request for which so many have been taken out of the list.
+
+    `out` says whether it is one of them itself. The reference goes through the list by position,
+    so it passes over as many as have been taken out before that position.
+    """
+    if state.settings.preempt == LAST_ADMITTED:
+        return NOBODY if out else request_of(state, number).following
+    there, steps = number, victims + 1
+    if out:
+        there, steps = members.first, victims - 1
+    while steps and there != NOBODY:
+        there = request_of(state, there).following
+        steps -= 1
+    return there
+
+
+@inner
+def continue_in_turn(state: State, w: int) -> tuple[int, int, int]:
     """Give each running request its next block or chunk, in order of admission.
 
     Returns the tokens computed again, the tokens left to this step, and how many requests stand
     still because none are left.
     """
-    queue, pool, size = state.decode[w], pool_of(state, w), state.plain.settings.block_tokens
-    steps, budget = state.plain.decode_workers[w].steps, state.plain.settings.batch_tokens
+    worker, pool, size = state.decode_workers[w], pool_of(state, w), state.settings.block_tokens
+    budget = state.settings.batch_tokens
     computed, skipped = integer(0), integer(0)
-    number = queue.running.first
+    number = worker.running.first
     while number != NOBODY:
-        sequence_of(state, number).continued = False
-        number = following(state, number)
-    number = queue.running.first
+        request = request_of(state, number)
+        request.continued = False
+        number = request.following
+    number = worker.running.first
     while number != NOBODY and budget > 0:
-        sequence, victims, out = sequence_of(state, number), queue.preemptions, False
-        if sequence.recomputing:
+        request, victims, out = request_of(state, number), worker.preemptions, False
+        if request.recomputing:
             tokens = _compute(state, w, number, integer(0), budget)
             if tokens == NOTHING:
                 break
@@ -64,64 +86,62 @@ def continue_in_turn(state: PagedState, w: int) -> tuple[int, int, int]:
             budget -= tokens
             out = tokens == 0
         else:
-            known = known_tokens(state, number) + steps - sequence.joined
+            known = known_tokens(request) + worker.steps - request.joined
             if (known - 1) % size == 0:
                 while not out and not available(state, pool):
                     out = _give_up(state, w) == number
                 if not out:
-                    grow(state, pool, integer(1))
+                    block_pool.grow(state, pool, integer(1))
             if not out:
-                sequence.continued = True
+                request.continued = True
                 budget -= 1
-        victims = queue.preemptions - victims
-        number = next_served(state, queue.running, number, victims, out)
-    number = queue.running.first
+        victims = worker.preemptions - victims
+        number = next_served(state, worker.running, number, victims, out)
+    number = worker.running.first
     while number != NOBODY:
-        sequence = sequence_of(state, number)
-        if not sequence.continued and not sequence.recomputing:
-            sequence.joined += 1
+        request = request_of(state, number)
+        if not request.continued and not request.recomputing:
+            request.joined += 1
             skipped += 1
-        number = sequence.following
+        number = request.following
     return computed, budget, skipped
 
 
 @inner
-def _compute(state: PagedState, w: int, number: int, found: int, budget: int) -> int:
+def _compute(state: State, w: int, number: int, found: int, budget: int) -> int:
     """Compute a chunk of old tokens again: how many, 0 if the request had to give up."""
-    queue, sequence = state.decode[w], sequence_of(state, number)
-    pool, names, held = pool_of(state, w), names_of(state, number), sequence.target
-    size, known = state.plain.settings.block_tokens, known_tokens(state, number)
-    before = sequence.computed + found * size
+    worker, request, pool = state.decode_workers[w], request_of(state, number), pool_of(state, w)
+    size, known, held = state.settings.block_tokens, known_tokens(request), request.target
+    before = request.computed + found * size
     after = min(known, before + budget)
     if after <= before:
         return NOTHING
     fresh = -(-after // size) - state.lists[held].count - found
-    while not take(state, pool, names, held, found, fresh):
-        if not queue.running.length:
+    while not block_pool.take(state, pool, request, held, found, fresh):
+        if not worker.running.length:
             return NOTHING
         if _give_up(state, w) == number:
             return 0
-    if state.plain.settings.caching:
-        name_blocks(state, pool, names, held, before // size, after // size)
-    sequence.computed = after
+    if state.settings.caching:
+        block_pool.name_blocks(state, pool, request, held, before // size, after // size)
+    request.computed = after
     if after == known:
-        sequence.joined = state.plain.decode_workers[w].steps
-        if sequence.recomputing:
-            sequence.recomputing = False
-            queue.recomputing -= 1
-            sequence.continued = True
+        request.joined = worker.steps
+        if request.recomputing:
+            request.recomputing = False
+            worker.recomputing -= 1
+            request.continued = True
     return after - before
 
 
 @inner
-def readmit(state: PagedState, w: int, number: int, budget: int) -> int:
+def readmit(state: State, w: int, number: int, budget: int) -> int:
     """Start a preempted request anew, if all its tokens have room."""
-    pool, size = pool_of(state, w), state.plain.settings.block_tokens
-    known = known_tokens(state, number)
+    request, pool, size = request_of(state, number), pool_of(state, w), state.settings.block_tokens
+    known = known_tokens(request)
     found, used = integer(0), integer(0)
-    if state.plain.settings.caching:
-        places = sequence_of(state, number).named
-        found, used = match(state, pool, names_of(state, number), places)
+    if state.settings.caching:
+        found, used = block_pool.match(state, pool, request, request.named)
         found = min(found, (known - 1) // size)
     if -(-known // size) - min(used, found) > available(state, pool):
         return NOTHING
@@ -129,51 +149,51 @@ def readmit(state: PagedState, w: int, number: int, budget: int) -> int:
 
 
 @inner
-def _give_up(state: PagedState, w: int) -> int:
+def _give_up(state: State, w: int) -> int:
     """Preempt a running request: its blocks go, and it waits before all others."""
-    queue = state.decode[w]
-    victim = remove_victim(state, queue)
-    sequence = sequence_of(state, victim)
-    if sequence.recomputing:
-        sequence.recomputing = False
-        queue.recomputing -= 1
+    worker = state.decode_workers[w]
+    victim = remove_victim(state, worker)
+    request = request_of(state, victim)
+    if request.recomputing:
+        request.recomputing = False
+        worker.recomputing -= 1
     else:
-        made = state.plain.decode_workers[w].steps - sequence.joined
-        sequence.computed = known_tokens(state, victim) + made - (not sequence.continued)
-        sequence.generated += made
-    let_go(state, w, victim, boolean(True))
-    sequence.computed = 0
-    sequence.continued = False
-    prepend(state, queue.waiting, victim)
-    queue.tried = False
+        made = worker.steps - request.joined
+        request.computed = known_tokens(request) + made - (not request.continued)
+        request.generated += made
+    let_go(state, w, request, boolean(True))
+    request.computed = 0
+    request.continued = False
+    prepend(state, worker.waiting, victim)
+    worker.tried = False
     return victim
 
 
 @inner
-def let_go(state: PagedState, w: int, number: int, named: bool) -> None:
+def let_go(state: State, w: int, request: Request, named: bool) -> None:
     """Release the blocks of the computed tokens; whole ones stay cached, tail oldest.
 
     `named` if the request will look for them again.
     """
-    sequence, size = sequence_of(state, number), state.plain.settings.block_tokens
-    pool, names, held = pool_of(state, w), names_of(state, number), sequence.target
+    pool, held, size = pool_of(state, w), request.target, state.settings.block_tokens
     count = state.lists[held].count
-    whole = sequence.computed // size if state.plain.settings.caching else 0
-    grown = -(-sequence.computed // size) - count
+    whole = request.computed // size if state.settings.caching else 0
+    grown = -(-request.computed // size) - count
     if named:
-        missing = max(0, known_tokens(state, number) // size - sequence.named)
-        sequence.named += missing
+        missing = max(0, known_tokens(request) // size - request.named)
+        request.named += missing
         state.progress.next_number += missing
     kept = max(0, whole - count)
     state.pools[pool].free += grown - kept
     for place in range(count + kept - 1, count - 1, -1):
-        keep(state, pool, name_at(names, place) if named else UNNAMED)
+        name = block_pool.name_at(state, request, place) if named else UNNAMED
+        block_pool.keep(state, pool, name)
     if named:
-        name_blocks(state, pool, names, held, integer(0), min(whole, count))
+        block_pool.name_blocks(state, pool, request, held, integer(0), min(whole, count))
     else:
-        for place in range(sequence.named, min(whole, count)):
+        for place in range(request.named, min(whole, count)):
             block = state.held[state.lists[held].start + place]
-            if state.blocks[pool, block].name == UNNAMED:
+            if state.memory[pool, block].name == UNNAMED:
                 state.progress.next_number += 1
-                name_one(state, pool, block, integer(ANONYMOUS))
-    release(state, pool, held)
+                block_pool.name_one(state, pool, block, integer(ANONYMOUS))
+    block_pool.release(state, pool, held)

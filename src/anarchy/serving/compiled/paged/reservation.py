@@ -4,86 +4,85 @@ Room is reserved for one request at a time, between two steps and in order of ar
 """
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.records import NOBODY
-from anarchy.serving.compiled.core.request_ring import request_of
-from anarchy.serving.compiled.paged import linked_lists
-from anarchy.serving.compiled.paged.block_pool import match, name_blocks, names_of, pool_of, take
-from anarchy.serving.compiled.paged.linked_lists import sequence_of
-from anarchy.serving.compiled.paged.records import NEVER, RELEASE, TRANSFER, DecodeQueue, PagedState
+from anarchy.serving.compiled.core.records import (
+    NEVER,
+    RELEASE,
+    TRANSFER,
+    DecodeWorker,
+    Request,
+    State,
+)
+from anarchy.serving.compiled.core.requests import append, insert, remove, request_of
+from anarchy.serving.compiled.core.tables import NOBODY
+from anarchy.serving.compiled.paged.block_pool import match, name_blocks, pool_of, take
 from anarchy.serving.compiled.paged.same_instant import defer, set_ready
 from anarchy.serving.rules.event_order import SETTLE
 
 
 @small
-def whole_blocks(state: PagedState, number: int) -> int:
+def whole_blocks(state: State, request: Request) -> int:
     """Blocks of the prompt and all its output."""
-    request = request_of(state.plain, number)
-    return -(-(request.input_tokens + request.output_tokens) // state.plain.settings.block_tokens)
+    return -(-(request.input_tokens + request.output_tokens) // state.settings.block_tokens)
 
 
 @inner
-def enter_pending(state: PagedState, queue: DecodeQueue, number: int) -> bool:
+def enter_pending(state: State, worker: DecodeWorker, number: int) -> bool:
     """Queue a request for room; whether the running steps should end for it."""
-    queue.turns += 1
-    sequence_of(state, number).turn = queue.turns
-    waits = queue.pending.length > 0
-    linked_lists.append(state, queue.pending, number)
-    return not (waits and queue.tried)
+    worker.turns += 1
+    request_of(state, number).turn = worker.turns
+    waits = worker.pending.length > 0
+    append(state, worker.pending, number)
+    return not (waits and worker.tried)
 
 
 @inner
-def try_reservation(state: PagedState, w: int) -> None:
+def try_reservation(state: State, w: int) -> None:
     """Give the first pending request its room, if it has not been tried in vain already."""
-    queue = state.decode[w]
-    if not queue.pending.length or queue.tried:
+    worker = state.decode_workers[w]
+    if not worker.pending.length or worker.tried:
         return
-    number = queue.pending.first
-    slots_left = queue.running.length < state.plain.settings.slots
+    number = worker.pending.first
+    slots_left = worker.running.length < state.settings.slots
     if not slots_left or not _reserve_room(state, w, number):
-        queue.tried = True
+        worker.tried = True
         return
-    linked_lists.remove(state, queue.pending, number)
+    remove(state, worker.pending, number)
     defer(state, TRANSFER, number, SETTLE)
 
 
 @inner
-def _reserve_room(state: PagedState, w: int, number: int) -> bool:
-    size, queue = state.plain.settings.block_tokens, state.decode[w]
-    promised = queue.promised_blocks + whole_blocks(state, number)
-    if state.settings.preempt == NEVER and promised > state.settings.memory_blocks:
+def _reserve_room(state: State, w: int, number: int) -> bool:
+    settings, worker, request = state.settings, state.decode_workers[w], request_of(state, number)
+    promised = worker.promised_blocks + whole_blocks(state, request)
+    if settings.preempt == NEVER and promised > settings.memory_blocks:
         return False
-    pool, names = pool_of(state, w), names_of(state, number)
-    prompt, found = request_of(state.plain, number).input_tokens, 0
-    if state.plain.settings.caching:
-        found, _ = match(state, pool, names, prompt // size)
-    fresh = -(-prompt // size) - found
-    held = sequence_of(state, number).target
-    if not take(state, pool, names, held, found, fresh):
+    pool, size, prompt, found = pool_of(state, w), settings.block_tokens, request.input_tokens, 0
+    if settings.caching:
+        found, _ = match(state, pool, request, prompt // size)
+    if not take(state, pool, request, request.target, found, -(-prompt // size) - found):
         return False
-    queue.promised_blocks = promised
+    worker.promised_blocks = promised
     return True
 
 
 @inner
-def accept(state: PagedState, w: int, number: int) -> None:
+def accept(state: State, w: int, number: int) -> None:
     """A request may join the batch from now on."""
-    queue, sequence = state.decode[w], sequence_of(state, number)
-    prompt = request_of(state.plain, number).input_tokens
-    sequence.named = prompt // state.plain.settings.block_tokens
-    if state.plain.settings.caching:
-        pool, held = pool_of(state, w), sequence.target
-        name_blocks(state, pool, names_of(state, number), held, integer(0), sequence.named)
-    sequence.generated = 0
-    sequence.computed = prompt
+    worker, request = state.decode_workers[w], request_of(state, number)
+    request.named = request.input_tokens // state.settings.block_tokens
+    if state.settings.caching:
+        name_blocks(state, pool_of(state, w), request, request.target, integer(0), request.named)
+    request.generated = 0
+    request.computed = request.input_tokens
     ahead = 0
-    other = queue.waiting.first
+    other = worker.waiting.first
     while other != NOBODY:
-        ahead += sequence_of(state, other).turn < sequence.turn
-        other = linked_lists.following(state, other)
-    other = queue.waiting.first
+        ahead += request_of(state, other).turn < request.turn
+        other = request_of(state, other).following
+    other = worker.waiting.first
     for _ in range(ahead):
-        other = linked_lists.following(state, other)
-    linked_lists.insert(state, queue.waiting, other, number)
+        other = request_of(state, other).following
+    insert(state, worker.waiting, other, number)
     defer(state, RELEASE, number, SETTLE)
     try_reservation(state, w)
-    set_ready(state, queue)
+    set_ready(state, worker)

@@ -4,7 +4,7 @@ import numpy as np
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
 from anarchy.serving.compiled.core.event_queue import SETTLES, push
-from anarchy.serving.compiled.paged.records import DecodeQueue, PagedState, PrefillQueue
+from anarchy.serving.compiled.core.records import DecodeWorker, PrefillWorker, State
 from anarchy.serving.rules.event_order import GRID, SETTLE
 
 
@@ -15,15 +15,15 @@ def on_grid(time: float) -> float:
 
 
 @inner
-def _settle_at_the_end(state: PagedState, priority: int) -> None:
+def _settle_at_the_end(state: State, priority: int) -> None:
     """Have the instant settled after what else happens at it."""
     if not state.progress.settling:
         state.progress.settling = True
-        push(state.plain, state.plain.progress.now, priority, integer(SETTLES), integer(0))
+        push(state, state.progress.now, priority, integer(SETTLES), integer(0))
 
 
 @small
-def defer(state: PagedState, kind: int, number: int, priority: int) -> None:
+def defer(state: State, kind: int, number: int, priority: int) -> None:
     """Do something for a request at this instant, after what was asked for before."""
     action = state.actions[state.progress.actions_due]
     action.kind = kind
@@ -33,7 +33,7 @@ def defer(state: PagedState, kind: int, number: int, priority: int) -> None:
 
 
 @small
-def set_ready(state: PagedState, queue: PrefillQueue | DecodeQueue) -> None:
+def set_ready(state: State, worker: PrefillWorker | DecodeWorker) -> None:
     """A worker is between two steps and has something to look at."""
-    queue.ready = True
+    worker.ready = True
     _settle_at_the_end(state, integer(SETTLE))

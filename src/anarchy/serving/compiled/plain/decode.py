@@ -4,8 +4,8 @@ import math
 
 from anarchy.serving.compiled.core.compile import inner, integer
 from anarchy.serving.compiled.core.event_queue import BATCH_CHANGES, add, drop_first, push
-from anarchy.serving.compiled.core.records import NOBODY, DecodeWorker, State
-from anarchy.serving.compiled.core.request_ring import request_of
+from anarchy.serving.compiled.core.records import AT_STEP, DecodeWorker, State
+from anarchy.serving.compiled.core.requests import append, remove, request_of
 from anarchy.serving.compiled.core.service_times import itl_line
 from anarchy.serving.rules.event_order import BOUNDARY
 
@@ -88,14 +88,8 @@ def schedule(state: State, w: int, due: float, steps: int, priority: int) -> Non
 def submit(state: State, w: int, number: int) -> None:
     """Take a request; it joins at the next step boundary with a free slot."""
     worker, now = state.decode_workers[w], state.progress.now
-    request_of(state, number).following = NOBODY
-    if worker.waiting:
-        request_of(state, worker.wait_tail).following = number
-    else:
-        worker.wait_head = number
-    worker.wait_tail = number
-    worker.waiting += 1
-    if worker.waiting > 1:
+    append(state, worker.waiting, number)
+    if worker.waiting.length > 1:
         return
     if not worker.batch:
         schedule(state, w, now, integer(0), integer(BOUNDARY))
@@ -133,36 +127,28 @@ def set_line(state: State, worker: DecodeWorker, steps: int) -> None:
 
 
 @inner
-def _end(state: State, w: int) -> int:
-    """Let the requests end whose last step is made: the first of them, linked, or NOBODY."""
+def _end(state: State, w: int) -> None:
+    """Let the requests end whose last step is made."""
     worker, heap = state.decode_workers[w], state.completions[w]
-    first, last = NOBODY, NOBODY
     while worker.batch and heap[0].key == worker.steps:
         number = heap[0].number
         drop_first(heap, worker.batch)
         worker.batch -= 1
         request = request_of(state, number)
         request.done = state.progress.now
-        request.following = NOBODY
         worker.context -= request.input_tokens + request.output_tokens
-        if first == NOBODY:
-            first = number
-        else:
-            request_of(state, last).following = number
-        last = number
-    return first
+        append(state, worker.ended, number)
 
 
 @inner
 def _join(state: State, w: int) -> int:
     """Let waiting requests take free slots: how many do."""
     worker, heap, joined = state.decode_workers[w], state.completions[w], 0
-    while worker.waiting and worker.batch < state.settings.slots:
-        number = worker.wait_head
+    while worker.waiting.length and worker.batch < state.settings.slots:
+        number = worker.waiting.first
         request = request_of(state, number)
+        remove(state, worker.waiting, number)
         request.decode_start = state.progress.now
-        worker.wait_head = request.following
-        worker.waiting -= 1
         worker.order += 1
         worker.context += request.input_tokens
         final_step = float(worker.steps + request.output_tokens)
@@ -173,27 +159,24 @@ def _join(state: State, w: int) -> int:
 
 
 @inner
-def change_batch(state: State, w: int) -> int:
-    """A step boundary: requests end, waiting ones join, the next change is scheduled.
-
-    Those that have ended are linked by `following`; the first of them, or NOBODY.
-    """
+def change_batch(state: State, w: int) -> None:
+    """A step boundary: requests end, waiting ones join, the next change is scheduled."""
     worker, now = state.decode_workers[w], state.progress.now
     if worker.batch:
         make_steps(state, worker)
     worker.boundary = now
-    first_done, number = _end(state, w), worker.wait_head
+    _end(state, w)
+    number = worker.waiting.first
     joined = _join(state, w)
     if not worker.batch:
         worker.due = math.inf
-        return first_done
+        return
     steps = int(state.completions[w, 0].key) - worker.steps
     set_line(state, worker, steps)
     schedule(state, w, now + duration(worker, steps), steps, integer(BOUNDARY))
-    if state.settings.step_is_first_token:
+    if state.settings.first_token == AT_STEP:
         first_token = now + duration(worker, integer(1))
         for _ in range(joined):
             request = request_of(state, number)
             request.first_token = first_token
             number = request.following
-    return first_done

@@ -2,22 +2,11 @@
 
 from anarchy.serving.compiled.core.compile import inner, integer
 from anarchy.serving.compiled.core.event_queue import STEP_ENDS, push
-from anarchy.serving.compiled.core.records import NOBODY, PrefillWorker, Request, State
-from anarchy.serving.compiled.core.request_ring import request_of
+from anarchy.serving.compiled.core.records import PrefillWorker, Request, State
+from anarchy.serving.compiled.core.requests import append, remove, request_of
 from anarchy.serving.compiled.core.service_times import prefill_seconds
 from anarchy.serving.compiled.kv_cache.prefix_cache import HBM, HOST, find_overlap, node_of
 from anarchy.serving.rules.event_order import NORMAL
-
-
-@inner
-def enqueue(state: State, worker: PrefillWorker, number: int) -> None:
-    """Queue a request."""
-    request_of(state, number).following = NOBODY
-    if worker.queue_head == NOBODY:
-        worker.queue_head = number
-    else:
-        request_of(state, worker.queue_tail).following = number
-    worker.queue_tail = number
 
 
 @inner
@@ -36,15 +25,10 @@ def _full_step_work(
     """Seconds that a step's prompts would have taken as a part of a full step."""
     settings = state.settings
     full = min(settings.batch_requests, settings.batch_tokens * prompts // tokens)
-    if prompts < full:
-        return (
-            prompts
-            / full
-            * _counted_seconds(
-                state, speed, tokens * full // prompts, full, cached * full // prompts
-            )
-        )
-    return seconds
+    if prompts >= full:
+        return seconds
+    tokens, cached = tokens * full // prompts, cached * full // prompts
+    return prompts / full * _counted_seconds(state, speed, tokens, full, cached)
 
 
 @inner
@@ -115,7 +99,7 @@ def run_step(
     computing = _counted_seconds(state, worker.speed, tokens, prompts, cached)
     work = _full_step_work(state, worker.speed, tokens, prompts, cached, computing)
     seconds = _step_seconds(state, fetching, computing) if fetching else computing
-    worker.running = True
+    worker.computing = True
     worker.started = state.progress.now
     worker.duration = seconds
     worker.step_work = work + (seconds - computing) if fetching else work
@@ -126,10 +110,10 @@ def run_step(
 def start_step(state: State, w: int) -> None:
     """Take queued prompts in order while both limits hold."""
     settings, now, worker = state.settings, state.progress.now, state.prefill_workers[w]
-    worker.batch_head = worker.queue_head
-    total, count, cached, fetching, last = 0, 0, 0, 0.0, worker.queue_head
-    while worker.queue_head != NOBODY and count < settings.batch_requests:
-        request = request_of(state, worker.queue_head)
+    total, count, cached, fetching = 0, 0, 0, 0.0
+    while worker.waiting.length and count < settings.batch_requests:
+        number = worker.waiting.first
+        request = request_of(state, number)
         fetch = 0.0
         request.cached_tokens = 0
         if settings.tiered:
@@ -142,15 +126,13 @@ def start_step(state: State, w: int) -> None:
         uncached = request.input_tokens - request.cached_tokens
         if count and total + uncached > settings.batch_tokens:
             break
-        last = worker.queue_head
-        worker.queue_head = request.following
+        remove(state, worker.waiting, number)
+        append(state, worker.running, number)
         request.prefill_worker = w
         request.prefill_start = now
         fetching += fetch
         total += uncached
         cached += request.cached_tokens
         count += 1
-    request_of(state, last).following = NOBODY
-    worker.batch_size = count
     seconds = run_step(state, worker, total, count, cached, fetching)
     push(state, now + seconds, integer(NORMAL), STEP_ENDS, w)

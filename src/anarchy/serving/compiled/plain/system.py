@@ -4,11 +4,11 @@ import math
 
 from anarchy.serving.compiled.core import event_queue, records
 from anarchy.serving.compiled.core.compile import compiled, inner, integer, small
-from anarchy.serving.compiled.core.records import NOBODY, Ask, Request, State
-from anarchy.serving.compiled.core.request_ring import place_of, request_of
-from anarchy.serving.compiled.core.tables import Floats, Ints
+from anarchy.serving.compiled.core.records import Ask, Request, State
+from anarchy.serving.compiled.core.requests import append, remove, request_of
+from anarchy.serving.compiled.core.tables import NOBODY, Floats, Ints
 from anarchy.serving.compiled.plain.decode import change_batch, count_output_blocks, submit
-from anarchy.serving.compiled.plain.prefill import enqueue, start_step
+from anarchy.serving.compiled.plain.prefill import start_step
 from anarchy.serving.compiled.router.dispatch import cache_prompt, decide
 from anarchy.serving.compiled.router.worker_loads import ended, placed, updates_are_short
 from anarchy.serving.rules.event_order import NORMAL
@@ -89,45 +89,28 @@ def is_through(state: State, number: int) -> bool:
     return False
 
 
-@small
-def _planned(state: State, number: int, pool: int) -> int:
-    """The worker of a pool that a plan sends a request to, NOBODY if there is none."""
-    return state.plan[number, pool] if number < len(state.plan) else NOBODY
-
-
 @inner
 def choose_prefill(state: State, number: int) -> int:
     """Route a request to a prefill worker."""
-    to, workers, request = state.to_prefill, len(state.prefill_workers), request_of(state, number)
-    if workers == 1:
+    to, request = state.to_prefill, request_of(state, number)
+    if len(state.prefill_workers) == 1:
         return 0
-    w = decide(state, to, request, _planned(state, number, integer(0)))
+    w = decide(state, to, number)
     cached = to.views[w].overlap * state.settings.block_tokens
     request.expected_tokens = max(1, request.input_tokens - cached)
     placed(state, to, request, w)
-    if state.settings.log_costs:
-        place = place_of(state, number)
-        for worker in range(workers):
-            state.costs[place, worker] = to.costs[worker]
     return w
 
 
 @inner
 def choose_decode(state: State, number: int) -> int:
     """Route a request to a decode worker."""
-    to, request = state.to_decode, request_of(state, number)
+    request = request_of(state, number)
     request.routed = state.progress.now
     state.progress.lookahead -= 1
-    w = decide(state, to, request, _planned(state, number, integer(1)))
-    if state.settings.log_costs:
-        place, first = place_of(state, number), len(state.prefill_workers)
-        workers = len(state.decode_workers)
-        for worker in range(workers):
-            state.costs[place, first + worker] = to.costs[worker]
-            state.costs[place, first + workers + worker] = to.views[worker].active
-    request.decode_worker = w
-    placed(state, to, request, w)
-    return w
+    request.decode_worker = decide(state, state.to_decode, number)
+    placed(state, state.to_decode, request, request.decode_worker)
+    return request.decode_worker
 
 
 @inner
@@ -143,8 +126,8 @@ def _receive(state: State, number: int) -> None:
     """A request is through the frontend: it goes to a prefill worker."""
     w = choose_prefill(state, number)
     worker = state.prefill_workers[w]
-    enqueue(state, worker, number)
-    if not worker.running:
+    append(state, worker.waiting, number)
+    if not worker.computing:
         start_step(state, w)
 
 
@@ -154,16 +137,19 @@ def _end_step(state: State, w: int) -> None:
     worker, to, now = state.prefill_workers[w], state.to_prefill, state.progress.now
     worker.busy += now - worker.started
     worker.work += worker.step_work
-    worker.running = False
-    first = worker.batch_head
-    number = first
+    worker.computing = False
+    first = number = worker.running.first
     while number != NOBODY:
         request = request_of(state, number)
         request.prefill_end = now
+        if state.settings.first_token == records.AT_PREFILL:
+            request.first_token = now
         if state.settings.caching:
             cache_prompt(state, to, state.prefill_caches, request, w)
         number = request.following
-    if worker.queue_head != NOBODY:
+    worker.running.first = worker.running.last = NOBODY
+    worker.running.length = 0
+    if worker.waiting.length:
         start_step(state, w)
     number = first
     while number != NOBODY:
@@ -183,6 +169,8 @@ def _end_step(state: State, w: int) -> None:
 def _hand_over(state: State, number: int) -> None:
     """A prompt is computed and its KV on its way: it goes to a decode worker."""
     to, request = state.to_decode, request_of(state, number)
+    if state.settings.first_token == records.AT_HANDOFF:
+        request.first_token = state.progress.now
     if to.rule.generated:
         count_output_blocks(state, request.replica)
     w = choose_decode(state, number)
@@ -214,6 +202,18 @@ def complete(state: State, request: Request, w: int) -> bool:
     return False
 
 
+@inner
+def complete_ended(state: State, w: int) -> bool:
+    """The requests that have ended on a worker are done; whether the run ends with one of them."""
+    members = state.decode_workers[w].ended
+    while members.length:
+        number = members.first
+        remove(state, members, number)
+        if complete(state, request_of(state, number), w):
+            return True
+    return False
+
+
 @compiled
 def read_totals(state: State) -> None:
     """Read what the workers have done by now."""
@@ -225,7 +225,7 @@ def read_totals(state: State) -> None:
     for w in range(len(state.prefill_workers)):
         prefill = state.prefill_workers[w]
         prefill.busy_read, prefill.work_read = prefill.busy, prefill.work
-        if prefill.running:
+        if prefill.computing:
             since = now - prefill.started
             prefill.busy_read += since
             prefill.work_read += since / prefill.duration * prefill.step_work
@@ -238,11 +238,11 @@ def read_totals(state: State) -> None:
 
 
 @inner
-def runs_short(state: State, moves: int, events: int) -> int:
+def runs_short(state: State, moves: int, events: int, changes: int) -> int:
     """What the driver has to supply before the next event, or FINISHED if nothing.
 
-    So many moves of a request, each an arrival, a hand-over or a completion, come of it at most,
-    and so many further events.
+    So many moves of a request, each an arrival, a hand-over or a completion, come of it at most, so
+    many further events, and so many changes of caches that routers hear of later.
     """
     progress = state.progress
     if progress.lookahead < moves:
@@ -251,9 +251,8 @@ def runs_short(state: State, moves: int, events: int) -> int:
         return records.GROW_REQUESTS
     if progress.events + events > len(state.events):
         return records.GROW_EVENTS
-    if min(state.prefill_caches.totals.spare_runs, state.decode_caches.totals.spare_runs) < moves:
-        return records.GROW_RUNS
-    if updates_are_short(state.to_prefill, moves) or updates_are_short(state.to_decode, moves):
+    updates = moves + changes
+    if updates_are_short(state.to_prefill, updates) or updates_are_short(state.to_decode, updates):
         return records.GROW_UPDATES
     return records.FINISHED
 
@@ -275,23 +274,20 @@ def advance(state: State) -> int:
                 event_queue.drop_event(state)
                 continue
             moves += worker.batch
-            joining = min(state.settings.slots, worker.batch + worker.waiting)
+            joining = min(state.settings.slots, worker.batch + worker.waiting.length)
             if joining > state.completions.shape[1]:
                 return records.GROW_COMPLETIONS
         elif kind == event_queue.STEP_ENDS:
-            moves += state.prefill_workers[number].batch_size
-        short = runs_short(state, moves, 2 * moves)
+            moves += state.prefill_workers[number].running.length
+        short = runs_short(state, moves, 2 * moves, integer(0))
         if short != records.FINISHED:
             return short
         state.progress.now = time
         event_queue.drop_event(state)
         if kind == event_queue.BATCH_CHANGES:
-            done = change_batch(state, number)
-            while done != NOBODY:
-                request = request_of(state, done)
-                done = request.following
-                if complete(state, request, number):
-                    return records.FINISHED
+            change_batch(state, number)
+            if complete_ended(state, number):
+                return records.FINISHED
         elif kind == event_queue.HANDED_OVER:
             _hand_over(state, number)
         elif kind == event_queue.STEP_ENDS:

@@ -6,7 +6,7 @@ costs are one integer of the worker plus a constant, and is kept where nobody as
 """
 
 from anarchy.serving.compiled.core.compile import inner
-from anarchy.serving.compiled.core.records import TreeNode
+from anarchy.serving.compiled.core.router_records import TreeNode
 from anarchy.serving.compiled.core.tables import Memory, Table
 
 NO_KEY = 2**62

@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.records import NOBODY, Dispatcher, Request, Rule, State
-from anarchy.serving.compiled.core.tables import Floats
+from anarchy.serving.compiled.core.records import Request, State
+from anarchy.serving.compiled.core.router_records import Dispatcher, Rule
+from anarchy.serving.compiled.core.tables import NOBODY, Floats
 from anarchy.serving.compiled.kv_cache.prefix_cache import HBM, HOST
 from anarchy.serving.compiled.router import policies
 from anarchy.serving.compiled.router.argmin_tree import least_at
@@ -86,60 +87,42 @@ def _softmax(state: State, rule: Rule, costs: Floats) -> int:
 
 @inner
 def _cache_size(to: Dispatcher, w: int) -> int:
-    """Blocks that a worker has cached, as far as the router has heard."""
+    """Blocks that a worker has cached, as far as the router has heard; 0 if ties ignore them."""
+    if to.rule.ties != policies.SMALLEST_CACHE or not to.rule.indexed:
+        return 0
     return to.seen.lists[w, HBM].blocks + to.seen.lists[w, HOST].blocks
 
 
 @inner
-def _cheapest(state: State, to: Dispatcher) -> int:
-    """The argmin of the costs, by the rule of ties."""
-    rule, costs = to.rule, to.costs
-    lowest = costs[0]
-    found, tied = 0, 1
-    for w in range(1, len(costs)):
-        if costs[w] < lowest:
-            lowest, found, tied = costs[w], w, 1
-        elif costs[w] == lowest:
+def _cheapest(state: State, to: Dispatcher, costs: Floats, first: int, step: int) -> int:
+    """The argmin, by the rule of ties; costs are those of workers `first`, `first + step`, ..."""
+    lowest, found, tied = costs[0], 0, 1
+    for place in range(1, len(costs)):
+        if costs[place] < lowest:
+            lowest, found, tied = costs[place], place, 1
+        elif costs[place] == lowest:
             tied += 1
-    if tied == 1 or rule.ties == policies.FIRST_OF_TIES:
-        return found
-    smallest = -1
-    if rule.ties == policies.SMALLEST_CACHE and rule.indexed:
-        for w in range(found, len(costs)):
-            if costs[w] == lowest:
-                size = _cache_size(to, w)
-                if smallest < 0 or size < smallest:
-                    smallest, tied = size, 1
-                elif size == smallest:
-                    tied += 1
-    wanted = int(draw(state, rule.tie_stream) * tied)
-    for w in range(found, len(costs)):
-        if costs[w] == lowest and (smallest < 0 or _cache_size(to, w) == smallest):
+    if tied == 1 or to.rule.ties == policies.FIRST_OF_TIES:
+        return first + found * step
+    smallest, tied = _cache_size(to, first + found * step), 0
+    for place in range(found, len(costs)):
+        if costs[place] == lowest:
+            size = _cache_size(to, first + place * step)
+            if size < smallest:
+                smallest, tied = size, 0
+            tied += size == smallest
+    wanted = int(draw(state, to.rule.tie_stream) * tied)
+    for place in range(found, len(costs)):
+        w = first + place * step
+        if costs[place] == lowest and _cache_size(to, w) == smallest:
             if wanted == 0:
                 return w
             wanted -= 1
-    return found
+    return first + found * step
 
 
 @inner
-def _cheaper_of(state: State, to: Dispatcher, one: int, other: int) -> int:
-    """The argmin of the two workers whose costs are `pair`, by the rule of ties."""
-    rule, pair = to.rule, to.pair
-    if pair[0] != pair[1]:
-        return one if pair[0] < pair[1] else other
-    low, high = min(one, other), max(one, other)
-    if rule.ties == policies.FIRST_OF_TIES:
-        return low
-    drawn = draw(state, rule.tie_stream)  # even where the caches decide
-    if rule.ties == policies.SMALLEST_CACHE and rule.indexed:
-        more = _cache_size(to, high) - _cache_size(to, low)
-        if more:
-            return low if more > 0 else high
-    return high if int(drawn * 2) else low
-
-
-@inner
-def choose_of_two(state: State, to: Dispatcher, request: Request) -> int:
+def _choose_of_two(state: State, to: Dispatcher, request: Request) -> int:
     """The choice of the policies that look at two workers only."""
     loads = to.loads[request.replica]
     first, second = _candidates(state, to, request)
@@ -148,14 +131,16 @@ def choose_of_two(state: State, to: Dispatcher, request: Request) -> int:
         if soft:
             draw(state, to.rule.softmax_stream)  # a choice of one takes its draw too
         return first
+    if second < first and not soft:
+        first, second = second, first
     to.pair[0], to.pair[1] = loads[first].active, loads[second].active
     if soft:
         return second if _softmax(state, to.rule, to.pair) else first
-    return _cheaper_of(state, to, first, second)
+    return _cheapest(state, to, to.pair, first, second - first)
 
 
 @inner
-def choose_least(state: State, to: Dispatcher) -> int:
+def _choose_least(state: State, to: Dispatcher) -> int:
     """The worker of least key in the dispatcher's tree, by the rule of ties but smallest-cache."""
     tied = to.tree[1].tied
     if tied == 1 or to.rule.ties == policies.FIRST_OF_TIES:
@@ -174,7 +159,9 @@ def choose(state: State, to: Dispatcher, request: Request) -> int:
     if policy == policies.RANDOM:
         return int(draw(state, to.rule.tie_stream) * workers)
     if policy in (policies.POWER_OF_TWO, policies.TWO_CHOICE):
-        return choose_of_two(state, to, request)
+        return _choose_of_two(state, to, request)
+    if len(to.tree):
+        return _choose_least(state, to)
     if to.rule.temperature > 0:
         return _softmax(state, to.rule, to.costs)
-    return _cheapest(state, to)
+    return _cheapest(state, to, to.costs, integer(0), integer(1))

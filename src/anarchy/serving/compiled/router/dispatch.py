@@ -4,21 +4,21 @@ import numpy as np
 
 from anarchy.config.router import Router
 from anarchy.serving.compiled.core.compile import inner
-from anarchy.serving.compiled.core.records import (
-    NOBODY,
+from anarchy.serving.compiled.core.records import Request, State
+from anarchy.serving.compiled.core.requests import place_of, request_of
+from anarchy.serving.compiled.core.router_records import (
     Dispatcher,
     Load,
     PrefixCaches,
-    Request,
     Ring,
-    State,
     TreeNode,
     Update,
     View,
 )
-from anarchy.serving.compiled.core.tables import Memory, Table
+from anarchy.serving.compiled.core.tables import NOBODY, Memory, Table
 from anarchy.serving.compiled.kv_cache.prefix_cache import (
     HOST,
+    count,
     find_overlap,
     find_overlaps,
     insert,
@@ -26,7 +26,7 @@ from anarchy.serving.compiled.kv_cache.prefix_cache import (
 )
 from anarchy.serving.compiled.router import policies
 from anarchy.serving.compiled.router.argmin_tree import make_tree
-from anarchy.serving.compiled.router.choices import STREAMS, choose, choose_least, choose_of_two
+from anarchy.serving.compiled.router.choices import STREAMS, choose
 from anarchy.serving.compiled.router.worker_loads import (
     CACHED,
     RINGS,
@@ -38,8 +38,8 @@ from anarchy.serving.compiled.router.worker_loads import (
 FEW = 16
 """Workers that are compared faster one by one than in a tree."""
 
-UPDATES = 1 << 12
-"""Updates that there is room for at first, if there are any."""
+UPDATES = 1 << 8
+"""Updates that there is room for at first; a power of two."""
 
 
 def make_dispatcher(
@@ -62,16 +62,15 @@ def make_dispatcher(
     rule.tie_stream = STREAMS.index(f"{pool}-ties")
     rule.softmax_stream = STREAMS.index(f"{pool}-softmax")
     rule.indexed = indexed
+    if prefill and workers == 1:
+        rule.cache_lag = 0.0  # nobody chooses, so nobody listens
     tree: Table[TreeNode] = memory.table(TreeNode, 0)
-    if not price_all:
-        way, rule.by_blocks = policies.shortcut(router, prefill, indexed)
-        if way == policies.LOOK_AT_LEAST:
-            if rule.immediate and workers >= FEW:
-                tree = make_tree(memory, workers)
-            else:
-                way = policies.PRICE_ALL
-        rule.shortcut = way
-    late = not rule.immediate or rule.cache_lag > 0
+    rule.price_all = price_all or rule.policy not in policies.BLIND
+    by_requests, rule.by_blocks = policies.compares(router, prefill, indexed)
+    compared = not price_all and rule.immediate and (by_requests or rule.by_blocks)
+    if compared and workers >= FEW:
+        tree = make_tree(memory, workers)
+        rule.price_all = False
     return Dispatcher(
         rule=rule,
         views=memory.table(View, workers),
@@ -80,9 +79,9 @@ def make_dispatcher(
         turns=memory.zeros(np.int64, replicas),
         loads=memory.table(Load, replicas, workers),
         holds=memory.zeros(np.int64, replicas * workers, names if rule.distinct else 0),
-        placement=memory.record(Update),
+        change=memory.record(Update),
         rings=memory.table(Ring, RINGS),
-        updates=memory.table(Update, RINGS, UPDATES if late else 64),
+        updates=memory.table(Update, RINGS, UPDATES),
         tree=tree,
         seen=seen,
     )
@@ -111,6 +110,9 @@ def _apply_cached(state: State, to: Dispatcher) -> None:
         if place == NOBODY:
             break
         update = to.updates[CACHED, place]
+        if state.settings.paged:
+            count(to.seen, update.worker, update.first_shared, update.blocks)
+            continue
         first, end = update.first_shared, update.first_shared + update.shared_blocks
         insert(to.seen, update.worker, state.blocks, first, end, update.own_blocks)
 
@@ -120,7 +122,7 @@ def _look_at_caches(state: State, to: Dispatcher, request: Request) -> None:
     """See what each worker has of the prompt, as far as the router has heard."""
     first = request.first_shared
     find_overlaps(to.seen, state.blocks, first, first + request.shared_blocks, to.views)
-    if to.seen.totals.host_blocks:
+    if to.seen.lists[0, HOST].room:
         for w in range(len(to.views)):
             on_host = 0
             for place in range(first, first + to.views[w].overlap):
@@ -146,43 +148,47 @@ def _miscount(state: State, to: Dispatcher, request: Request) -> None:
 
 
 @inner
-def _take_shortcut(state: State, to: Dispatcher, request: Request, planned: int) -> int:
-    """The choice of a plan, or of a policy that need not price every worker."""
-    if planned != NOBODY:
-        w = planned
-    elif to.rule.shortcut == policies.LOOK_AT_LEAST:
-        w = choose_least(state, to)
-    elif to.rule.shortcut == policies.LOOK_AT_TWO:
-        w = choose_of_two(state, to, request)
-    else:
-        w = choose(state, to, request)
+def _price_all(state: State, to: Dispatcher, request: Request) -> None:
+    """See all workers, and what each costs."""
     if to.rule.indexed:
-        first = request.first_shared
-        end = first + request.shared_blocks
-        to.views[w].overlap = find_overlap(to.seen, state.blocks, first, end, w)
-    return w
-
-
-@inner
-def decide(state: State, to: Dispatcher, request: Request, planned: int) -> int:
-    """The worker that a request is sent to; views and costs tell why.
-
-    It is the `planned` one, or the policy's if that is NOBODY.
-    """
-    rule = to.rule
-    if rule.indexed and rule.cache_lag > 0:
-        _apply_cached(state, to)
-    if not rule.immediate:
-        apply_due(state, to)
-    if rule.shortcut != policies.PRICE_ALL:
-        return _take_shortcut(state, to, request, planned)
-    if rule.indexed:
         _look_at_caches(state, to, request)
     for w in range(len(to.views)):
         view = to.views[w]
         view.active_blocks = to.loads[request.replica, w].blocks
         view.added_blocks = request.prompt_blocks
-    if not rule.immediate:
+    if not to.rule.immediate:
         _miscount(state, to, request)
     policies.price(state, to, request)
-    return choose(state, to, request) if planned == NOBODY else planned
+
+
+@inner
+def _log_costs(state: State, to: Dispatcher, place: int) -> None:
+    """Keep what a decision was made on."""
+    costs, workers = state.costs[place], len(to.views)
+    first = 0 if to.rule.is_prefill else len(state.prefill_workers)
+    for w in range(workers):
+        costs[first + w] = to.costs[w]
+        if not to.rule.is_prefill:
+            costs[first + workers + w] = to.views[w].active
+
+
+@inner
+def decide(state: State, to: Dispatcher, number: int) -> int:
+    """The worker that a request is sent to, by the plan or by the policy; views tell why."""
+    rule, request, pool = to.rule, request_of(state, number), 0 if to.rule.is_prefill else 1
+    if rule.indexed and rule.cache_lag > 0:
+        _apply_cached(state, to)
+    if not rule.immediate:
+        apply_due(state, to)
+    if rule.price_all:
+        _price_all(state, to, request)
+    w = state.plan[number, pool] if number < len(state.plan) else NOBODY
+    if w == NOBODY:
+        w = choose(state, to, request)
+    if rule.indexed and not rule.price_all:
+        first = request.first_shared
+        end = first + request.shared_blocks
+        to.views[w].overlap = find_overlap(to.seen, state.blocks, first, end, w)
+    if state.settings.log_costs:
+        _log_costs(state, to, place_of(state, number))
+    return w

@@ -6,7 +6,8 @@ Costs are the same sums in the same order as the reference's, so that ties are t
 from anarchy.config.router import Router
 from anarchy.serving.compiled.core.compile import inner, integer, small
 from anarchy.serving.compiled.core.coverage import COMPILED_POLICIES
-from anarchy.serving.compiled.core.records import Dispatcher, Request, Rule, State, View
+from anarchy.serving.compiled.core.records import Request, State
+from anarchy.serving.compiled.core.router_records import Dispatcher, Rule, View
 from anarchy.serving.compiled.core.service_times import itl, prefill_seconds
 from anarchy.serving.compiled.core.tables import Memory
 
@@ -30,8 +31,8 @@ from anarchy.serving.compiled.core.tables import Memory
 TIE_RULES = ("smallest-cache", "random", "first")
 SMALLEST_CACHE, _, FIRST_OF_TIES = range(len(TIE_RULES))
 
-PRICE_ALL, LOOK_AT_NONE, LOOK_AT_TWO, LOOK_AT_LEAST = range(4)
-"""How to decide: with the costs of all workers or, if nobody asks for them, with less."""
+BLIND = (ROUND_ROBIN, RANDOM, POWER_OF_TWO, TWO_CHOICE)
+"""Policies that do not compare the costs of all workers."""
 
 
 def make_rule(memory: Memory, router: Router, prefill: bool) -> Rule:
@@ -44,53 +45,27 @@ def make_rule(memory: Memory, router: Router, prefill: bool) -> Rule:
     overlooked = 0 if prefill else tracking.overlooked
     return memory.record(
         Rule,
+        router,
+        tracking,
         policy=COMPILED_POLICIES.index(router.policy),
         ties=TIE_RULES.index(router.ties),
-        imbalance=router.imbalance,
-        hash_blocks=router.hash_blocks,
         is_prefill=prefill,
-        normalise=router.normalise,
-        decode_overlap=router.decode_overlap,
-        prefill_blocks=router.prefill_blocks,
         immediate=not (late or generated or penalty or distinct or overlooked > 0),
         distinct=distinct,
         generated=generated,
         overlooked=overlooked,
         penalty=penalty,
-        overlap_weight=router.overlap_weight,
-        temperature=router.temperature,
-        overlap_credit=router.overlap_credit,
-        host_credit=router.host_credit,
-        request_weight=router.request_weight,
-        load_weight=router.load_weight,
-        crowding=router.crowding,
-        credit_decay=router.credit_decay,
-        event_lag=tracking.event_lag,
-        replica_lag=tracking.replica_lag,
-        cache_lag=tracking.cache_lag,
     )
 
 
-def shortcut(router: Router, prefill: bool, indexed: bool) -> tuple[int, bool]:
-    """How to decide without the costs of all workers, PRICE_ALL if that is not possible.
-
-    With it, whether costs are active blocks but for a constant, or else active requests.
-    """
+def compares(router: Router, prefill: bool, indexed: bool) -> tuple[bool, bool]:
+    """Whether the least cost is where the fewest requests are, and where the fewest blocks are."""
     policy = COMPILED_POLICIES.index(router.policy)
-    if policy in (ROUND_ROBIN, RANDOM):
-        return LOOK_AT_NONE, False
-    if policy in (POWER_OF_TWO, TWO_CHOICE):
-        return LOOK_AT_TWO, False
     if router.temperature > 0 or (indexed and router.ties == "smallest-cache"):
-        return PRICE_ALL, False
-    if policy == SHORTEST_QUEUE:
-        return LOOK_AT_LEAST, False
+        return False, False
     plain = not prefill and not router.decode_overlap and router.request_weight == 0
-    if policy == LEAST_KV or (policy == LMETRIC and not prefill):
-        return LOOK_AT_LEAST, True
-    if policy in (KV, KV_16, DECAYING) and plain:
-        return LOOK_AT_LEAST, True
-    return PRICE_ALL, False
+    by_blocks = policy == LEAST_KV or (policy == LMETRIC and not prefill)
+    return policy == SHORTEST_QUEUE, by_blocks or (policy in (KV, KV_16, DECAYING) and plain)
 
 
 @small

@@ -8,37 +8,31 @@ others do. A fourth one holds what workers have cached.
 import numpy as np
 
 from anarchy.serving.compiled.core.compile import inner, integer
-from anarchy.serving.compiled.core.records import (
-    NOBODY,
-    Dispatcher,
-    Request,
-    State,
-    Update,
-)
-from anarchy.serving.compiled.core.tables import Memory
+from anarchy.serving.compiled.core.records import Request, State
+from anarchy.serving.compiled.core.requests import in_longer
+from anarchy.serving.compiled.core.router_records import Dispatcher, Update
+from anarchy.serving.compiled.core.tables import NOBODY
 from anarchy.serving.compiled.router.argmin_tree import set_key
 
 PLACED, ENDED, ENDED_ELSEWHERE, CACHED = map(integer, range(4))
 RINGS = 4
 
 
-def with_room(memory: Memory, dispatcher: Dispatcher, wanted: int) -> Dispatcher:
-    """A dispatcher with room for `wanted` further updates in each ring."""
-    old, rings = dispatcher.updates, dispatcher.rings
-    room = old.shape[1]
-    used = [np.arange(ring.head, ring.tail) % room for ring in rings]
-    if max(map(len, used)) + wanted <= room:
-        return dispatcher
-    updates = memory.table(Update, RINGS, 2 * (room + wanted))
-    for number, places in enumerate(used):
-        updates[number, : len(places)] = old[number][places]
-        rings[number].head, rings[number].tail = 0, len(places)
-    return dispatcher._replace(updates=updates)
+def with_room(dispatcher: Dispatcher) -> Dispatcher:
+    """A dispatcher with room for twice as many updates in each ring."""
+    length = 2 * dispatcher.updates.shape[1]
+    longer = [
+        in_longer(dispatcher.updates[number], ring.head, ring.tail, length)
+        for number, ring in enumerate(dispatcher.rings)
+    ]
+    return dispatcher._replace(updates=np.stack(longer).view(np.recarray))
 
 
 @inner
 def updates_are_short(dispatcher: Dispatcher, wanted: int) -> bool:
     """Whether some ring has no room for `wanted` further updates."""
+    if dispatcher.rule.immediate and dispatcher.rule.cache_lag == 0:
+        return False
     room = dispatcher.updates.shape[1]
     for number in range(RINGS):
         ring = dispatcher.rings[number]
@@ -77,8 +71,10 @@ def _count(state: State, dispatcher: Dispatcher, replica: int, update: Update, s
     load.active += sign
     load.queued_tokens += sign * update.tokens
     load.blocks += sign * update.blocks
-    if sign > 0:
-        load.registered = True
+    load.registered |= sign > 0
+    if len(dispatcher.tree):
+        key = load.blocks if dispatcher.rule.by_blocks else load.active
+        set_key(dispatcher.tree, update.worker, key)
     if dispatcher.rule.distinct:
         holds = dispatcher.holds[replica * len(dispatcher.views) + update.worker]
         for place in range(update.first_shared, update.first_shared + update.shared_blocks):
@@ -117,28 +113,13 @@ def _describe(dispatcher: Dispatcher, update: Update, request: Request, w: int) 
 
 
 @inner
-def _change(dispatcher: Dispatcher, request: Request, w: int, sign: int) -> None:
-    """Change a load that is the truth."""
-    rule, load = dispatcher.rule, dispatcher.loads[0, w]
-    load.active += sign
-    load.blocks += sign * request.prompt_blocks
-    if rule.is_prefill:
-        load.queued_tokens += sign * request.expected_tokens
-    if len(dispatcher.tree):
-        set_key(dispatcher.tree, w, load.blocks if rule.by_blocks else load.active)
-
-
-@inner
 def placed(state: State, dispatcher: Dispatcher, request: Request, w: int) -> None:
     """The request's replica sends it to a worker."""
     dispatcher.views[w].active += 1
-    if dispatcher.rule.immediate:
-        _change(dispatcher, request, w, integer(1))
-        return
     if w < dispatcher.rule.overlooked:
         return
-    _describe(dispatcher, dispatcher.placement, request, w)
-    _count(state, dispatcher, request.replica, dispatcher.placement, integer(1))
+    _describe(dispatcher, dispatcher.change, request, w)
+    _count(state, dispatcher, request.replica, dispatcher.change, integer(1))
     if state.settings.replicas > 1:
         due = state.progress.now + dispatcher.rule.replica_lag
         _describe(dispatcher, publish(dispatcher, PLACED, due), request, w)
@@ -151,7 +132,8 @@ def ended(state: State, dispatcher: Dispatcher, request: Request, w: int, grown:
     rule = dispatcher.rule
     dispatcher.views[w].active -= 1
     if rule.immediate:
-        _change(dispatcher, request, w, integer(-1))
+        _describe(dispatcher, dispatcher.change, request, w)
+        _count(state, dispatcher, request.replica, dispatcher.change, integer(-1))
         return
     if w < rule.overlooked:
         return

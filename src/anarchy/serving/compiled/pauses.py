@@ -14,20 +14,19 @@ from anarchy.config.router import Override, Router
 from anarchy.control.controller import ControlLoop
 from anarchy.serving.compiled.core.event_queue import ARRIVE
 from anarchy.serving.compiled.core.records import Request, State
-from anarchy.serving.compiled.core.request_ring import parts
+from anarchy.serving.compiled.core.requests import parts
 from anarchy.serving.compiled.core.tables import Floats, Ints, Table
 from anarchy.serving.log.control_history import ControlHistory, control_history
 from anarchy.workload.demand import ClientStep, Demand
 
 
 class Pauses:
-    """The pauses of one run; `first_token` is the field of a request that is its first token."""
+    """The pauses of one run."""
 
-    def __init__(self, demand: Demand, loop: ControlLoop | None, first_token: str) -> None:
+    def __init__(self, demand: Demand, loop: ControlLoop | None) -> None:
         self.until = demand.until
         self.loop = loop
         self._steps = [*demand.steps]
-        self._first_token = first_token
         self._polled = 0.0  # when it last was
         self._left: list[tuple[Floats, Floats]] = []  # TTFTs of requests that have left since
 
@@ -73,7 +72,7 @@ class Pauses:
 
         One that is older than its request is that of an earlier request at the same place.
         """
-        times, arrivals = requests[self._first_token], requests["arrival"]
+        times, arrivals = requests["first_token"], requests["arrival"]
         new = (times > self._polled) & (times <= now) & (times > arrivals)
         return times[new], times[new] - arrivals[new]
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -14,18 +14,25 @@ from anarchy.control.controller import ControlLoop
 from anarchy.serving.compiled.core import records
 from anarchy.serving.compiled.core.asks import AskSource, SyntheticAsks, TraceAsks, take
 from anarchy.serving.compiled.core.event_queue import SCHEDULED
-from anarchy.serving.compiled.core.records import Dispatcher, PrefixCaches, Request, State
-from anarchy.serving.compiled.core.request_ring import first_open, in_longer, parts
+from anarchy.serving.compiled.core.records import Request
+from anarchy.serving.compiled.core.requests import first_open, in_longer, parts
 from anarchy.serving.compiled.core.tables import Floats, Ints, Memory, Table, longer, raw
-from anarchy.serving.compiled.kv_cache.prefix_cache import make_caches, more_runs
-from anarchy.serving.compiled.plain.pauses import Pauses, idle_clients, tell
-from anarchy.serving.compiled.plain.state import make_state
+from anarchy.serving.compiled.paged.system import advance_paged
+from anarchy.serving.compiled.pauses import Pauses, idle_clients, tell
 from anarchy.serving.compiled.plain.system import advance, begin, read_totals
 from anarchy.serving.compiled.router.choices import STREAMS
 from anarchy.serving.compiled.router.worker_loads import with_room
+from anarchy.serving.compiled.state import make_state
 from anarchy.serving.log import sinks
 from anarchy.serving.log.request_log import LoggedRequest, RequestLog, Run
-from anarchy.serving.rules.feasibility import check_backlog, check_done, ends_early
+from anarchy.serving.rules.feasibility import (
+    all_wait,
+    blocks_of_memory,
+    check_backlog,
+    check_done,
+    ends_early,
+    thrashing,
+)
 from anarchy.serving.rules.plan import NO_PLAN
 from anarchy.serving.service_times.lookup import Latency
 from anarchy.serving.service_times.unloaded import unloaded_seconds, unloaded_ttft
@@ -48,13 +55,6 @@ COLUMNS = tuple(get_type_hints(LoggedRequest))
 class CompiledSystem:
     """One run of a scenario that the kernel covers (see `coverage`)."""
 
-    _first_tokens: ClassVar = {
-        "prefill": "prefill_end",
-        "handoff": "routed",
-        "decode-step": "first_token",
-    }
-    """The field of a request that is its first token, by the scenario's definition of TTFT."""
-
     def __init__(
         self,
         scenario: Scenario,
@@ -72,7 +72,6 @@ class CompiledSystem:
         self._scenario = scenario
         self._table = latency.table
         self._costs = costs
-        self._plan = np.ascontiguousarray(plan)
         self._generators = streams(seed, replication)
         self._demand = make_demand(
             scenario,
@@ -82,23 +81,45 @@ class CompiledSystem:
             trace,
             lambda prompt, output: unloaded_seconds(scenario, latency, prompt, output),
         )
+        self._paged = scenario.engine.memory.paged
+        blocks = blocks_of_memory(scenario, self._demand) if self._paged else 0
         self._asks = self._make_asks(trace)
         workload = scenario.workload
         self._think_time = workload.think_time if isinstance(workload, ClosedLoop) else 0.0
         self._wanted = self._demand.extent.warmup + self._demand.extent.measured
         self._chunk = min(max(LEAST_CHUNK, 1 << self._wanted.bit_length()), CHUNK)
         self._memory = Memory()
-        self._state = self._make_state()
-        self._first_token = self._first_tokens[scenario.engine.first_token]
-        self._pauses = Pauses(self._demand, self._make_loop(latency), self._first_token)
+        self._state = make_state(
+            self._memory,
+            scenario,
+            self._table,
+            self._demand,
+            self._asks,
+            blocks,
+            costs,
+            np.ascontiguousarray(plan),
+        )
+        self._pauses = Pauses(self._demand, self._make_loop(latency))
         self._finished = False
 
-    def _make_asks(self, trace: TraceData | None, engine_tokens: int | None = None) -> AskSource:
+    def _make_asks(self, trace: TraceData | None) -> AskSource:
+        """What the requests ask.
+
+        With paged memory a trace's blocks are cut into the engine's. What the name of a block is
+        makes no difference to most policies; those who look at them are told the reference's, in
+        order of arrival.
+        """
         workload, tokens = self._scenario.workload, self._demand.block_tokens
+        asks: AskSource
         if isinstance(workload, Synthetic):
-            return SyntheticAsks(workload, tokens, self._generators)
-        assert trace is not None  # the demand has refused it otherwise
-        return TraceAsks(trace, self._demand.extent.measured, tokens, engine_tokens)
+            asks = SyntheticAsks(workload, tokens, self._generators)
+        else:
+            assert trace is not None  # the demand has refused it otherwise
+            engine_tokens = self._scenario.engine.cache.block_tokens if self._paged else None
+            asks = TraceAsks(trace, self._demand.extent.measured, tokens, engine_tokens)
+        if self._paged:
+            asks.names = np.full(len(asks.names), records.UNNUMBERED)
+        return asks
 
     def _make_loop(self, latency: Latency) -> ControlLoop | None:
         scenario = self._scenario
@@ -106,34 +127,6 @@ class CompiledSystem:
             return None
         prompt, _ = self._demand.typical or self._demand.largest
         return ControlLoop(scenario.controller, unloaded_ttft(scenario, latency, prompt))
-
-    def _make_state(self) -> State:
-        return make_state(
-            self._memory,
-            self._scenario,
-            self._table,
-            self._asks,
-            self._demand.extent,
-            self._costs,
-            self._plan,
-            self._caches(prefill=True),
-            self._caches(prefill=False),
-        )
-
-    def _caches(self, prefill: bool) -> tuple[PrefixCaches, PrefixCaches, bool]:
-        """The caches of a pool, what the router sees of them, and whether it looks."""
-        scenario, tokens = self._scenario, self._asks.block_tokens
-        cache = scenario.engine.cache
-        workers = scenario.topology.prefill if prefill else scenario.topology.decode
-        used = cache.enabled and (prefill or scenario.router.decode_overlap)
-        blocks = len(self._asks.names) if used else 0
-        own = [] if prefill else scenario.topology.decode_cache
-        hbm = [capacity // tokens for capacity in own or [cache.capacity_tokens] * workers]
-        host = cache.host.capacity_tokens // tokens if prefill else 0
-        make = partial(make_caches, self._memory, workers, blocks, hbm, host)
-        real = make()
-        late = used and scenario.router.tracking.cache_lag > 0
-        return real, make() if late else real, used
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -199,7 +192,8 @@ class CompiledSystem:
         return False
 
     def _advance(self) -> int:
-        return advance(self._state)
+        short = advance_paged(self._state) if self._paged else advance(self._state)
+        return records.THRASHES if self._state.progress.thrashes else short
 
     # What runs short.
 
@@ -220,20 +214,15 @@ class CompiledSystem:
             self._state = state._replace(completions=completions)
         elif short == records.GROW_UPDATES:
             self._state = state._replace(
-                to_prefill=with_room(self._memory, state.to_prefill, self._chunk),
-                to_decode=with_room(self._memory, state.to_decode, self._chunk),
+                to_prefill=with_room(state.to_prefill), to_decode=with_room(state.to_decode)
             )
-        elif short == records.GROW_RUNS:
-            prefill, to_prefill = _with_runs(state.prefill_caches, state.to_prefill)
-            decode, to_decode = _with_runs(state.decode_caches, state.to_decode)
-            self._state = state._replace(
-                prefill_caches=prefill,
-                to_prefill=to_prefill,
-                decode_caches=decode,
-                to_decode=to_decode,
-            )
+        elif short == records.GROW_LISTS:
+            room = 2 * len(state.held) + state.settings.largest_lists
+            self._state = state._replace(lists=longer(state.lists), held=longer(state.held, room))
+        elif short == records.THRASHES:
+            raise thrashing()
         else:
-            raise ends_early(*self.progress)
+            raise all_wait(*self.progress) if self._paged else ends_early(*self.progress)
 
     def _refill(self) -> None:
         """Supply requests, times and draws for `chunk` further moves of a request."""
@@ -295,7 +284,9 @@ class CompiledSystem:
         if progress.first_request - first < length // 2:
             place = (int(progress.first_request), int(progress.arrived), 2 * length)
             self._state = state._replace(
-                requests=in_longer(state.requests, *place), costs=in_longer(state.costs, *place)
+                requests=in_longer(state.requests, *place),
+                costs=in_longer(state.costs, *place),
+                actions=longer(state.actions),
             )
 
     def _emit(self, sink: sinks.Sink, end: int) -> None:
@@ -315,7 +306,6 @@ class CompiledSystem:
     def _log(self, requests: Table[Request], costs: Floats) -> RequestLog:
         fields = np.asarray(requests)
         columns = {name: fields[name].copy() for name in COLUMNS}
-        columns["first_token"] = fields[self._first_token].copy()
         topology = self._scenario.topology
         prefill, decode = (topology.prefill, topology.decode) if self._costs else (0, 0)
         return RequestLog(
@@ -354,13 +344,6 @@ class CompiledSystem:
             "decode_busy": state.decode_workers["busy_read"].copy(),
             "extrapolated": int(state.progress.beyond_read),
         }
-
-
-def _with_runs(caches: PrefixCaches, dispatcher: Dispatcher) -> tuple[PrefixCaches, Dispatcher]:
-    """A pool's caches, and what its dispatcher sees of them, with room for more runs."""
-    larger = more_runs(caches)
-    seen = larger if dispatcher.seen is caches else more_runs(dispatcher.seen)
-    return larger, dispatcher._replace(seen=seen)
 
 
 def _by_tier(requests: Table[Request]) -> Ints:

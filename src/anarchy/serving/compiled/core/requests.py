@@ -1,0 +1,91 @@
+"""Requests: the ring that they lie in, and linked lists of them: queues, batches, and the like."""
+
+from typing import Any
+
+import numpy as np
+
+from anarchy.serving.compiled.core.compile import inner, integer, small
+from anarchy.serving.compiled.core.records import LinkedList, Request, State
+from anarchy.serving.compiled.core.tables import NOBODY, longer, raw
+
+
+@small
+def place_of(state: State, number: int) -> int:
+    """Where a request lies in the ring."""
+    return number & (len(state.requests) - 1)
+
+
+@small
+def request_of(state: State, number: int) -> Request:
+    """The record of a request."""
+    return state.requests[number & (len(state.requests) - 1)]
+
+
+@inner
+def insert(state: State, members: LinkedList, before: int, number: int) -> None:
+    """Put a request before another one, or at the end of the list if that is NOBODY."""
+    behind = members.last if before == NOBODY else request_of(state, before).preceding
+    request = request_of(state, number)
+    request.preceding = behind
+    request.following = before
+    if behind == NOBODY:
+        members.first = number
+    else:
+        request_of(state, behind).following = number
+    if before == NOBODY:
+        members.last = number
+    else:
+        request_of(state, before).preceding = number
+    members.length += 1
+
+
+@small
+def append(state: State, members: LinkedList, number: int) -> None:
+    """Put a request at the end."""
+    insert(state, members, integer(NOBODY), number)
+
+
+@small
+def prepend(state: State, members: LinkedList, number: int) -> None:
+    """Put a request in front of all others."""
+    insert(state, members, members.first, number)
+
+
+@inner
+def remove(state: State, members: LinkedList, number: int) -> None:
+    """Take a request out."""
+    request = request_of(state, number)
+    before, after = request.preceding, request.following
+    if before == NOBODY:
+        members.first = after
+    else:
+        request_of(state, before).following = after
+    if after == NOBODY:
+        members.last = before
+    else:
+        request_of(state, after).preceding = before
+    members.length -= 1
+
+
+def parts(length: int, first: int, end: int) -> list[slice]:
+    """Where the requests `first` to `end` - 1 lie in a ring, in order."""
+    start = first & (length - 1)
+    stop = start + end - first
+    return [slice(start, min(stop, length)), slice(0, max(0, stop - length))]
+
+
+def in_longer(ring: Any, first: int, end: int, length: int) -> Any:
+    """A ring with more room in which the requests `first` to `end` - 1 lie."""
+    grown = longer(ring, length)
+    numbers = np.arange(first, end)
+    raw(grown)[numbers & (length - 1)] = raw(ring)[numbers & (len(ring) - 1)]
+    return grown
+
+
+def first_open(state: State) -> int:
+    """The number of the first request that is not done."""
+    first, arrived = int(state.progress.first_request), int(state.progress.arrived)
+    completion = state.requests["completion"]
+    pieces = [completion[part] for part in parts(len(completion), first, arrived)]
+    open_ = np.flatnonzero(np.concatenate(pieces) == 0)
+    return first + int(open_[0]) if len(open_) else arrived
