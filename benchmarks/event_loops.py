@@ -17,7 +17,7 @@ from anarchy.common.files import Row
 from anarchy.serving.compiled.core.compile import compiled
 from anarchy.serving.compiled.core.event_queue import ARRIVE, drop_event, push
 from anarchy.serving.compiled.core.records import Entry, State
-from anarchy.serving.compiled.core.tables import Floats, Memory
+from anarchy.serving.compiled.core.tables import Floats, zeros
 from anarchy.serving.rules.event_order import NORMAL
 from benchmarks.measuring import Effort, Say, in_turns, ratio, row, spend
 from benchmarks.subjects import closed_loop
@@ -80,7 +80,7 @@ def _schedule_first(state: State, delays: Floats, events: int) -> None:
 def compiled_loop(events: int) -> float:
     """The kernel's queue, compiled as it is in the kernel."""
     idle = closed_loop(LOOP, 100).compiled()._state
-    state = idle._replace(events=Memory().table(Entry, 2 * PENDING))
+    state = idle._replace(events=zeros(Entry, 2 * PENDING))
     _schedule_first(state, DELAYS, PENDING)
     _, spent = spend(lambda: _compiled_loop(state, DELAYS, events))
     return events / spent.cpu

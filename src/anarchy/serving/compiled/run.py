@@ -16,7 +16,7 @@ from anarchy.serving.compiled.core.asks import AskSource, SyntheticAsks, TraceAs
 from anarchy.serving.compiled.core.event_queue import SCHEDULED
 from anarchy.serving.compiled.core.records import Request
 from anarchy.serving.compiled.core.requests import first_open, in_longer, parts
-from anarchy.serving.compiled.core.tables import Floats, Ints, Memory, Table, longer, raw
+from anarchy.serving.compiled.core.tables import Floats, Ints, Table, longer, raw
 from anarchy.serving.compiled.paged.system import advance_paged
 from anarchy.serving.compiled.pauses import Pauses, idle_clients, tell
 from anarchy.serving.compiled.plain.system import advance, begin, read_totals
@@ -84,13 +84,13 @@ class CompiledSystem:
         self._paged = scenario.engine.memory.paged
         blocks = blocks_of_memory(scenario, self._demand) if self._paged else 0
         self._asks = self._make_asks(trace)
-        workload = scenario.workload
-        self._think_time = workload.think_time if isinstance(workload, ClosedLoop) else 0.0
+        self._times = partial(take, self._demand.arrivals)
+        if isinstance(scenario.workload, ClosedLoop):
+            thinks = self._generators["think"]
+            self._times = partial(thinks.exponential, scenario.workload.think_time)
         self._wanted = self._demand.extent.warmup + self._demand.extent.measured
         self._chunk = min(max(LEAST_CHUNK, 1 << self._wanted.bit_length()), CHUNK)
-        self._memory = Memory()
         self._state = make_state(
-            self._memory,
             scenario,
             self._table,
             self._demand,
@@ -208,10 +208,7 @@ class CompiledSystem:
         elif short == records.GROW_EVENTS:
             self._state = state._replace(events=longer(state.events))
         elif short == records.GROW_COMPLETIONS:
-            workers, room = state.completions.shape
-            completions = self._memory.table(records.Entry, workers, 2 * room)
-            raw(completions)[:, :room] = raw(state.completions)
-            self._state = state._replace(completions=completions)
+            self._state = state._replace(completions=longer(state.completions, axis=1))
         elif short == records.GROW_UPDATES:
             self._state = state._replace(
                 to_prefill=with_room(state.to_prefill), to_decode=with_room(state.to_decode)
@@ -232,13 +229,7 @@ class CompiledSystem:
         if progress.events_ever > SCHEDULED - SPARE_EVENTS:
             raise RuntimeError("the run has more events than the kernel can count")
         self._refill_asks(self._chunk)
-        if len(self._demand.starts):
-            generator = self._generators["think"]
-            think = partial(generator.exponential, self._think_time)
-            self._fill("think_times", "thinks_read", self._chunk, think)
-        else:  # more than asks, as the end of all arrivals is read too
-            times = partial(take, self._demand.arrivals)
-            self._fill("arrival_times", "arrivals_read", self._chunk + 1, times)
+        self._fill("times", "times_read", self._chunk + 1, self._times)  # the end is read, too
         self._refill_draws()
         progress.lookahead = self._chunk
 
@@ -286,6 +277,7 @@ class CompiledSystem:
             self._state = state._replace(
                 requests=in_longer(state.requests, *place),
                 costs=in_longer(state.costs, *place),
+                sequences=in_longer(state.sequences, *place) if self._paged else state.sequences,
                 actions=longer(state.actions),
             )
 
@@ -323,7 +315,6 @@ class CompiledSystem:
         after = self._totals()
         self._emit(sink, int(self._state.progress.arrived))
         self._finished = True
-        self._memory.release()
         totals = {name: after[name] - before[name] for name in before if name != "time"}
         return {
             "start": before["time"],

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from anarchy.serving.compiled.core import records
 from anarchy.serving.compiled.core.asks import AskSource, no_asks
 from anarchy.serving.compiled.core.router_records import Dispatcher, PrefixCaches
 from anarchy.serving.compiled.core.service_times import make_service_times
-from anarchy.serving.compiled.core.tables import NOBODY, Ints, Memory, Record
+from anarchy.serving.compiled.core.tables import NOBODY, Ints, Record, dtype_of, record, zeros
 from anarchy.serving.compiled.kv_cache.prefix_cache import make_caches, make_index
 from anarchy.serving.compiled.router.choices import STREAMS
 from anarchy.serving.compiled.router.dispatch import make_dispatcher
@@ -39,7 +39,6 @@ ORDERS = 40
 
 
 def make_state(
-    memory: Memory,
     scenario: Scenario,
     table: LatencyTable,
     demand: Demand,
@@ -55,55 +54,52 @@ def make_state(
     width = topology.prefill + 2 * topology.decode if log_costs else 0
     speeds = [1.0, *sorted({*topology.prefill_speed, *topology.decode_speed} - {1.0})]
     tables = [table if speed == 1.0 else scaled(table, speed) for speed in speeds]
-    workers = partial(_workers, memory, speeds)
+    workers = partial(_workers, speeds)
     prefills = workers(records.PrefillWorker, topology.prefill, topology.prefill_speed)
     decodes = workers(records.DecodeWorker, topology.decode, topology.decode_speed)
     decodes["due"] = math.inf
-    prefill_caches, to_prefill = _pool(memory, scenario, asks, True, log_costs)
-    decode_caches, to_decode = _pool(memory, scenario, asks, False, log_costs)
+    prefill_caches, to_prefill = _pool(scenario, asks, True, log_costs)
+    decode_caches, to_decode = _pool(scenario, asks, False, log_costs)
     indexed = [to_prefill.rule.indexed] * len(prefills) + [to_decode.rule.indexed] * len(decodes)
     slots = min(COMPLETIONS, scenario.engine.decode.slots)
     return records.State(
-        settings=_settings(memory, scenario, table, demand, asks, blocks, clients, log_costs),
-        progress=memory.record(records.Progress),
-        events=memory.table(records.Entry, room),
-        requests=memory.table(records.Request, room),
-        costs=memory.zeros(np.float64, room, width),
+        settings=_settings(scenario, table, demand, asks, blocks, clients, log_costs),
+        progress=record(records.Progress),
+        events=zeros(records.Entry, room),
+        requests=zeros(records.Request, room),
+        costs=np.zeros((room, width), np.float64),
         plan=plan,
         asks=no_asks(0),
-        arrival_times=np.zeros(0),
-        think_times=np.zeros(0),
+        times=np.zeros(0),
         draws=np.zeros((len(STREAMS), 0)),
         draws_read=np.zeros(len(STREAMS), np.int64),
         next_asks=no_asks(max(1, clients)),
         blocks=asks.blocks,
         names=asks.names,
-        service=make_service_times(memory, tables),
+        service=make_service_times(tables),
         prefill_workers=prefills,
         decode_workers=decodes,
-        completions=memory.table(records.Entry, topology.decode, slots),
+        completions=zeros(records.Entry, topology.decode, slots),
         to_prefill=to_prefill,
         to_decode=to_decode,
         prefill_caches=prefill_caches,
         decode_caches=decode_caches,
-        **_paged_memory(memory, scenario, len(asks.names), blocks, indexed, room),
+        **_paged_memory(scenario, len(asks.names), blocks, indexed, room),
     )
 
 
-def _workers(
-    memory: Memory, speeds: list[float], kind: type[Record], count: int, given: Sequence[float]
-) -> Any:
+def _workers(speeds: list[float], kind: type[Record], count: int, given: Sequence[float]) -> Any:
     """Idle workers without requests."""
-    workers = memory.table(kind, count)
+    workers = zeros(kind, count)
     workers["speed"] = [speeds.index(speed) for speed in given or [1.0] * count]
-    for name, annotation in get_type_hints(kind).items():
-        if annotation is records.LinkedList:
+    for name, (layout, _) in workers.dtype.fields.items():
+        if layout == dtype_of(records.LinkedList):
             workers[name]["first"] = workers[name]["last"] = NOBODY
     return workers
 
 
 def _pool(
-    memory: Memory, scenario: Scenario, asks: AskSource, prefill: bool, log_costs: bool
+    scenario: Scenario, asks: AskSource, prefill: bool, log_costs: bool
 ) -> tuple[PrefixCaches, Dispatcher]:
     """A pool's caches and its dispatcher, which sees these or, if it hears late, others.
 
@@ -120,47 +116,47 @@ def _pool(
         indexed = indexed and router.policy != "round-robin"
     blocks = len(asks.names) if indexed else 0
     if paged:
-        caches = seen = make_index(memory, workers, blocks)
+        caches = seen = make_index(workers, blocks)
     else:
         tokens = asks.block_tokens
         hbm = [capacity // tokens for capacity in own or [cache.capacity_tokens] * workers]
         host = cache.host.capacity_tokens // tokens if prefill else 0
-        caches = seen = make_caches(memory, workers, blocks, hbm, host)
+        caches = seen = make_caches(workers, blocks, hbm, host)
         if indexed and router.tracking.cache_lag > 0:
-            seen = make_caches(memory, workers, blocks, hbm, host)
+            seen = make_caches(workers, blocks, hbm, host)
     price_all = log_costs or scenario.controller is not None
     names = len(asks.names)
-    to = make_dispatcher(memory, router, prefill, workers, names, seen, indexed, price_all)
+    to = make_dispatcher(router, prefill, workers, names, seen, indexed, price_all)
     known = speeds_known(scenario, pool, workers)
     to.views["speed"] = 1.0 if known is None else known
     return caches, to
 
 
 def _paged_memory(
-    memory: Memory, scenario: Scenario, names: int, blocks: int, indexed: list[bool], requests: int
+    scenario: Scenario, names: int, blocks: int, indexed: list[bool], requests: int
 ) -> dict[str, Any]:
     """The tables of paged memory, of workers without any if there is none."""
     workers = len(indexed) if blocks else 0
-    pools = memory.table(records.BlockPool, workers)
+    pools = zeros(records.BlockPool, workers)
     pools["free"], pools["untouched"] = blocks, 1
     pools["indexed"] = indexed[:workers]
     size = scenario.engine.cache.block_tokens if blocks else 0
     return {
+        "sequences": zeros(records.Sequence, requests if blocks else 1),
         "pools": pools,
-        "phases": memory.zeros(np.int64, scenario.topology.decode, size),
-        "actions": memory.table(records.Action, ACTIONS_OF_ONE * requests if blocks else 0),
-        "memory": memory.table(records.Block, workers, blocks + 1),
-        "found": memory.table(records.Found, workers, names),
-        "own": memory.zeros(np.int64, workers, 1 << (2 * blocks).bit_length()),
-        "changed": memory.zeros(np.int64, workers, names * any(indexed)),
-        "lists": memory.table(records.BlockList, LISTS if blocks else 0),
-        "held": memory.zeros(np.int64, HELD if blocks else 0),
-        "spare_lists": memory.zeros(np.int64, ORDERS),
+        "phases": np.zeros((scenario.topology.decode, size), np.int64),
+        "actions": zeros(records.Action, ACTIONS_OF_ONE * requests if blocks else 0),
+        "memory": zeros(records.Block, workers, blocks + 1),
+        "found": zeros(records.Found, workers, names),
+        "own": np.zeros((workers, 1 << (2 * blocks).bit_length()), np.int64),
+        "changed": np.zeros((workers, names * any(indexed)), np.int64),
+        "lists": zeros(records.BlockList, LISTS if blocks else 0),
+        "held": np.zeros(HELD if blocks else 0, np.int64),
+        "spare_lists": np.zeros(ORDERS, np.int64),
     }
 
 
 def _settings(
-    memory: Memory,
     scenario: Scenario,
     table: LatencyTable,
     demand: Demand,
@@ -172,7 +168,7 @@ def _settings(
     engine, cache, host = scenario.engine, scenario.engine.cache, scenario.engine.cache.host
     each, size = scenario.model.kv_bytes_per_token, asks.block_tokens
     prompt, whole = (-(-tokens // size) for tokens in (demand.largest[0], sum(demand.largest)))
-    return memory.record(
+    return record(
         records.Settings,
         demand.extent,
         scenario.model,

@@ -1,4 +1,4 @@
-"""Records and tables: the same fields compiled, uncompiled and by name; memory is reused."""
+"""Records and tables: the same fields compiled, uncompiled and by name."""
 
 from typing import NamedTuple
 
@@ -9,16 +9,16 @@ from anarchy.serving.compiled.core.compile import compiled
 from anarchy.serving.compiled.core.numba_types import by_reference
 from anarchy.serving.compiled.core.records import Request
 from anarchy.serving.compiled.core.tables import (
-    FIRST_BLOCK,
     FloatGrid,
     Grid,
     Int32,
-    Memory,
     Record,
     Table,
     dtype_of,
     longer,
     raw,
+    record,
+    zeros,
 )
 from anarchy.serving.log.request_log import LoggedRequest, RequestLog
 
@@ -58,12 +58,8 @@ work_compiled = compiled(work)
 
 
 def office() -> Office:
-    memory = Memory()
     return Office(
-        memory.record(Desk, busy=3.0),
-        memory.table(Desk, 3),
-        memory.table(Desk, 2, 3),
-        memory.zeros(np.float64, 1, 2),
+        record(Desk, busy=3.0), zeros(Desk, 3), zeros(Desk, 2, 3), np.zeros((1, 2), np.float64)
     )
 
 
@@ -93,45 +89,27 @@ def test_names_of_numpys_own_records_are_refused() -> None:
 
 def test_unknown_fields_are_refused() -> None:
     with pytest.raises(AttributeError):
-        Memory().record(Desk, bsuy=1.0)
+        record(Desk, bsuy=1.0)
+
+
+def test_a_record_takes_fields_of_the_same_name() -> None:
+    class Form:
+        def __init__(self, **fields: float) -> None:
+            self.__dict__.update(fields)
+
+    desk = record(Desk, Form(busy=1.0, clerks=2, colour=3), Form(clerks=4), busy=5.0)
+    assert desk.busy == 5.0, "a value of one's own comes first"
+    assert desk.clerks == 2, "then that of the first source"
+    assert not desk.open
 
 
 def test_longer_tables_begin_as_they_were() -> None:
-    table = Memory().table(Desk, 3)
+    table = zeros(Desk, 3)
     table["busy"] = [1, 2, 3]
     assert longer(table)["busy"].tolist() == [1, 2, 3, 0, 0, 0]
     assert longer(table, 4)["busy"].tolist() == [1, 2, 3, 0]
     copy = raw(table).copy()
     assert copy.tobytes() == table.tobytes()
-
-
-def test_released_memory_comes_back_as_zeros() -> None:
-    Memory().release()
-    first = Memory()
-    table = first.table(Desk, 100)
-    table["busy"] = np.nan
-    first.release()
-    again, other = Memory(), Memory()
-    reused = again.table(Desk, 100)
-    assert np.shares_memory(reused, table)
-    assert not reused["busy"].any()
-    assert not np.shares_memory(other.table(Desk, 100), table), "memory in use is not given away"
-
-
-def test_what_does_not_fit_lies_elsewhere_and_has_room_in_the_next_run() -> None:
-    Memory().release()
-    first = Memory()
-    block = first.zeros(np.uint8, 64)
-    large = first.zeros(np.int64, FIRST_BLOCK)
-    assert not np.shares_memory(block, large)
-    first.release()
-    second = Memory()
-    one, two = second.zeros(np.uint8, 64), second.zeros(np.int64, FIRST_BLOCK)
-    assert one.base is not None
-    assert two.base is not None
-    assert not two.any()
-    second.release()
-    assert np.shares_memory(Memory().zeros(np.uint8, FIRST_BLOCK), two)
 
 
 def test_a_request_has_the_columns_of_the_log() -> None:

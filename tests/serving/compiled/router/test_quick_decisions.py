@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from anarchy.common.errors import InputError
 from anarchy.config.scenario import Scenario
 from anarchy.serving.compiled.core.compile import compiled
-from anarchy.serving.compiled.core.tables import Memory
 from anarchy.serving.compiled.router import argmin_tree
 from anarchy.serving.compiled.run import CompiledSystem
 from anarchy.serving.service_times.lookup import Latency
@@ -28,7 +27,7 @@ set_key, least_at = (
 def test_the_tree_knows_the_least_and_the_tied(
     workers: int, changes: list[tuple[int, int]]
 ) -> None:
-    tree = argmin_tree.make_tree(Memory(), workers)
+    tree = argmin_tree.make_tree(workers)
     keys = [0] * workers
     for w, key in changes:
         keys[w % workers] = key

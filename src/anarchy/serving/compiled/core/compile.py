@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -137,11 +136,8 @@ def _compile(function: F, **options: Any) -> F:
 
 
 def entries() -> list[Any]:
-    """All that Python calls."""
-    package = importlib.import_module("anarchy.serving.compiled")
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    """All that Python calls: what a run imports."""
+    importlib.import_module("anarchy.serving.compiled.run")
     return _entries
 
 

@@ -103,8 +103,7 @@ class Progress(Record):
     prefills_beyond: int  # look-ups of prefill beyond the latency table
     lookahead: int  # moves of a request that there are asks, times and draws for
     asks_read: int
-    arrivals_read: int
-    thinks_read: int
+    times_read: int
     frontend_free: float  # when a serial frontend has done all that it has
     frontend_work: float  # seconds of all requests that it ever had
     # With paged memory.
@@ -155,14 +154,17 @@ class Request(Ask, LoggedRequest):
     completion: int  # 1 for the first request done, and so on; 0 before
     following: int  # its neighbours in the list that it is in
     preceding: int
-    # With paged memory.
-    first_name: int  # of its blocks, had it none that are shared
+    first_name: int  # paged memory: of its blocks, had it none that are shared
+
+
+class Sequence(Record):
+    """What there is of a request with paged memory beside its `Request`."""
+
     computed: int  # tokens whose KV the worker has, while it computes them
-    scheduled: int  # tokens that the running step computes
-    before: int  # tokens that were there before it
+    scheduled: int  # of these, the ones that the running step computes
     source: int  # its list of blocks on the prefill worker
     target: int  # on the decode worker
-    generated: int  # output tokens when it joined its decode batch
+    known: int  # its tokens when it joined its decode batch
     joined: int  # the worker's steps when it did
     turn: int  # in which it was sent to its decode worker
     order: int  # of admission
@@ -172,10 +174,13 @@ class Request(Ask, LoggedRequest):
 
 
 class LinkedList(Record):
-    """Requests in some order, linked with each other; each is in one list at a time."""
+    """Requests in some order, linked with each other; each is in one list at a time.
 
-    first: int
-    last: int
+    There is none behind the last one, but what precedes the first one says nothing.
+    """
+
+    first: int  # NOBODY if there is none
+    last: int  # if there is one
     length: int
 
 
@@ -318,8 +323,7 @@ class State(NamedTuple):
     plan: IntGrid  # first requests x pools: where they go, or NOBODY if the policy decides
     # What the driver supplies.
     asks: Table[Ask]
-    arrival_times: Floats  # of an open workload
-    think_times: Floats
+    times: Floats  # at which requests arrive or, in a closed loop, for which clients think
     draws: FloatGrid  # streams x room, uniform on [0, 1)
     draws_read: Ints
     next_asks: Table[Ask]  # of each client
@@ -336,6 +340,7 @@ class State(NamedTuple):
     decode_caches: PrefixCaches
     # Paged memory. Each worker has a block pool; those of prefill workers come first, and the rows
     # of what the pools have are numbered alike.
+    sequences: Table[Sequence]  # a ring as long as that of the requests
     phases: IntGrid  # decode workers x block_tokens: sequences by the step that takes a block
     actions: Table[Action]
     pools: Table[BlockPool]

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.records import LinkedList, Request, State
+from anarchy.serving.compiled.core.compile import inner, small
+from anarchy.serving.compiled.core.records import LinkedList, Request, Sequence, State
 from anarchy.serving.compiled.core.tables import NOBODY, longer, raw
 
 
@@ -21,50 +21,65 @@ def request_of(state: State, number: int) -> Request:
     return state.requests[number & (len(state.requests) - 1)]
 
 
+@small
+def append(state: State, members: LinkedList, number: int) -> None:
+    """Put a request at the end."""
+    request = request_of(state, number)
+    request.preceding = members.last
+    request.following = NOBODY
+    if members.length:
+        request_of(state, members.last).following = number
+    else:
+        members.first = number
+    members.last = number
+    members.length += 1
+
+
 @inner
 def insert(state: State, members: LinkedList, before: int, number: int) -> None:
     """Put a request before another one, or at the end of the list if that is NOBODY."""
-    behind = members.last if before == NOBODY else request_of(state, before).preceding
-    request = request_of(state, number)
-    request.preceding = behind
+    if before == NOBODY:
+        append(state, members, number)
+        return
+    request, other = request_of(state, number), request_of(state, before)
+    request.preceding = other.preceding
     request.following = before
-    if behind == NOBODY:
+    if before == members.first:
         members.first = number
     else:
-        request_of(state, behind).following = number
-    if before == NOBODY:
-        members.last = number
-    else:
-        request_of(state, before).preceding = number
+        request_of(state, request.preceding).following = number
+    other.preceding = number
     members.length += 1
 
 
 @small
-def append(state: State, members: LinkedList, number: int) -> None:
-    """Put a request at the end."""
-    insert(state, members, integer(NOBODY), number)
-
-
-@small
-def prepend(state: State, members: LinkedList, number: int) -> None:
-    """Put a request in front of all others."""
-    insert(state, members, members.first, number)
+def pop(state: State, members: LinkedList) -> int:
+    """Take out the first request."""
+    number = members.first
+    members.first = request_of(state, number).following
+    members.length -= 1
+    return number
 
 
 @inner
 def remove(state: State, members: LinkedList, number: int) -> None:
     """Take a request out."""
     request = request_of(state, number)
-    before, after = request.preceding, request.following
-    if before == NOBODY:
-        members.first = after
+    if number == members.first:
+        members.first = request.following
     else:
-        request_of(state, before).following = after
-    if after == NOBODY:
-        members.last = before
+        request_of(state, request.preceding).following = request.following
+    if number == members.last:
+        members.last = request.preceding
     else:
-        request_of(state, after).preceding = before
+        request_of(state, request.following).preceding = request.preceding
     members.length -= 1
+
+
+@small
+def sequence_of(state: State, number: int) -> Sequence:
+    """What there is of a request with paged memory."""
+    return state.sequences[number & (len(state.sequences) - 1)]
 
 
 def parts(length: int, first: int, end: int) -> list[slice]:

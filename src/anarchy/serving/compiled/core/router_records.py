@@ -138,7 +138,7 @@ class Dispatcher(NamedTuple):
     turns: Ints  # of the replicas: the next worker of round robin
     loads: Grid[Load]  # replicas x workers
     holds: IntGrid  # (replicas x workers) x blocks: requests that hold a shared block
-    change: Update  # of the request that is placed or has ended just now
+    placement: Update  # of the request that is being placed
     rings: Table[Ring]
     updates: Grid[Update]  # rings x room, each in order of time
     tree: Table[TreeNode]  # empty if all workers are looked at

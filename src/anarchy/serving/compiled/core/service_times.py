@@ -6,18 +6,18 @@ import numpy as np
 
 from anarchy.serving.compiled.core.compile import compiled, inner
 from anarchy.serving.compiled.core.records import Line, ServiceTimes
-from anarchy.serving.compiled.core.tables import Floats, Ints, Memory
+from anarchy.serving.compiled.core.tables import Floats, Ints, zeros
 from anarchy.serving.service_times.table import LatencyTable, parabola, tabulated_line
 
 LINES = 1024
 """Batches whose ITL is tabulated whole."""
 
 
-def make_service_times(memory: Memory, tables: Sequence[LatencyTable]) -> ServiceTimes:
+def make_service_times(tables: Sequence[LatencyTable]) -> ServiceTimes:
     """Tables of equal axes, for workers of unequal speed; number 0 is the nominal one."""
     prefill, itl = tables[0].prefill, tables[0].itl
     columns = range(len(itl.batch))
-    known = memory.table(Line, len(tables), len(columns))
+    known = zeros(Line, len(tables), len(columns))
     for number, table in enumerate(tables):
         for column in columns:
             known[number, column] = tabulated_line(table.itl, column)
@@ -38,7 +38,7 @@ def make_service_times(memory: Memory, tables: Sequence[LatencyTable]) -> Servic
         ),
         batches=np.array(itl.batch, np.int64),
         known_lines=known,
-        lines=memory.table(Line, len(tables), LINES),
+        lines=zeros(Line, len(tables), LINES),
     )
     tabulate(times)
     return times

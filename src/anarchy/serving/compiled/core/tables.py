@@ -26,14 +26,6 @@ WIDTHS: dict[Any, Any] = {int: np.int64, float: np.float64, bool: np.bool_, Int3
 NOBODY = -1
 """No record: what fields hold that are places of records."""
 
-MOST_KEPT = 1 << 29
-"""Bytes that are kept for the next run at most."""
-
-FIRST_BLOCK = 1 << 21
-"""Bytes of memory of a first run; short ones need no more."""
-
-ALIGNMENT = 64
-
 
 class Record:
     """Base of records: annotations are fields, and a record's own annotation is a part of it."""
@@ -89,59 +81,22 @@ def dtype_of(kind: type[Record]) -> np.dtype[Any]:
     return np.dtype((np.record, np.dtype(fields, align=True)))
 
 
-class Memory:
-    """Where the tables of one run lie; they begin as zeros.
+def zeros(kind: type[R], *shape: int) -> Any:
+    """A table of records, or a grid of them, of zeros."""
+    layout = dtype_of(kind)  # type: ignore[arg-type]  # mypy doubts that classes are hashable
+    return np.zeros(shape, layout).view(np.recarray)
 
-    The system hands memory out page by page, which takes several times as long as zeroing it, so
-    the next run takes over what one has released.
-    """
 
-    _released: NDArray[np.uint8] | None = None
-
-    def __init__(self) -> None:
-        block = Memory._released
-        Memory._released = None
-        self._block = np.empty(FIRST_BLOCK, np.uint8) if block is None else block
-        self._used = self._asked = 0
-
-    def table(self, kind: type[R], *shape: int, clear: bool = True) -> Any:
-        """A table of records, or a grid of them; zeros unless each is written before it is read."""
-        layout = dtype_of(kind)  # type: ignore[arg-type]  # mypy doubts that classes are hashable
-        return self._place(layout, shape, clear).view(np.recarray)
-
-    def record(self, kind: type[R], *sources: object, **values: float) -> R:
-        """A single record; fields that have no value here are those of its `sources` of the same
-        name, or zero."""
-        record: R = self.table(kind, 1)[0]
-        for source in sources:
-            for name in dtype_of(kind).names or ():  # type: ignore[arg-type]
-                if name not in values and hasattr(source, name):
-                    setattr(record, name, getattr(source, name))
-        for name, value in values.items():
-            setattr(record, name, value)
-        return record
-
-    def zeros(self, kind: Any, *shape: int) -> Any:
-        """Zeros of a NumPy type."""
-        return self._place(kind, shape, clear=True)
-
-    def _place(self, kind: Any, shape: tuple[int, ...], clear: bool) -> Any:
-        bytes_ = int(np.prod(shape)) * np.dtype(kind).itemsize
-        start, end = self._used, self._used + bytes_
-        self._asked += bytes_ + ALIGNMENT
-        if end > len(self._block):
-            return np.zeros(shape, kind)
-        self._used = -(-end // ALIGNMENT) * ALIGNMENT
-        block = self._block[start:end]
-        if clear:
-            block[:] = 0
-        return block.view(kind).reshape(shape)
-
-    def release(self) -> None:
-        """Leave as much as this run has asked for to the next one, which will overwrite it."""
-        if len(self._block) < self._asked <= MOST_KEPT:
-            self._block = np.empty(self._asked, np.uint8)
-        Memory._released = self._block
+def record(kind: type[R], *sources: object, **values: float) -> R:
+    """A single record; fields that have no value here are those of its `sources` of the same name,
+    or zero."""
+    made: R = zeros(kind, 1)[0]
+    fields = made.dtype.names  # type: ignore[attr-defined]
+    for source in sources:
+        values = {name: value for name, value in vars(source).items() if name in fields} | values
+    for name, value in values.items():
+        setattr(made, name, value)
+    return made
 
 
 def raw(values: Any) -> Any:
@@ -149,10 +104,12 @@ def raw(values: Any) -> Any:
     return np.asarray(values).view(np.dtype((np.void, values.dtype.itemsize)))
 
 
-def longer(table: T, length: int = 0) -> T:
+def longer(table: T, length: int = 0, axis: int = 0) -> T:
     """A copy of an array with zeros behind it: twice as long, or `length` long."""
     values: Any = table
-    grown = np.zeros((length or 2 * len(values), *values.shape[1:]), values.dtype)
-    raw(grown)[: len(values)] = raw(values)
+    shape = [*values.shape]
+    shape[axis] = length or 2 * shape[axis]
+    grown = np.zeros(shape, values.dtype)
+    raw(grown)[tuple(map(slice, values.shape))] = raw(values)
     copy: T = grown.view(type(values))
     return copy

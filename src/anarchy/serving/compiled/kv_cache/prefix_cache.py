@@ -12,13 +12,14 @@ recently used block.
 import numpy as np
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
+from anarchy.serving.compiled.core.records import Request
 from anarchy.serving.compiled.core.router_records import (
     CacheList,
     CacheNode,
     PrefixCaches,
     View,
 )
-from anarchy.serving.compiled.core.tables import NOBODY, Ints, Memory, Table
+from anarchy.serving.compiled.core.tables import NOBODY, Ints, Table, zeros
 
 HBM, HOST = map(integer, range(2))
 TIERS = 2
@@ -27,40 +28,36 @@ WORD = 32
 """Workers of one word of a mask."""
 
 
-def make_caches(
-    memory: Memory, workers: int, blocks: int, hbm: int | list[int], host: int
-) -> PrefixCaches:
+def make_caches(workers: int, blocks: int, hbm: int | list[int], host: int) -> PrefixCaches:
     """Empty caches of so many shared blocks; capacities in blocks, `hbm` of all or of each."""
-    caches = make_index(memory, workers, blocks)
+    caches = make_index(workers, blocks)
     caches.lists["room"][:, HBM] = hbm
     caches.lists["room"][:, HOST] = host
-    return caches._replace(nodes=memory.table(CacheNode, workers * blocks, clear=False))
+    return caches._replace(nodes=zeros(CacheNode, workers * blocks))
 
 
-def make_index(memory: Memory, workers: int, blocks: int) -> PrefixCaches:
+def make_index(workers: int, blocks: int) -> PrefixCaches:
     """Who holds which block, and how many blocks each holds, without their order."""
-    lists = memory.table(CacheList, workers, TIERS)
+    lists = zeros(CacheList, workers, TIERS)
     lists["oldest"] = lists["newest"] = NOBODY
     return PrefixCaches(
-        holders=memory.zeros(np.int64, blocks, -(-workers // WORD)),
-        nodes=memory.table(CacheNode, 0),
+        holders=np.zeros((blocks, -(-workers // WORD)), np.int64),
+        nodes=zeros(CacheNode, 0),
         lists=lists,
     )
 
 
 @inner
-def find_overlaps(
-    caches: PrefixCaches, blocks: Ints, first: int, end: int, views: Table[View]
-) -> None:
-    """Set how many of a prompt's leading blocks, from place `first` on, each worker holds.
+def find_overlaps(caches: PrefixCaches, blocks: Ints, request: Request, views: Table[View]) -> None:
+    """Set how many of a prompt's leading blocks each worker holds, and how many in host memory.
 
     One pass for all workers of a word.
     """
-    holders = caches.holders
+    holders, first = caches.holders, request.first_shared
     for word in range(holders.shape[1]):
         start = word * WORD
         mask = (1 << min(WORD, len(views) - start)) - 1
-        place = first
+        place, end = first, first + request.shared_blocks
         while mask and place < end:
             kept = mask & holders[blocks[place], word]
             if kept != mask:
@@ -68,6 +65,11 @@ def find_overlaps(
                 mask = kept
             place += 1
         _set_overlap(views, start, mask, place - first)
+    if caches.lists[0, HOST].room:
+        for w in range(len(views)):
+            views[w].on_host = 0
+            for place in range(first, first + views[w].overlap):
+                views[w].on_host += node_of(caches, w, blocks[place]).tier == HOST
 
 
 @inner
@@ -81,13 +83,13 @@ def _set_overlap(views: Table[View], w: int, mask: int, overlap: int) -> None:
 
 
 @inner
-def find_overlap(caches: PrefixCaches, blocks: Ints, first: int, end: int, w: int) -> int:
-    """The number of leading blocks that one worker holds."""
+def find_overlap(caches: PrefixCaches, blocks: Ints, request: Request, w: int) -> int:
+    """The number of a prompt's leading blocks that one worker holds."""
     word, bit = w >> 5, 1 << (w & 31)
-    place = first
+    place, end = request.first_shared, request.first_shared + request.shared_blocks
     while place < end and caches.holders[blocks[place], word] & bit:
         place += 1
-    return place - first
+    return place - request.first_shared
 
 
 @small
@@ -171,16 +173,16 @@ def _trim(caches: PrefixCaches, w: int) -> None:
 
 
 @inner
-def insert(caches: PrefixCaches, w: int, blocks: Ints, first: int, end: int, own: int) -> None:
+def insert(caches: PrefixCaches, w: int, blocks: Ints, first: int, shared: int, own: int) -> None:
     """Hold the blocks of a prompt in HBM as the most recently used, its head last.
 
-    Its shared blocks are at places `first` to `end` - 1, then come `own` that nobody shares.
+    So many shared blocks lie from place `first` on, then come `own` that nobody shares.
     """
     hbm = caches.lists[w, HBM]
     hbm.own += own
     hbm.blocks += own
     word, bit = w >> 5, 1 << (w & 31)
-    for place in range(end - 1, first - 1, -1):
+    for place in range(first + shared - 1, first - 1, -1):
         block = blocks[place]
         number = w * len(caches.holders) + block
         if caches.holders[block, word] & bit:

@@ -8,8 +8,14 @@ import math
 
 from anarchy.serving.compiled.core.compile import boolean, inner, integer, small
 from anarchy.serving.compiled.core.event_queue import add, drop_first
-from anarchy.serving.compiled.core.records import AT_STEP, DecodeWorker, LinkedList, Request, State
-from anarchy.serving.compiled.core.requests import append, remove, request_of
+from anarchy.serving.compiled.core.records import (
+    AT_STEP,
+    DecodeWorker,
+    LinkedList,
+    Sequence,
+    State,
+)
+from anarchy.serving.compiled.core.requests import append, pop, remove, request_of, sequence_of
 from anarchy.serving.compiled.core.tables import NOBODY
 from anarchy.serving.compiled.paged import preemption
 from anarchy.serving.compiled.paged.block_pool import available, drop_list, grow, pool_of
@@ -49,11 +55,11 @@ def _output_blocks(
     size, total = state.settings.block_tokens, 0
     number = members.first
     while number != NOBODY:
-        request = request_of(state, number)
+        request, sequence = request_of(state, number), sequence_of(state, number)
         if request.replica == replica:
-            tokens = preemption.known_tokens(request)
-            if running and not request.recomputing:
-                tokens += steps - request.joined
+            tokens = sequence.known
+            if running and not sequence.recomputing:
+                tokens += steps - sequence.joined
             total += -(-tokens // size) - request.prompt_blocks
         number = request.following
     return total
@@ -119,10 +125,9 @@ def _next_waiting(state: State, worker: DecodeWorker) -> int:
     if not worker.pending.length:
         return first
     while number != NOBODY:
-        request = request_of(state, number)
-        if request.computed:
+        if sequence_of(state, number).computed:
             return number
-        number = request.following
+        number = request_of(state, number).following
     return first
 
 
@@ -132,8 +137,8 @@ def _admit_waiting(state: State, w: int, budget: int) -> None:
     worker = state.decode_workers[w]
     while worker.waiting.length and worker.running.length < state.settings.slots:
         number = _next_waiting(state, worker)
-        request = request_of(state, number)
-        anew = request.computed == 0
+        sequence = sequence_of(state, number)
+        anew = sequence.computed == 0
         if anew:
             tokens = integer(preemption.NOTHING)
             if not worker.pending.length:
@@ -143,16 +148,16 @@ def _admit_waiting(state: State, w: int, budget: int) -> None:
             budget -= tokens
         remove(state, worker.waiting, number)
         worker.order += 1
-        request.order = worker.order
+        sequence.order = worker.order
         append(state, worker.running, number)
         if anew:
             worker.irregular = True
-            if request.computed < preemption.known_tokens(request):
-                request.recomputing = True
+            if sequence.computed < sequence.known:
+                sequence.recomputing = True
                 worker.recomputing += 1
             continue
-        request.decode_start = state.progress.now
-        request.joined = worker.steps
+        request_of(state, number).decode_start = state.progress.now
+        sequence.joined = worker.steps
         _count_in(state, w, number)
         if budget <= 0:
             break
@@ -164,7 +169,9 @@ def _set_first_tokens(state: State, worker: DecodeWorker, last_admitted: int) ->
     now = state.progress.now
     first_token = on_grid(now + duration(worker, integer(1)))
     number = worker.running.last
-    while number != NOBODY and request_of(state, number).order > last_admitted:
+    for _ in range(worker.running.length):
+        if sequence_of(state, number).order <= last_admitted:
+            break
         request = request_of(state, number)
         if request.decode_start == now:
             request.first_token = first_token
@@ -180,27 +187,27 @@ def _rebuild(state: State, w: int) -> None:
         state.phases[w, phase] = 0
     number = worker.running.first
     while number != NOBODY:
-        request = request_of(state, number)
-        if not request.recomputing:
+        if not sequence_of(state, number).recomputing:
             _count_in(state, w, number)
-        number = request.following
+        number = request_of(state, number).following
 
 
 @small
-def _phase_of(state: State, request: Request) -> int:
+def _phase_of(state: State, sequence: Sequence) -> int:
     """The phase of the sequences that take a block in the same steps as this one."""
-    return (request.joined + 1 - preemption.known_tokens(request)) % state.settings.block_tokens
+    return (sequence.joined + 1 - sequence.known) % state.settings.block_tokens
 
 
 @inner
 def _count_in(state: State, w: int, number: int) -> None:
     """Count a sequence that makes tokens from the step on at which it joined."""
-    worker, request = state.decode_workers[w], request_of(state, number)
-    state.phases[w, _phase_of(state, request)] += 1
-    worker.context += preemption.known_tokens(request) + worker.steps - request.joined
-    final_step = float(request.joined + request.output_tokens - request.generated)
-    heap = state.completions[w]
-    add(heap, worker.completions, final_step, request.order, integer(0), number)
+    worker, heap = state.decode_workers[w], state.completions[w]
+    request, sequence = request_of(state, number), sequence_of(state, number)
+    state.phases[w, _phase_of(state, sequence)] += 1
+    worker.context += sequence.known + worker.steps - sequence.joined
+    left = request.input_tokens + request.output_tokens - sequence.known
+    final_step = float(sequence.joined + left)
+    add(heap, worker.completions, final_step, sequence.order, integer(0), number)
     worker.completions += 1
 
 
@@ -262,9 +269,7 @@ def between_steps(state: State, w: int) -> None:
     """Accept who has come within the steps, and look at what is next."""
     worker = state.decode_workers[w]
     while worker.entered.length:
-        number = worker.entered.first
-        remove(state, worker.entered, number)
-        accept(state, w, number)
+        accept(state, w, pop(state, worker.entered))
     try_reservation(state, w)
     set_ready(state, worker)
 
@@ -272,13 +277,14 @@ def between_steps(state: State, w: int) -> None:
 @inner
 def _leave(state: State, w: int, number: int) -> None:
     """The last token is out; nobody computes it."""
-    worker, request = state.decode_workers[w], request_of(state, number)
-    state.phases[w, _phase_of(state, request)] -= 1
+    worker = state.decode_workers[w]
+    request, sequence = request_of(state, number), sequence_of(state, number)
+    state.phases[w, _phase_of(state, sequence)] -= 1
     request.done = state.progress.now
-    request.computed = request.input_tokens + request.output_tokens - 1
-    worker.context -= request.computed + 1
+    sequence.computed = request.input_tokens + request.output_tokens - 1
+    worker.context -= sequence.computed + 1
     remove(state, worker.running, number)
     worker.promised_blocks -= whole_blocks(state, request)
-    preemption.let_go(state, w, request, boolean(False))
-    drop_list(state, request.target)
+    preemption.let_go(state, w, number, boolean(False))
+    drop_list(state, sequence.target)
     worker.tried = False

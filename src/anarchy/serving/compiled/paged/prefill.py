@@ -1,15 +1,17 @@
 """Prefill workers whose prompts hold blocks: the mirror of `reference.paged.prefill`."""
 
+from anarchy.serving.compiled.core import records
 from anarchy.serving.compiled.core.compile import inner, integer
 from anarchy.serving.compiled.core.event_queue import STEP_ENDS, push
-from anarchy.serving.compiled.core.records import (
-    AT_PREFILL,
-    NEVER,
-    PREFILLED,
-    PrefillWorker,
-    State,
+from anarchy.serving.compiled.core.records import PrefillWorker, State
+from anarchy.serving.compiled.core.requests import (
+    append,
+    insert,
+    pop,
+    remove,
+    request_of,
+    sequence_of,
 )
-from anarchy.serving.compiled.core.requests import append, prepend, remove, request_of
 from anarchy.serving.compiled.core.tables import NOBODY
 from anarchy.serving.compiled.paged import block_pool
 from anarchy.serving.compiled.paged.preemption import next_served, remove_victim
@@ -30,7 +32,7 @@ def submit(state: State, w: int, number: int) -> None:
     worker, request = state.prefill_workers[w], request_of(state, number)
     request.prefill_start = -1.0
     request.prefill_worker = w
-    request.computed = 0
+    sequence_of(state, number).computed = 0
     append(state, worker.waiting, number)
     if not worker.computing:
         set_ready(state, worker)
@@ -59,15 +61,15 @@ def _preempt(state: State, w: int) -> int:
     """Let a running prompt start anew: which one."""
     worker = state.prefill_workers[w]
     victim = remove_victim(state, worker)
-    request = request_of(state, victim)
-    block_pool.release(state, w, request.source)
-    request.computed = 0
-    if request.scheduled:
+    sequence = sequence_of(state, victim)
+    block_pool.release(state, w, sequence.source)
+    if sequence.scheduled:
         worker.step_prompts -= 1
-        worker.step_cached -= request.before
-        worker.step_tokens -= request.scheduled
-        request.scheduled = 0
-    prepend(state, worker.waiting, victim)
+        worker.step_cached -= sequence.computed - sequence.scheduled
+        worker.step_tokens -= sequence.scheduled
+        sequence.scheduled = 0
+    sequence.computed = 0
+    insert(state, worker.waiting, worker.waiting.first, victim)
     return victim
 
 
@@ -77,9 +79,10 @@ def _schedule(state: State, w: int, number: int, found: int, budget: int) -> int
 
     `found` cached blocks are held instead of computed.
     """
-    settings, worker, request = state.settings, state.prefill_workers[w], request_of(state, number)
-    size, held = settings.block_tokens, request.source
-    before = request.computed + found * size
+    settings, worker = state.settings, state.prefill_workers[w]
+    request, sequence = request_of(state, number), sequence_of(state, number)
+    size, held = settings.block_tokens, sequence.source
+    before = sequence.computed + found * size
     tokens = request.input_tokens - before
     if tokens > budget:
         if settings.chunked:
@@ -89,15 +92,14 @@ def _schedule(state: State, w: int, number: int, found: int, budget: int) -> int
     after = before + tokens
     fresh = -(-after // size) - state.lists[held].count - found
     while not block_pool.take(state, w, request, held, found, fresh):
-        if not worker.running.length or settings.preempt == NEVER:
+        if not worker.running.length or settings.preempt == records.NEVER:
             return MUST_WAIT
         if _preempt(state, w) == number:
             return 0
     if settings.caching and settings.early:
         block_pool.name_blocks(state, w, request, held, before // size, after // size)
-    request.before = before
-    request.computed = after
-    request.scheduled = tokens
+    sequence.computed = after
+    sequence.scheduled = tokens
     worker.step_tokens += tokens
     worker.step_cached += before
     worker.step_prompts += 1
@@ -112,7 +114,7 @@ def _missing(state: State, worker: PrefillWorker) -> int:
     while number != NOBODY:
         request = request_of(state, number)
         missing -= -request.input_tokens // state.settings.block_tokens
-        missing -= state.lists[request.source].count
+        missing -= state.lists[sequence_of(state, number).source].count
         number = request.following
     return missing
 
@@ -131,15 +133,14 @@ def _admit(state: State, w: int, budget: int) -> None:
             found, held = block_pool.match(state, w, request, prompt // size)
             found = min(found, (prompt - 1) // size)
         needed = -(-prompt // size) - min(held, found)
-        if settings.preempt == NEVER:
+        if settings.preempt == records.NEVER:
             needed += _missing(state, worker)
         if needed > block_pool.available(state, w):
             break
         tokens = _schedule(state, w, number, found, budget)
         if tokens <= 0:
             break
-        remove(state, worker.waiting, number)
-        append(state, worker.running, number)
+        append(state, worker.running, pop(state, worker.waiting))
         if request.prefill_start < 0:
             request.prefill_start = state.progress.now
             request.cached_tokens = found * size
@@ -186,19 +187,20 @@ def end_step(state: State, w: int) -> None:
     late = settings.caching and not settings.early
     number = worker.running.first
     while number != NOBODY:
-        done, request = number, request_of(state, number)
-        number = request.following
-        if late and request.scheduled:
-            first, end = request.before // size, request.computed // size
-            block_pool.name_blocks(state, w, request, request.source, first, end)
-        request.scheduled = 0
-        if request.computed >= request.input_tokens:
+        request, sequence = request_of(state, number), sequence_of(state, number)
+        done, number = number, request.following
+        if late and sequence.scheduled:
+            first = (sequence.computed - sequence.scheduled) // size
+            end = sequence.computed // size
+            block_pool.name_blocks(state, w, request, sequence.source, first, end)
+        sequence.scheduled = 0
+        if sequence.computed >= request.input_tokens:
             remove(state, worker.running, done)
             request.prefill_end = now
-            if settings.first_token == AT_PREFILL:
+            if settings.first_token == records.AT_PREFILL:
                 request.first_token = now
             worker.latest_done = worker.preemptions
-            defer(state, PREFILLED, done, SETTLE)
+            defer(state, records.PREFILLED, done, SETTLE)
     publish(state, w)
     while worker.first_release:
         held = worker.first_release

@@ -3,16 +3,10 @@
 Room is reserved for one request at a time, between two steps and in order of arrival.
 """
 
+from anarchy.serving.compiled.core import records
 from anarchy.serving.compiled.core.compile import inner, integer, small
-from anarchy.serving.compiled.core.records import (
-    NEVER,
-    RELEASE,
-    TRANSFER,
-    DecodeWorker,
-    Request,
-    State,
-)
-from anarchy.serving.compiled.core.requests import append, insert, remove, request_of
+from anarchy.serving.compiled.core.records import DecodeWorker, Request, State
+from anarchy.serving.compiled.core.requests import append, insert, pop, request_of, sequence_of
 from anarchy.serving.compiled.core.tables import NOBODY
 from anarchy.serving.compiled.paged.block_pool import match, name_blocks, pool_of, take
 from anarchy.serving.compiled.paged.same_instant import defer, set_ready
@@ -29,7 +23,7 @@ def whole_blocks(state: State, request: Request) -> int:
 def enter_pending(state: State, worker: DecodeWorker, number: int) -> bool:
     """Queue a request for room; whether the running steps should end for it."""
     worker.turns += 1
-    request_of(state, number).turn = worker.turns
+    sequence_of(state, number).turn = worker.turns
     waits = worker.pending.length > 0
     append(state, worker.pending, number)
     return not (waits and worker.tried)
@@ -46,20 +40,20 @@ def try_reservation(state: State, w: int) -> None:
     if not slots_left or not _reserve_room(state, w, number):
         worker.tried = True
         return
-    remove(state, worker.pending, number)
-    defer(state, TRANSFER, number, SETTLE)
+    defer(state, records.TRANSFER, pop(state, worker.pending), SETTLE)
 
 
 @inner
 def _reserve_room(state: State, w: int, number: int) -> bool:
     settings, worker, request = state.settings, state.decode_workers[w], request_of(state, number)
     promised = worker.promised_blocks + whole_blocks(state, request)
-    if settings.preempt == NEVER and promised > settings.memory_blocks:
+    if settings.preempt == records.NEVER and promised > settings.memory_blocks:
         return False
     pool, size, prompt, found = pool_of(state, w), settings.block_tokens, request.input_tokens, 0
     if settings.caching:
         found, _ = match(state, pool, request, prompt // size)
-    if not take(state, pool, request, request.target, found, -(-prompt // size) - found):
+    held, fresh = sequence_of(state, number).target, -(-prompt // size) - found
+    if not take(state, pool, request, held, found, fresh):
         return False
     worker.promised_blocks = promised
     return True
@@ -68,21 +62,21 @@ def _reserve_room(state: State, w: int, number: int) -> bool:
 @inner
 def accept(state: State, w: int, number: int) -> None:
     """A request may join the batch from now on."""
-    worker, request = state.decode_workers[w], request_of(state, number)
-    request.named = request.input_tokens // state.settings.block_tokens
+    worker = state.decode_workers[w]
+    request, sequence = request_of(state, number), sequence_of(state, number)
+    sequence.named = request.input_tokens // state.settings.block_tokens
     if state.settings.caching:
-        name_blocks(state, pool_of(state, w), request, request.target, integer(0), request.named)
-    request.generated = 0
-    request.computed = request.input_tokens
+        name_blocks(state, pool_of(state, w), request, sequence.target, integer(0), sequence.named)
+    sequence.known = sequence.computed = request.input_tokens
     ahead = 0
     other = worker.waiting.first
     while other != NOBODY:
-        ahead += request_of(state, other).turn < request.turn
+        ahead += sequence_of(state, other).turn < sequence.turn
         other = request_of(state, other).following
     other = worker.waiting.first
     for _ in range(ahead):
         other = request_of(state, other).following
     insert(state, worker.waiting, other, number)
-    defer(state, RELEASE, number, SETTLE)
+    defer(state, records.RELEASE, number, SETTLE)
     try_reservation(state, w)
     set_ready(state, worker)

@@ -3,26 +3,12 @@
 from anarchy.serving.compiled.core import event_queue, records
 from anarchy.serving.compiled.core.compile import compiled, inner, integer
 from anarchy.serving.compiled.core.records import State
-from anarchy.serving.compiled.core.requests import append, request_of
-from anarchy.serving.compiled.paged import decode, prefill
+from anarchy.serving.compiled.core.requests import append, request_of, sequence_of
+from anarchy.serving.compiled.paged import decode, prefill, reservation
 from anarchy.serving.compiled.paged.block_pool import new_list
 from anarchy.serving.compiled.paged.prefix_index import changes_to_tell
-from anarchy.serving.compiled.paged.reservation import (
-    accept,
-    enter_pending,
-    try_reservation,
-    whole_blocks,
-)
 from anarchy.serving.compiled.paged.same_instant import defer, on_grid, set_ready
-from anarchy.serving.compiled.plain.system import (
-    choose_decode,
-    choose_prefill,
-    complete_ended,
-    handoff_seconds,
-    is_through,
-    runs_short,
-    take_in,
-)
+from anarchy.serving.compiled.plain import system
 from anarchy.serving.compiled.router.worker_loads import ended
 from anarchy.serving.rules.event_order import SETTLE, SETTLE_ARRIVALS, TRANSFER_END
 
@@ -30,12 +16,12 @@ from anarchy.serving.rules.event_order import SETTLE, SETTLE_ARRIVALS, TRANSFER_
 @inner
 def _receive(state: State, number: int) -> None:
     """A request is through the frontend: it goes to a prefill worker at the end of the instant."""
-    request = request_of(state, number)
+    request, sequence = request_of(state, number), sequence_of(state, number)
     request.first_name = len(state.names) + number * state.settings.own_names
-    request.scheduled = 0
-    request.recomputing = request.continued = False
-    request.source = new_list(state, request.prompt_blocks)
-    request.target = new_list(state, whole_blocks(state, request))
+    sequence.scheduled = 0
+    sequence.recomputing = sequence.continued = False
+    sequence.source = new_list(state, request.prompt_blocks)
+    sequence.target = new_list(state, reservation.whole_blocks(state, request))
     defer(state, records.PLACE, number, SETTLE_ARRIVALS)
 
 
@@ -62,13 +48,13 @@ def _prefilled(state: State, number: int) -> bool:
         ended(state, state.to_prefill, request, request.prefill_worker, integer(0))
     if state.to_decode.rule.generated:
         decode.show_output(state, request.replica)
-    w = choose_decode(state, number)
+    w = system.choose_decode(state, number)
     worker = state.decode_workers[w]
-    interrupts = enter_pending(state, worker, number)
+    interrupts = reservation.enter_pending(state, worker, number)
     if worker.batch and interrupts and _meet_boundary(state, w):
         return True
     if not worker.batch:
-        try_reservation(state, w)
+        reservation.try_reservation(state, w)
         set_ready(state, worker)
     return False
 
@@ -76,7 +62,7 @@ def _prefilled(state: State, number: int) -> bool:
 @inner
 def _transfer(state: State, number: int) -> bool:
     """A request has room at decode: send its KV; whether the run ends."""
-    delay = handoff_seconds(state, request_of(state, number))
+    delay = system.handoff_seconds(state, request_of(state, number))
     if delay > 0:
         end = on_grid(state.progress.now + delay)
         event_queue.push(state, end, integer(TRANSFER_END), event_queue.HANDED_OVER, number)
@@ -94,7 +80,7 @@ def _activate(state: State, number: int) -> bool:
     if worker.batch:
         append(state, worker.entered, number)
     else:
-        accept(state, w, number)
+        reservation.accept(state, w, number)
     return False
 
 
@@ -104,7 +90,7 @@ def _release(state: State, number: int) -> None:
     request = request_of(state, number)
     if state.settings.first_token == records.AT_HANDOFF:
         request.first_token = state.progress.now
-    prefill.let_go(state, request.prefill_worker, request.source)
+    prefill.let_go(state, request.prefill_worker, sequence_of(state, number).source)
 
 
 @inner
@@ -120,7 +106,7 @@ def _end_steps(state: State, w: int) -> bool:
     decode.make_due_steps(state, w)
     if worker.ended.length:
         worker.latest_done = worker.preemptions
-    if complete_ended(state, w):
+    if system.complete_ended(state, w):
         return True
     decode.between_steps(state, w)
     return False
@@ -132,7 +118,7 @@ def _act(state: State, kind: int, number: int) -> bool:
     if kind == records.PLACE:
         if state.settings.numbered:
             _number_names(state, number)
-        prefill.submit(state, choose_prefill(state, number), number)
+        prefill.submit(state, system.choose_prefill(state, number), number)
     elif kind == records.PREFILLED:
         return _prefilled(state, number)
     elif kind == records.TRANSFER:
@@ -187,7 +173,7 @@ def _short(state: State) -> int:
     if progress.held_used + state.settings.largest_lists > len(state.held):
         return records.GROW_LISTS
     events = 4 * (there + len(state.pools)) + 4
-    return runs_short(state, 2 * there + 2, events, changes_to_tell(state))
+    return system.runs_short(state, 2 * there + 2, events, changes_to_tell(state))
 
 
 @compiled
@@ -216,8 +202,8 @@ def advance_paged(state: State) -> int:
         elif kind == event_queue.STEP_ENDS:
             prefill.end_step(state, number)
         elif kind == event_queue.ARRIVE:
-            arrived = take_in(state, number)
-            if is_through(state, arrived):
+            arrived = system.take_in(state, number)
+            if system.is_through(state, arrived):
                 _receive(state, arrived)
         elif kind == event_queue.RECEIVED:
             state.progress.lookahead -= 1

@@ -5,7 +5,7 @@ import math
 from anarchy.serving.compiled.core.compile import inner, integer
 from anarchy.serving.compiled.core.event_queue import BATCH_CHANGES, add, drop_first, push
 from anarchy.serving.compiled.core.records import AT_STEP, DecodeWorker, State
-from anarchy.serving.compiled.core.requests import append, remove, request_of
+from anarchy.serving.compiled.core.requests import append, pop, request_of
 from anarchy.serving.compiled.core.service_times import itl_line
 from anarchy.serving.rules.event_order import BOUNDARY
 
@@ -145,9 +145,8 @@ def _join(state: State, w: int) -> int:
     """Let waiting requests take free slots: how many do."""
     worker, heap, joined = state.decode_workers[w], state.completions[w], 0
     while worker.waiting.length and worker.batch < state.settings.slots:
-        number = worker.waiting.first
+        number = pop(state, worker.waiting)
         request = request_of(state, number)
-        remove(state, worker.waiting, number)
         request.decode_start = state.progress.now
         worker.order += 1
         worker.context += request.input_tokens

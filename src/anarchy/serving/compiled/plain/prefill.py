@@ -3,7 +3,7 @@
 from anarchy.serving.compiled.core.compile import inner, integer
 from anarchy.serving.compiled.core.event_queue import STEP_ENDS, push
 from anarchy.serving.compiled.core.records import PrefillWorker, Request, State
-from anarchy.serving.compiled.core.requests import append, remove, request_of
+from anarchy.serving.compiled.core.requests import append, pop, request_of
 from anarchy.serving.compiled.core.service_times import prefill_seconds
 from anarchy.serving.compiled.kv_cache.prefix_cache import HBM, HOST, find_overlap, node_of
 from anarchy.serving.rules.event_order import NORMAL
@@ -62,7 +62,7 @@ def _best_hit(
     """
     settings, caches, prompt = state.settings, state.prefill_caches, request.input_tokens
     speed, first = state.prefill_workers[w].speed, request.first_shared
-    depth = find_overlap(caches, state.blocks, first, first + request.shared_blocks, w)
+    depth = find_overlap(caches, state.blocks, request, w)
     most = _most_taken(state, prompt)
     seconds, least = 0.0, -1.0
     found, fetched, on_host, tier = 0, 0, 0, HBM
@@ -119,15 +119,13 @@ def start_step(state: State, w: int) -> None:
         if settings.tiered:
             fetch = _best_hit(state, w, request, total, count, cached, fetching)
         elif settings.caching:
-            first, end = request.first_shared, request.first_shared + request.shared_blocks
-            held = find_overlap(state.prefill_caches, state.blocks, first, end, w)
+            held = find_overlap(state.prefill_caches, state.blocks, request, w)
             found = held * settings.block_tokens
             request.cached_tokens = min(found, _most_taken(state, request.input_tokens))
         uncached = request.input_tokens - request.cached_tokens
         if count and total + uncached > settings.batch_tokens:
             break
-        remove(state, worker.waiting, number)
-        append(state, worker.running, number)
+        append(state, worker.running, pop(state, worker.waiting))
         request.prefill_worker = w
         request.prefill_start = now
         fetching += fetch

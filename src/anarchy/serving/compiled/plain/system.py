@@ -5,7 +5,7 @@ import math
 from anarchy.serving.compiled.core import event_queue, records
 from anarchy.serving.compiled.core.compile import compiled, inner, integer, small
 from anarchy.serving.compiled.core.records import Ask, Request, State
-from anarchy.serving.compiled.core.requests import append, remove, request_of
+from anarchy.serving.compiled.core.requests import append, pop, request_of
 from anarchy.serving.compiled.core.tables import NOBODY, Floats, Ints
 from anarchy.serving.compiled.plain.decode import change_batch, count_output_blocks, submit
 from anarchy.serving.compiled.plain.prefill import start_step
@@ -36,12 +36,17 @@ def _send(state: State, client: int, time: float) -> None:
     event_queue.push(state, time, integer(NORMAL), event_queue.ARRIVE, client)
 
 
+@small
+def _next_time(state: State) -> float:
+    state.progress.times_read += 1
+    return float(state.times[state.progress.times_read - 1])
+
+
 @inner
 def _send_at_due(state: State) -> None:
     """Schedule the next arrival of an open workload, if there is one."""
-    due = state.arrival_times[state.progress.arrivals_read]
+    due = _next_time(state)
     if due < math.inf:
-        state.progress.arrivals_read += 1
         _send(state, integer(0), due)
 
 
@@ -147,8 +152,7 @@ def _end_step(state: State, w: int) -> None:
         if state.settings.caching:
             cache_prompt(state, to, state.prefill_caches, request, w)
         number = request.following
-    worker.running.first = worker.running.last = NOBODY
-    worker.running.length = 0
+    worker.running.first, worker.running.length = NOBODY, 0
     if worker.waiting.length:
         start_step(state, w)
     number = first
@@ -196,9 +200,7 @@ def complete(state: State, request: Request, w: int) -> bool:
     if progress.completions == settings.warmup + settings.measured:
         return True
     if request.client < progress.clients:
-        think = state.think_times[progress.thinks_read]
-        progress.thinks_read += 1
-        _send(state, request.client, progress.now + think)
+        _send(state, request.client, progress.now + _next_time(state))
     return False
 
 
@@ -207,9 +209,7 @@ def complete_ended(state: State, w: int) -> bool:
     """The requests that have ended on a worker are done; whether the run ends with one of them."""
     members = state.decode_workers[w].ended
     while members.length:
-        number = members.first
-        remove(state, members, number)
-        if complete(state, request_of(state, number), w):
+        if complete(state, request_of(state, pop(state, members)), w):
             return True
     return False
 

@@ -7,16 +7,16 @@ costs are one integer of the worker plus a constant, and is kept where nobody as
 
 from anarchy.serving.compiled.core.compile import inner
 from anarchy.serving.compiled.core.router_records import TreeNode
-from anarchy.serving.compiled.core.tables import Memory, Table
+from anarchy.serving.compiled.core.tables import Table, zeros
 
 NO_KEY = 2**62
 """The key of leaves without a worker."""
 
 
-def make_tree(memory: Memory, workers: int) -> Table[TreeNode]:
+def make_tree(workers: int) -> Table[TreeNode]:
     """The tree of workers who all have key 0: node 1 is the root, the second half are leaves."""
     leaves = 1 << (workers - 1).bit_length()
-    tree: Table[TreeNode] = memory.table(TreeNode, 2 * leaves)
+    tree: Table[TreeNode] = zeros(TreeNode, 2 * leaves)
     tree["least"][leaves + workers :] = NO_KEY
     tree["tied"][leaves : leaves + workers] = 1
     for node in range(leaves - 1, 0, -1):

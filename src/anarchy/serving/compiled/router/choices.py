@@ -87,34 +87,33 @@ def _softmax(state: State, rule: Rule, costs: Floats) -> int:
 
 @inner
 def _cache_size(to: Dispatcher, w: int) -> int:
-    """Blocks that a worker has cached, as far as the router has heard; 0 if ties ignore them."""
-    if to.rule.ties != policies.SMALLEST_CACHE or not to.rule.indexed:
-        return 0
+    """Blocks that a worker has cached, as far as the router has heard."""
     return to.seen.lists[w, HBM].blocks + to.seen.lists[w, HOST].blocks
 
 
-@inner
+@small
 def _cheapest(state: State, to: Dispatcher, costs: Floats, first: int, step: int) -> int:
     """The argmin, by the rule of ties; costs are those of workers `first`, `first + step`, ..."""
-    lowest, found, tied = costs[0], 0, 1
+    rule = to.rule
+    lowest, found, tied, smallest = costs[0], 0, 1, -1
     for place in range(1, len(costs)):
         if costs[place] < lowest:
             lowest, found, tied = costs[place], place, 1
         elif costs[place] == lowest:
             tied += 1
-    if tied == 1 or to.rule.ties == policies.FIRST_OF_TIES:
+    if tied == 1 or rule.ties == policies.FIRST_OF_TIES:
         return first + found * step
-    smallest, tied = _cache_size(to, first + found * step), 0
-    for place in range(found, len(costs)):
-        if costs[place] == lowest:
-            size = _cache_size(to, first + place * step)
-            if size < smallest:
-                smallest, tied = size, 0
-            tied += size == smallest
-    wanted = int(draw(state, to.rule.tie_stream) * tied)
+    if rule.ties == policies.SMALLEST_CACHE and rule.indexed:
+        for place in range(found, len(costs)):
+            if costs[place] == lowest:
+                size = _cache_size(to, first + place * step)
+                if smallest < 0 or size < smallest:
+                    smallest, tied = size, 0
+                tied += size == smallest
+    wanted = int(draw(state, rule.tie_stream) * tied)
     for place in range(found, len(costs)):
         w = first + place * step
-        if costs[place] == lowest and _cache_size(to, w) == smallest:
+        if costs[place] == lowest and (smallest < 0 or _cache_size(to, w) == smallest):
             if wanted == 0:
                 return w
             wanted -= 1

@@ -3,37 +3,22 @@
 import numpy as np
 
 from anarchy.config.router import Router
+from anarchy.serving.compiled.core import router_records as records
 from anarchy.serving.compiled.core.compile import inner
 from anarchy.serving.compiled.core.records import Request, State
 from anarchy.serving.compiled.core.requests import place_of, request_of
-from anarchy.serving.compiled.core.router_records import (
-    Dispatcher,
-    Load,
-    PrefixCaches,
-    Ring,
-    TreeNode,
-    Update,
-    View,
-)
-from anarchy.serving.compiled.core.tables import NOBODY, Memory, Table
+from anarchy.serving.compiled.core.router_records import Dispatcher, PrefixCaches
+from anarchy.serving.compiled.core.tables import NOBODY, Table, record, zeros
 from anarchy.serving.compiled.kv_cache.prefix_cache import (
-    HOST,
     count,
     find_overlap,
     find_overlaps,
     insert,
-    node_of,
 )
-from anarchy.serving.compiled.router import policies
+from anarchy.serving.compiled.router import policies, worker_loads
 from anarchy.serving.compiled.router.argmin_tree import make_tree
 from anarchy.serving.compiled.router.choices import STREAMS, choose
-from anarchy.serving.compiled.router.worker_loads import (
-    CACHED,
-    RINGS,
-    apply_due,
-    next_due,
-    publish,
-)
+from anarchy.serving.compiled.router.worker_loads import CACHED, RINGS
 
 FEW = 16
 """Workers that are compared faster one by one than in a tree."""
@@ -43,7 +28,6 @@ UPDATES = 1 << 8
 
 
 def make_dispatcher(
-    memory: Memory,
     router: Router,
     prefill: bool,
     workers: int,
@@ -57,31 +41,31 @@ def make_dispatcher(
     `price_all` says that somebody wants to know what each worker costs, or that the way to decide
     may change.
     """
-    rule, replicas = policies.make_rule(memory, router, prefill), router.tracking.replicas
+    rule, replicas = policies.make_rule(router, prefill), router.tracking.replicas
     pool = "prefill" if prefill else "decode"
     rule.tie_stream = STREAMS.index(f"{pool}-ties")
     rule.softmax_stream = STREAMS.index(f"{pool}-softmax")
     rule.indexed = indexed
     if prefill and workers == 1:
         rule.cache_lag = 0.0  # nobody chooses, so nobody listens
-    tree: Table[TreeNode] = memory.table(TreeNode, 0)
+    tree: Table[records.TreeNode] = zeros(records.TreeNode, 0)
     rule.price_all = price_all or rule.policy not in policies.BLIND
     by_requests, rule.by_blocks = policies.compares(router, prefill, indexed)
     compared = not price_all and rule.immediate and (by_requests or rule.by_blocks)
     if compared and workers >= FEW:
-        tree = make_tree(memory, workers)
+        tree = make_tree(workers)
         rule.price_all = False
     return Dispatcher(
         rule=rule,
-        views=memory.table(View, workers),
-        costs=memory.zeros(np.float64, workers),
-        pair=memory.zeros(np.float64, 2),
-        turns=memory.zeros(np.int64, replicas),
-        loads=memory.table(Load, replicas, workers),
-        holds=memory.zeros(np.int64, replicas * workers, names if rule.distinct else 0),
-        change=memory.record(Update),
-        rings=memory.table(Ring, RINGS),
-        updates=memory.table(Update, RINGS, UPDATES),
+        views=zeros(records.View, workers),
+        costs=np.zeros(workers, np.float64),
+        pair=np.zeros(2, np.float64),
+        turns=np.zeros(replicas, np.int64),
+        loads=zeros(records.Load, replicas, workers),
+        holds=np.zeros((replicas * workers, names if rule.distinct else 0), np.int64),
+        placement=record(records.Update),
+        rings=zeros(records.Ring, RINGS),
+        updates=zeros(records.Update, RINGS, UPDATES),
         tree=tree,
         seen=seen,
     )
@@ -92,42 +76,29 @@ def cache_prompt(
     state: State, to: Dispatcher, caches: PrefixCaches, request: Request, w: int
 ) -> None:
     """A worker has the blocks of a prompt; the router hears of it `cache_lag` later."""
-    first, end = request.first_shared, request.first_shared + request.shared_blocks
-    insert(caches, w, state.blocks, first, end, request.own_blocks)
+    first, shared, own = request.first_shared, request.shared_blocks, request.own_blocks
+    insert(caches, w, state.blocks, first, shared, own)
     if to.rule.cache_lag > 0:
-        update = publish(to, CACHED, state.progress.now + to.rule.cache_lag)
+        update = worker_loads.publish(to, CACHED, state.progress.now + to.rule.cache_lag)
         update.worker = w
         update.first_shared = first
-        update.shared_blocks = request.shared_blocks
-        update.own_blocks = request.own_blocks
+        update.shared_blocks = shared
+        update.own_blocks = own
 
 
 @inner
 def _apply_cached(state: State, to: Dispatcher) -> None:
-    """Let the router know of the prompts that it hears by now are cached."""
+    """Let the router know of what it hears by now is cached."""
     while True:
-        place = next_due(to, CACHED, state.progress.now)
+        place = worker_loads.next_due(to, CACHED, state.progress.now)
         if place == NOBODY:
             break
         update = to.updates[CACHED, place]
+        w, first = update.worker, update.first_shared
         if state.settings.paged:
-            count(to.seen, update.worker, update.first_shared, update.blocks)
-            continue
-        first, end = update.first_shared, update.first_shared + update.shared_blocks
-        insert(to.seen, update.worker, state.blocks, first, end, update.own_blocks)
-
-
-@inner
-def _look_at_caches(state: State, to: Dispatcher, request: Request) -> None:
-    """See what each worker has of the prompt, as far as the router has heard."""
-    first = request.first_shared
-    find_overlaps(to.seen, state.blocks, first, first + request.shared_blocks, to.views)
-    if to.seen.lists[0, HOST].room:
-        for w in range(len(to.views)):
-            on_host = 0
-            for place in range(first, first + to.views[w].overlap):
-                on_host += node_of(to.seen, w, state.blocks[place]).tier == HOST
-            to.views[w].on_host = on_host
+            count(to.seen, w, first, update.blocks)
+        else:
+            insert(to.seen, w, state.blocks, first, update.shared_blocks, update.own_blocks)
 
 
 @inner
@@ -151,7 +122,7 @@ def _miscount(state: State, to: Dispatcher, request: Request) -> None:
 def _price_all(state: State, to: Dispatcher, request: Request) -> None:
     """See all workers, and what each costs."""
     if to.rule.indexed:
-        _look_at_caches(state, to, request)
+        find_overlaps(to.seen, state.blocks, request, to.views)
     for w in range(len(to.views)):
         view = to.views[w]
         view.active_blocks = to.loads[request.replica, w].blocks
@@ -179,16 +150,14 @@ def decide(state: State, to: Dispatcher, number: int) -> int:
     if rule.indexed and rule.cache_lag > 0:
         _apply_cached(state, to)
     if not rule.immediate:
-        apply_due(state, to)
+        worker_loads.apply_due(state, to)
     if rule.price_all:
         _price_all(state, to, request)
     w = state.plan[number, pool] if number < len(state.plan) else NOBODY
     if w == NOBODY:
         w = choose(state, to, request)
     if rule.indexed and not rule.price_all:
-        first = request.first_shared
-        end = first + request.shared_blocks
-        to.views[w].overlap = find_overlap(to.seen, state.blocks, first, end, w)
+        to.views[w].overlap = find_overlap(to.seen, state.blocks, request, w)
     if state.settings.log_costs:
         _log_costs(state, to, place_of(state, number))
     return w

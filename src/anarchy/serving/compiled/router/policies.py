@@ -9,7 +9,7 @@ from anarchy.serving.compiled.core.coverage import COMPILED_POLICIES
 from anarchy.serving.compiled.core.records import Request, State
 from anarchy.serving.compiled.core.router_records import Dispatcher, Rule, View
 from anarchy.serving.compiled.core.service_times import itl, prefill_seconds
-from anarchy.serving.compiled.core.tables import Memory
+from anarchy.serving.compiled.core.tables import record
 
 (
     ROUND_ROBIN,
@@ -35,7 +35,7 @@ BLIND = (ROUND_ROBIN, RANDOM, POWER_OF_TWO, TWO_CHOICE)
 """Policies that do not compare the costs of all workers."""
 
 
-def make_rule(memory: Memory, router: Router, prefill: bool) -> Rule:
+def make_rule(router: Router, prefill: bool) -> Rule:
     """A dispatcher's policy and parameters."""
     tracking = router.tracking
     late = tracking.replicas > 1 or tracking.event_lag > 0
@@ -43,7 +43,7 @@ def make_rule(memory: Memory, router: Router, prefill: bool) -> Rule:
     generated = tracking.generated_blocks and not prefill
     penalty = tracking.unregistered_penalty and not prefill
     overlooked = 0 if prefill else tracking.overlooked
-    return memory.record(
+    return record(
         Rule,
         router,
         tracking,

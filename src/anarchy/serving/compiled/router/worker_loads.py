@@ -72,9 +72,6 @@ def _count(state: State, dispatcher: Dispatcher, replica: int, update: Update, s
     load.queued_tokens += sign * update.tokens
     load.blocks += sign * update.blocks
     load.registered |= sign > 0
-    if len(dispatcher.tree):
-        key = load.blocks if dispatcher.rule.by_blocks else load.active
-        set_key(dispatcher.tree, update.worker, key)
     if dispatcher.rule.distinct:
         holds = dispatcher.holds[replica * len(dispatcher.views) + update.worker]
         for place in range(update.first_shared, update.first_shared + update.shared_blocks):
@@ -113,13 +110,28 @@ def _describe(dispatcher: Dispatcher, update: Update, request: Request, w: int) 
 
 
 @inner
+def _change(dispatcher: Dispatcher, request: Request, w: int, sign: int) -> None:
+    """Change a load that is the truth."""
+    rule, load = dispatcher.rule, dispatcher.loads[0, w]
+    load.active += sign
+    load.blocks += sign * request.prompt_blocks
+    if rule.is_prefill:
+        load.queued_tokens += sign * request.expected_tokens
+    if len(dispatcher.tree):
+        set_key(dispatcher.tree, w, load.blocks if rule.by_blocks else load.active)
+
+
+@inner
 def placed(state: State, dispatcher: Dispatcher, request: Request, w: int) -> None:
     """The request's replica sends it to a worker."""
     dispatcher.views[w].active += 1
+    if dispatcher.rule.immediate:
+        _change(dispatcher, request, w, integer(1))
+        return
     if w < dispatcher.rule.overlooked:
         return
-    _describe(dispatcher, dispatcher.change, request, w)
-    _count(state, dispatcher, request.replica, dispatcher.change, integer(1))
+    _describe(dispatcher, dispatcher.placement, request, w)
+    _count(state, dispatcher, request.replica, dispatcher.placement, integer(1))
     if state.settings.replicas > 1:
         due = state.progress.now + dispatcher.rule.replica_lag
         _describe(dispatcher, publish(dispatcher, PLACED, due), request, w)
@@ -132,8 +144,7 @@ def ended(state: State, dispatcher: Dispatcher, request: Request, w: int, grown:
     rule = dispatcher.rule
     dispatcher.views[w].active -= 1
     if rule.immediate:
-        _describe(dispatcher, dispatcher.change, request, w)
-        _count(state, dispatcher, request.replica, dispatcher.change, integer(-1))
+        _change(dispatcher, request, w, integer(-1))
         return
     if w < rule.overlooked:
         return
