@@ -55,9 +55,9 @@ DEAD = "http://127.0.0.1:9"
 
 DELETED = (
     "results/validation.json",
-    "results/theory/curves/plateau.json",
+    "results/theory/curves/coupled.json",
     "results/experiments/concurrency.spread.json",
-    "figures/placement.png",
+    "figures/windows.png",
     "paper/generated/tables/bounds.tex",
 )
 

@@ -12,7 +12,7 @@ HOSTILE = """it's $(touch PWNED) `touch PWNED` "$HOME" ; & * ü"""
 def test_jobs_run_in_a_hostile_folder_by_a_python_that_lies_there(tmp_path: Path) -> None:
     project = copy_project(tmp_path / HOSTILE)
     furnish(project)
-    wanted = "build/tiny/results/dynamo.json"
+    wanted = "build/tiny/results/validation/mm1.json"
     done = subprocess.run(
         [str(project / ".venv/bin/python"), "-m", "snakemake", "--workflow-profile", "none",
          "--cores", "1", wanted, "--config", "overlay=config/tiny.yaml"],

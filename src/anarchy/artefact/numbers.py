@@ -1,15 +1,16 @@
 """Every number of the paper's text: declared in YAML, taken from results, written as macros."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from anarchy.artefact.latex import latex_escape
-from anarchy.common.errors import InputError, suggest
+from anarchy.common.errors import MOST_CHARACTERS, InputError, printable, suggest
 from anarchy.common.files import read_rows, same_value, write_text
 from anarchy.config.base import Model, Scalar
 from anarchy.config.validation import validate
@@ -29,7 +30,18 @@ COMMITTED_NOTE = (
 
 
 class NoValue(InputError):
-    """The results have no row for a macro, or no value in it."""
+    """The results have no row for a macro, or no value in it.
+
+    A coarse build has none for hundreds of macros, and what somebody may have meant instead takes
+    long to find: `hint` is asked for it when the message is.
+    """
+
+    def __init__(self, message: str, hint: Callable[[], str] = str) -> None:
+        super().__init__(message)
+        self._hint = hint
+
+    def __str__(self) -> str:
+        return printable(f"{super().__str__()}{self._hint()}", MOST_CHARACTERS)
 
 
 class Number(Model):
@@ -130,14 +142,17 @@ def find_row(entry: Number, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, A
     fault = f"macro {entry.macro}: {len(found) or 'no'} rows of {entry.file} have {asked}"
     if found:
         raise InputError(f"{fault}; name more columns in `where`")
-    # Name the first column that alone rules every row out: nearly always the misspelt one.
+    raise NoValue(fault, partial(_misspelt, wanted, rows))
+
+
+def _misspelt(wanted: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """A hint at the first column that alone rules every row out: nearly always the misspelt one."""
     for key, value in wanted.items():
         if not any(key in r and same_value(r[key], value) for r in rows):
             known = sorted({str(r[key]) for r in rows if key in r})
             columns = sorted({k for r in rows for k in r})
-            hint = suggest(str(value), known) if known else suggest(key, columns)
-            raise NoValue(f"{fault}; {key}: {hint}")
-    raise NoValue(fault)
+            return f"; {key}: {suggest(str(value), known) if known else suggest(key, columns)}"
+    return ""
 
 
 def render(entry: Number, row: Mapping[str, Any]) -> str:
