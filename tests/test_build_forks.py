@@ -1,5 +1,6 @@
 """Scripts as forks: each runs by itself, and how it ended is told."""
 
+import importlib.util
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anarchy.build_forks import PRELOADED, run_forked
+from anarchy.build_forks import LATER, PRELOADED, run_forked
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
 
@@ -17,6 +18,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothi
 def write(path: Path, text: str) -> str:
     path.write_text(text, encoding="utf-8")
     return str(path)
+
+
+def test_what_is_imported_beforehand_exists() -> None:
+    """A fork says nothing of what is missing: who needs it says so."""
+    assert [name for name in PRELOADED + LATER if importlib.util.find_spec(name) is None] == []
 
 
 def test_a_script_is_the_main_module_and_finds_everything_imported(tmp_path: Path) -> None:

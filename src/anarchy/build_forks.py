@@ -36,12 +36,7 @@ PRELOADED = (
 )
 """What simulates, measures and draws: most jobs need some of it."""
 
-LATER = (
-    "anarchy.serving.compiled.plain.run",
-    "anarchy.serving.compiled.paged.run",
-    "scipy.optimize",
-    "scipy.stats",
-)
+LATER = ("anarchy.serving.compiled.run", "scipy.optimize", "scipy.stats")
 """What takes as long to import as all of that and not every build needs: once a script has had to,
 those that come after it find it imported."""
 
