@@ -7,16 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from anarchy.config.router import Router
 from anarchy.config.scenario import Scenario
 from anarchy.config.workload import ClosedLoop
-from anarchy.serving.compiled.core import records
-from anarchy.serving.compiled.core.asks import AskSource, no_asks
-from anarchy.serving.compiled.core.router_records import Dispatcher, PrefixCaches
+from anarchy.serving.compiled.core import records, router_records
+from anarchy.serving.compiled.core.asks import AskSource
+from anarchy.serving.compiled.core.router_records import Dispatcher, PrefixCaches, Rule, TreeNode
 from anarchy.serving.compiled.core.service_times import make_service_times
-from anarchy.serving.compiled.core.tables import NOBODY, Ints, Record, dtype_of, record, zeros
+from anarchy.serving.compiled.core.tables import (
+    NOBODY,
+    Ints,
+    Record,
+    Table,
+    dtype_of,
+    record,
+    zeros,
+)
 from anarchy.serving.compiled.kv_cache.prefix_cache import make_caches, make_index
+from anarchy.serving.compiled.router import policies
+from anarchy.serving.compiled.router.argmin_tree import make_tree
 from anarchy.serving.compiled.router.choices import STREAMS
-from anarchy.serving.compiled.router.dispatch import make_dispatcher
+from anarchy.serving.compiled.router.worker_loads import RINGS
 from anarchy.serving.rules import feasibility
 from anarchy.serving.service_times.table import LatencyTable
 from anarchy.serving.service_times.worker_speeds import scaled, speeds_known
@@ -27,6 +38,12 @@ ROOM = 1 << 12
 
 COMPLETIONS = 16
 """Requests of a decode batch that there is room for at first."""
+
+FEW = 16
+"""Workers that are compared faster one by one than in a tree."""
+
+UPDATES = 1 << 8
+"""Updates that a router hears late that there is room for at first; a power of two."""
 
 ACTIONS_OF_ONE = 5
 """Things to do for a request at one instant, at most: one of each kind."""
@@ -58,9 +75,12 @@ def make_state(
     prefills = workers(records.PrefillWorker, topology.prefill, topology.prefill_speed)
     decodes = workers(records.DecodeWorker, topology.decode, topology.decode_speed)
     decodes["due"] = math.inf
-    prefill_caches, to_prefill = _pool(scenario, asks, True, log_costs)
-    decode_caches, to_decode = _pool(scenario, asks, False, log_costs)
-    indexed = [to_prefill.rule.indexed] * len(prefills) + [to_decode.rule.indexed] * len(decodes)
+    names = len(asks.names)
+    prefill_caches, seen, indexed = _caches(scenario, asks, prefill=True)
+    to_prefill = _dispatcher(scenario, True, names, seen, indexed, log_costs)
+    decode_caches, seen, indexed = _caches(scenario, asks, prefill=False)
+    to_decode = _dispatcher(scenario, False, names, seen, indexed, log_costs)
+    looked_at = [to_prefill.rule.indexed] * len(prefills) + [to_decode.rule.indexed] * len(decodes)
     slots = min(COMPLETIONS, scenario.engine.decode.slots)
     return records.State(
         settings=_settings(scenario, table, demand, asks, blocks, clients, log_costs),
@@ -69,11 +89,11 @@ def make_state(
         requests=zeros(records.Request, room),
         costs=np.zeros((room, width), np.float64),
         plan=plan,
-        asks=no_asks(0),
+        asks=zeros(records.Ask, 0),
         times=np.zeros(0),
         draws=np.zeros((len(STREAMS), 0)),
         draws_read=np.zeros(len(STREAMS), np.int64),
-        next_asks=no_asks(max(1, clients)),
+        next_asks=zeros(records.Ask, max(1, clients)),
         blocks=asks.blocks,
         names=asks.names,
         service=make_service_times(tables),
@@ -84,7 +104,7 @@ def make_state(
         to_decode=to_decode,
         prefill_caches=prefill_caches,
         decode_caches=decode_caches,
-        **_paged_memory(scenario, len(asks.names), blocks, indexed, room),
+        **_paged_memory(scenario, names, blocks, looked_at, room),
     )
 
 
@@ -98,38 +118,74 @@ def _workers(speeds: list[float], kind: type[Record], count: int, given: Sequenc
     return workers
 
 
-def _pool(
-    scenario: Scenario, asks: AskSource, prefill: bool, log_costs: bool
-) -> tuple[PrefixCaches, Dispatcher]:
-    """A pool's caches and its dispatcher, which sees these or, if it hears late, others.
+def _caches(
+    scenario: Scenario, asks: AskSource, prefill: bool
+) -> tuple[PrefixCaches, PrefixCaches, bool]:
+    """The caches of a pool, what its router sees of them, and whether it looks.
 
-    Of paged memory, which has the workers' blocks, there is only what the dispatcher sees.
+    Of paged memory, which has the workers' blocks, there is only what the router sees.
     """
     topology, router, cache = scenario.topology, scenario.router, scenario.engine.cache
-    pool, workers = "prefill" if prefill else "decode", topology.decode
-    own = topology.decode_cache
-    if prefill:
-        workers, own = topology.prefill, []
+    workers = topology.prefill if prefill else topology.decode
     indexed = cache.enabled and (prefill or router.decode_overlap)
-    paged = scenario.engine.memory.paged
-    if paged:
+    if scenario.engine.memory.paged:
         indexed = indexed and router.policy != "round-robin"
-    blocks = len(asks.names) if indexed else 0
-    if paged:
-        caches = seen = make_index(workers, blocks)
-    else:
-        tokens = asks.block_tokens
-        hbm = [capacity // tokens for capacity in own or [cache.capacity_tokens] * workers]
-        host = cache.host.capacity_tokens // tokens if prefill else 0
-        caches = seen = make_caches(workers, blocks, hbm, host)
-        if indexed and router.tracking.cache_lag > 0:
-            seen = make_caches(workers, blocks, hbm, host)
-    price_all = log_costs or scenario.controller is not None
-    names = len(asks.names)
-    to = make_dispatcher(router, prefill, workers, names, seen, indexed, price_all)
+        index = make_index(workers, len(asks.names) if indexed else 0)
+        return index, index, indexed
+    tokens, own = asks.block_tokens, [] if prefill else topology.decode_cache
+    hbm = [capacity // tokens for capacity in own or [cache.capacity_tokens] * workers]
+    host = cache.host.capacity_tokens // tokens if prefill else 0
+    make = partial(make_caches, workers, len(asks.names) if indexed else 0, hbm, host)
+    real, late = make(), indexed and router.tracking.cache_lag > 0
+    return real, make() if late else real, indexed
+
+
+def _dispatcher(
+    scenario: Scenario, prefill: bool, names: int, seen: PrefixCaches, indexed: bool, costs: bool
+) -> Dispatcher:
+    """A pool's dispatcher; so many blocks have names, and costs of all workers may be logged."""
+    router, replicas = scenario.router, scenario.router.tracking.replicas
+    pool = "prefill" if prefill else "decode"
+    workers = scenario.topology.prefill if prefill else scenario.topology.decode
+    rule = policies.make_rule(router, prefill)
+    rule.indexed = indexed
+    rule.tie_stream = STREAMS.index(f"{pool}-ties")
+    rule.softmax_stream = STREAMS.index(f"{pool}-softmax")
+    if prefill and workers == 1:
+        rule.cache_lag = 0.0  # nobody chooses, so nobody listens
+    to = Dispatcher(
+        rule=rule,
+        views=zeros(router_records.View, workers),
+        costs=np.zeros(workers),
+        pair=np.zeros(2),
+        turns=np.zeros(replicas, np.int64),
+        loads=zeros(router_records.Load, replicas, workers),
+        holds=np.zeros((replicas * workers, names if rule.distinct else 0), np.int64),
+        placement=record(router_records.Update),
+        rings=zeros(router_records.Ring, RINGS),
+        updates=zeros(router_records.Update, RINGS, UPDATES),
+        tree=_tree(router, rule, workers, costs or scenario.controller is not None),
+        seen=seen,
+    )
     known = speeds_known(scenario, pool, workers)
     to.views["speed"] = 1.0 if known is None else known
-    return caches, to
+    return to
+
+
+def _tree(router: Router, rule: Rule, workers: int, price_all: bool) -> Table[TreeNode]:
+    """Where the least of many workers is found, empty if that would not do.
+
+    `price_all` says that somebody wants to know what each worker costs, or that the way to decide
+    may change.
+    """
+    rule.price_all = price_all or rule.policy not in policies.BLIND
+    by_requests, rule.by_blocks = policies.compares(router, rule.is_prefill, rule.indexed)
+    compared = not price_all and rule.immediate and (by_requests or rule.by_blocks)
+    if not compared or workers < FEW:
+        tree: Table[TreeNode] = zeros(TreeNode, 0)
+        return tree
+    rule.price_all = False
+    return make_tree(workers)
 
 
 def _paged_memory(

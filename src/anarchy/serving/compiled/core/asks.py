@@ -14,7 +14,7 @@ import numpy as np
 
 from anarchy.config.workload import Prompts, Synthetic
 from anarchy.serving.compiled.core.records import Ask
-from anarchy.serving.compiled.core.tables import Floats, Ints, Table, dtype_of, raw
+from anarchy.serving.compiled.core.tables import Floats, Ints, Table, raw, zeros
 from anarchy.workload.demand import lengths_of
 from anarchy.workload.random_streams import Generators, split_streams
 from anarchy.workload.traces import TraceData
@@ -30,12 +30,6 @@ class AskSource(ABC):
     @abstractmethod
     def next(self, count: int) -> Table[Ask]:
         """The next asks; fewer than `count` where a trace ends."""
-
-
-def no_asks(count: int) -> Table[Ask]:
-    """So many asks of nothing."""
-    asks: Table[Ask] = np.zeros(count, dtype_of(Ask)).view(np.recarray)
-    return asks
 
 
 class _Tenant:
@@ -57,7 +51,7 @@ class _Tenant:
 
     def next(self, count: int) -> Table[Ask]:
         """The tenant's next asks; `first_own` is left open."""
-        prompts, asks = self._prompts, no_asks(count)
+        prompts, asks = self._prompts, zeros(Ask, count)
         template = self._choices.integers(0, prompts.templates, count)
         tokens: Any = prompts.input_tokens
         if self._inputs is not None:
@@ -99,7 +93,7 @@ class SyntheticAsks(AskSource):
             picks = self._picks.random(count)
             numbers = np.searchsorted(self._limits, picks, side="right")
             numbers = np.minimum(numbers, len(self._tenants) - 1)
-            asks = no_asks(count)
+            asks = zeros(Ask, count)
             for number, tenant in enumerate(self._tenants):
                 theirs = numbers == number
                 raw(asks)[theirs] = raw(tenant.next(int(theirs.sum())))
@@ -154,7 +148,7 @@ class TraceAsks(AskSource):
 
     def next(self, count: int) -> Table[Ask]:
         rows = slice(self._row, min(self._rows, self._row + count))
-        asks = no_asks(rows.stop - rows.start)
+        asks = zeros(Ask, rows.stop - rows.start)
         asks["prompt"] = np.arange(rows.start, rows.stop)
         asks["input_tokens"] = self._inputs[rows]
         asks["output_tokens"] = self._outputs[rows]

@@ -10,12 +10,6 @@ from anarchy.serving.compiled.core.tables import NOBODY, longer, raw
 
 
 @small
-def place_of(state: State, number: int) -> int:
-    """Where a request lies in the ring."""
-    return number & (len(state.requests) - 1)
-
-
-@small
 def request_of(state: State, number: int) -> Request:
     """The record of a request."""
     return state.requests[number & (len(state.requests) - 1)]

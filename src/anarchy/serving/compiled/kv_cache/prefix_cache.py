@@ -19,7 +19,7 @@ from anarchy.serving.compiled.core.router_records import (
     PrefixCaches,
     View,
 )
-from anarchy.serving.compiled.core.tables import NOBODY, Ints, Table, zeros
+from anarchy.serving.compiled.core.tables import NOBODY, Ints, Table, dtype_of, zeros
 
 HBM, HOST = map(integer, range(2))
 TIERS = 2
@@ -33,7 +33,8 @@ def make_caches(workers: int, blocks: int, hbm: int | list[int], host: int) -> P
     caches = make_index(workers, blocks)
     caches.lists["room"][:, HBM] = hbm
     caches.lists["room"][:, HOST] = host
-    return caches._replace(nodes=zeros(CacheNode, workers * blocks))
+    nodes = np.empty(workers * blocks, dtype_of(CacheNode))  # each is written before it is read
+    return caches._replace(nodes=nodes.view(np.recarray))
 
 
 def make_index(workers: int, blocks: int) -> PrefixCaches:

@@ -188,7 +188,7 @@ def _occupy(state: State, pool: int, number: int) -> None:
 
 
 @small
-def _rest(state: State, pool: int, number: int) -> None:
+def rest(state: State, pool: int, number: int) -> None:
     """Make a block the most recently used of the idle ones."""
     blocks = state.memory[pool]
     last = blocks[0].older
@@ -209,7 +209,7 @@ def _give_back(state: State, pool: int, number: int) -> None:
 
 
 @small
-def _fresh_block(state: State, pool: int, holders: int) -> int:
+def fresh_block(state: State, pool: int, holders: int) -> int:
     """A block without a name; its room has been taken already."""
     counts, blocks = state.pools[pool], state.memory[pool]
     number = counts.returned
@@ -263,18 +263,9 @@ def take(state: State, pool: int, request: Request, held: int, found: int, fresh
         state.memory[pool, blocks[place]].holders += 1
     grow(state, pool, fresh)
     for place in range(end + found, end + found + fresh):
-        blocks[place] = _fresh_block(state, pool, integer(1))
+        blocks[place] = fresh_block(state, pool, integer(1))
     of.count += found + fresh
     return True
-
-
-@inner
-def keep(state: State, pool: int, name: int) -> None:
-    """Turn one grown block into a cached one that nobody holds, the most recently used."""
-    block = _fresh_block(state, pool, integer(0))
-    if name != UNNAMED:
-        name_one(state, pool, block, name)
-    _rest(state, pool, block)
 
 
 @inner
@@ -288,5 +279,5 @@ def release(state: State, pool: int, held: int) -> None:
             if block.name == UNNAMED:
                 _give_back(state, pool, blocks[place])
             else:
-                _rest(state, pool, blocks[place])
+                rest(state, pool, blocks[place])
     of.count = 0

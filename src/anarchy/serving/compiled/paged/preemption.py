@@ -182,8 +182,10 @@ def let_go(state: State, w: int, number: int, named: bool) -> None:
     kept = max(0, whole - count)
     state.pools[pool].free += grown - kept
     for place in range(count + kept - 1, count - 1, -1):
-        name = block_pool.name_at(state, request, place) if named else records.UNNAMED
-        block_pool.keep(state, pool, name)
+        block = block_pool.fresh_block(state, pool, integer(0))
+        if named:
+            block_pool.name_one(state, pool, block, block_pool.name_at(state, request, place))
+        block_pool.rest(state, pool, block)
     if named:
         block_pool.name_blocks(state, pool, request, held, integer(0), min(whole, count))
     else:

@@ -1,14 +1,10 @@
 """A dispatcher's decision: what it sees of one pool, and whom it sends a request to."""
 
-import numpy as np
-
-from anarchy.config.router import Router
-from anarchy.serving.compiled.core import router_records as records
 from anarchy.serving.compiled.core.compile import inner
 from anarchy.serving.compiled.core.records import Request, State
-from anarchy.serving.compiled.core.requests import place_of, request_of
+from anarchy.serving.compiled.core.requests import request_of
 from anarchy.serving.compiled.core.router_records import Dispatcher, PrefixCaches
-from anarchy.serving.compiled.core.tables import NOBODY, Table, record, zeros
+from anarchy.serving.compiled.core.tables import NOBODY
 from anarchy.serving.compiled.kv_cache.prefix_cache import (
     count,
     find_overlap,
@@ -16,59 +12,8 @@ from anarchy.serving.compiled.kv_cache.prefix_cache import (
     insert,
 )
 from anarchy.serving.compiled.router import policies, worker_loads
-from anarchy.serving.compiled.router.argmin_tree import make_tree
-from anarchy.serving.compiled.router.choices import STREAMS, choose
-from anarchy.serving.compiled.router.worker_loads import CACHED, RINGS
-
-FEW = 16
-"""Workers that are compared faster one by one than in a tree."""
-
-UPDATES = 1 << 8
-"""Updates that there is room for at first; a power of two."""
-
-
-def make_dispatcher(
-    router: Router,
-    prefill: bool,
-    workers: int,
-    names: int,
-    seen: PrefixCaches,
-    indexed: bool,
-    price_all: bool,
-) -> Dispatcher:
-    """One pool's dispatcher; `names` is how many blocks prompts share.
-
-    `price_all` says that somebody wants to know what each worker costs, or that the way to decide
-    may change.
-    """
-    rule, replicas = policies.make_rule(router, prefill), router.tracking.replicas
-    pool = "prefill" if prefill else "decode"
-    rule.tie_stream = STREAMS.index(f"{pool}-ties")
-    rule.softmax_stream = STREAMS.index(f"{pool}-softmax")
-    rule.indexed = indexed
-    if prefill and workers == 1:
-        rule.cache_lag = 0.0  # nobody chooses, so nobody listens
-    tree: Table[records.TreeNode] = zeros(records.TreeNode, 0)
-    rule.price_all = price_all or rule.policy not in policies.BLIND
-    by_requests, rule.by_blocks = policies.compares(router, prefill, indexed)
-    compared = not price_all and rule.immediate and (by_requests or rule.by_blocks)
-    if compared and workers >= FEW:
-        tree = make_tree(workers)
-        rule.price_all = False
-    return Dispatcher(
-        rule=rule,
-        views=zeros(records.View, workers),
-        costs=np.zeros(workers, np.float64),
-        pair=np.zeros(2, np.float64),
-        turns=np.zeros(replicas, np.int64),
-        loads=zeros(records.Load, replicas, workers),
-        holds=np.zeros((replicas * workers, names if rule.distinct else 0), np.int64),
-        placement=record(records.Update),
-        rings=zeros(records.Ring, RINGS),
-        updates=zeros(records.Update, RINGS, UPDATES),
-        tree=tree,
-        seen=seen,
-    )
+from anarchy.serving.compiled.router.choices import choose
+from anarchy.serving.compiled.router.worker_loads import CACHED
 
 
 @inner
@@ -133,9 +78,9 @@ def _price_all(state: State, to: Dispatcher, request: Request) -> None:
 
 
 @inner
-def _log_costs(state: State, to: Dispatcher, place: int) -> None:
+def _log_costs(state: State, to: Dispatcher, number: int) -> None:
     """Keep what a decision was made on."""
-    costs, workers = state.costs[place], len(to.views)
+    costs, workers = state.costs[number & (len(state.requests) - 1)], len(to.views)
     first = 0 if to.rule.is_prefill else len(state.prefill_workers)
     for w in range(workers):
         costs[first + w] = to.costs[w]
@@ -159,5 +104,5 @@ def decide(state: State, to: Dispatcher, number: int) -> int:
     if rule.indexed and not rule.price_all:
         to.views[w].overlap = find_overlap(to.seen, state.blocks, request, w)
     if state.settings.log_costs:
-        _log_costs(state, to, place_of(state, number))
+        _log_costs(state, to, number)
     return w
