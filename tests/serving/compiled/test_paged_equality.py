@@ -53,6 +53,11 @@ def paged(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenario:
     )
 
 
+MOST_WAITING = 2000
+"""Requests that may wait, where a million may as usual: a controller looks at all of them at every
+poll, and hours pass where preemption lets one through now and then."""
+
+
 def outcome(kind: type[System | CompiledSystem], *arguments: Any) -> Run | str:
     """The run, or why there is none."""
     scenario, table, *others = arguments
@@ -64,7 +69,10 @@ def outcome(kind: type[System | CompiledSystem], *arguments: Any) -> Run | str:
 
 def assert_same(*arguments: Any) -> Run | str:
     """Both simulators give the same run or refuse with the same words; the reference's answer."""
-    reference, compiled = (outcome(kind, *arguments) for kind in (System, CompiledSystem))
+    with patch.object(feasibility, "MOST_REQUESTS", MOST_WAITING):
+        reference, compiled = (outcome(kind, *arguments) for kind in (System, CompiledSystem))
+    if any(str(answer).startswith("workload: more than") for answer in (reference, compiled)):
+        return str(reference)  # each sees what waits when it next supplies requests
     if isinstance(reference, str) or isinstance(compiled, str):
         assert reference == compiled
         return reference
