@@ -17,6 +17,7 @@ from anarchy.serving.compiled.core.event_queue import SCHEDULED
 from anarchy.serving.compiled.core.records import Request
 from anarchy.serving.compiled.core.requests import first_open, in_longer, parts
 from anarchy.serving.compiled.core.tables import Floats, Ints, Table, longer, raw
+from anarchy.serving.compiled.kv_cache.prefix_cache import release
 from anarchy.serving.compiled.paged.system import advance_paged
 from anarchy.serving.compiled.pauses import Pauses, idle_clients, tell
 from anarchy.serving.compiled.plain.system import advance, begin, read_totals
@@ -314,6 +315,7 @@ class CompiledSystem:
         read_totals(self._state)
         after = self._totals()
         self._emit(sink, int(self._state.progress.arrived))
+        release(self._state.prefill_caches)
         self._finished = True
         totals = {name: after[name] - before[name] for name in before if name != "time"}
         return {

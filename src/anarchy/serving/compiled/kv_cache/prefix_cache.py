@@ -9,6 +9,8 @@ The list is in two parts, HBM and host memory: what leaves the first enters the 
 recently used block.
 """
 
+from typing import Any
+
 import numpy as np
 
 from anarchy.serving.compiled.core.compile import inner, integer, small
@@ -28,13 +30,30 @@ WORD = 32
 """Workers of one word of a mask."""
 
 
+MOST_KEPT = 1 << 25
+"""Nodes that are kept at most."""
+
+_released: dict[int, Any] = {}
+"""Nodes of a run that is over, by their number. Of memory that has been given back the system makes
+small pages, and then it takes a tenth longer to find blocks of a long trace."""
+
+
 def make_caches(workers: int, blocks: int, hbm: int | list[int], host: int) -> PrefixCaches:
     """Empty caches of so many shared blocks; capacities in blocks, `hbm` of all or of each."""
     caches = make_index(workers, blocks)
     caches.lists["room"][:, HBM] = hbm
     caches.lists["room"][:, HOST] = host
-    nodes = np.empty(workers * blocks, dtype_of(CacheNode))  # each is written before it is read
-    return caches._replace(nodes=nodes.view(np.recarray))
+    nodes = _released.pop(workers * blocks, None)
+    if nodes is None:  # each is written before it is read
+        nodes = np.empty(workers * blocks, dtype_of(CacheNode)).view(np.recarray)
+    return caches._replace(nodes=nodes)
+
+
+def release(caches: PrefixCaches) -> None:
+    """Leave the nodes of a run that is over to the next one of as many."""
+    _released.clear()
+    if len(caches.nodes) <= MOST_KEPT:
+        _released[len(caches.nodes)] = caches.nodes
 
 
 def make_index(workers: int, blocks: int) -> PrefixCaches:
