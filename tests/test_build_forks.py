@@ -6,7 +6,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -39,7 +38,6 @@ def test_a_script_is_the_main_module_and_finds_everything_imported(tmp_path: Pat
 
 
 def test_what_a_script_had_to_import_the_next_finds(tmp_path: Path) -> None:
-    assert all(map(find_spec, LATER)), "or its name has changed"
     first = "import sys\nassert 'scipy.stats' not in sys.modules\nimport scipy.stats\n"
     then = "import sys\nassert 'scipy.stats' in sys.modules\n"
     run_forked(write(tmp_path / "first.py", first))
