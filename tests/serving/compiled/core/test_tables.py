@@ -58,8 +58,9 @@ work_compiled = compiled(work)
 
 
 def office() -> Office:
+    """Floors are as wide as the desks become: compiled code checks no bounds."""
     return Office(
-        record(Desk, busy=3.0), zeros(Desk, 3), zeros(Desk, 2, 3), np.zeros((1, 2), np.float64)
+        record(Desk, busy=3.0), zeros(Desk, 3), zeros(Desk, 2, 6), np.zeros((1, 2), np.float64)
     )
 
 
@@ -71,7 +72,7 @@ def test_compiled_and_uncompiled_code_do_the_same_to_the_same_memory() -> None:
         assert place.desks["busy"].tolist() == [0.0, 1.0, 0.0]
         assert place.desks[1].queue.length == 4
         assert place.desks["open"].tolist() == [False, True, False]
-        assert place.floors["clerks"].tolist() == [[0, 0, 0], [0, 7, 0]]
+        assert place.floors["clerks"].tolist() == [[0] * 6, [0, 7, 0, 0, 0, 0]]
         assert place.boss.busy == 1.0
         assert place.seconds[0, 1] == 1.5
     replaced = theirs._replace(desks=longer(theirs.desks))
