@@ -37,6 +37,19 @@ def test_imports_are_followed_through_modules_packages_and_functions(tmp_path: P
     )
 
 
+def test_what_is_remembered_is_of_the_folder_where_it_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, digests = [], set()
+    for name, text in (("one", "import anarchy.a\n"), ("two", "")):
+        write(tmp_path / name, {"script.py": text, "src/anarchy/a.py": text})
+        monkeypatch.chdir(tmp_path / name)
+        found.append(imported_sources(Path("script.py")))
+        digests.add(digest([Path("script.py")]))
+    assert found == [[Path("src/anarchy/a.py")], []]
+    assert len(digests) == 2
+
+
 @pytest.mark.parametrize("script", ["validate", "show_study"])
 def test_all_that_python_imports_is_found(script: str) -> None:
     """The script's own imports, run: the modules that are then loaded are known beforehand."""

@@ -19,12 +19,13 @@ def imported_sources(script: Path, source: Path = Path("src")) -> list[Path]:
     Imports within functions count too; what is imported by a name made at run time does not.
     """
     found: dict[Path, None] = {}
-    new = [script]
+    # What is remembered of a path holds in any working directory.
+    folder, new = source.absolute(), [script.absolute()]
     while new:
-        imported = set().union(*(_imports(path, source) for path in new)) - found.keys()
+        imported = set().union(*(_imports(path, folder) for path in new)) - found.keys()
         new = sorted(imported)
         found |= dict.fromkeys(new)
-    return list(found)
+    return [source / path.relative_to(folder) for path in found]
 
 
 @cache
@@ -50,10 +51,10 @@ def _files(module: str, source: Path) -> frozenset[Path]:
 
 def digest(files: Iterable[Path]) -> str:
     """One SHA-256 of what some files are called and hold, in their order."""
-    return hashlib.sha256("".join(map(_line, files)).encode()).hexdigest()
+    lines = [f"{_checksum(path.absolute())}  {path.as_posix()}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @cache
-def _line(path: Path) -> str:
-    """A line of a list of checksums."""
-    return f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.as_posix()}\n"
+def _checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
