@@ -108,7 +108,7 @@ def test_kills_while_packages_are_installed(tmp_path: Path, record_property: Rec
 def test_kills_while_the_simulator_is_compiled(project: Path, record_property: Record) -> None:
     moments = [lambda run: run.runs("-m anarchy.serving.compiled")] * 4
     fresh = partial(shutil.rmtree, project / KERNEL, ignore_errors=True)
-    kill(project, ["setup"], moments, 15.0, record_property, fresh)
+    kill(project, ["setup"], moments, 6.0, record_property, fresh)
     finish(project, "setup")
 
 
@@ -120,9 +120,9 @@ def test_kills_while_jobs_run(
     for folder in ("build", ".snakemake"):
         shutil.rmtree(project / folder, ignore_errors=True)
     wanted, dice = len(made(built)), random.Random(SEED + round)
-    shares = sorted(dice.uniform(0.0, 0.9) for _ in range(6))
+    shares = sorted(dice.uniform(0.0, 0.8) for _ in range(6))
     moments = [lambda _, share=share: len(made(project)) >= share * wanted for share in shares]
-    kill(project, BUILD, moments, 2.0, record_property)
+    kill(project, BUILD, moments, 1.0, record_property)
     finish(project, *BUILD)
     same_bytes(project, built, record_property)
 
