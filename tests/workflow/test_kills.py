@@ -108,7 +108,7 @@ def test_kills_while_packages_are_installed(tmp_path: Path, record_property: Rec
 def test_kills_while_the_simulator_is_compiled(project: Path, record_property: Record) -> None:
     moments = [lambda run: run.runs("-m anarchy.serving.compiled")] * 4
     fresh = partial(shutil.rmtree, project / KERNEL, ignore_errors=True)
-    kill(project, ["setup"], moments, 6.0, record_property, fresh)
+    kill(project, ["setup"], moments, 3.0, record_property, fresh)
     finish(project, "setup")
 
 
