@@ -11,17 +11,12 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from hypothesis.internal import entropy
 
 # A shared machine may be slow for a moment: time is for the benchmarks to judge.
 # Of a property that the nightly run does not try more often, half of the usual examples are enough.
 settings.register_profile("no-deadline", deadline=None, max_examples=50)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("no-deadline")
-
-# Nobody draws from NumPy's global generator, as ruff sees to. To seed and restore it would take
-# longer than most examples.
-entropy.NP_RANDOM = object()
 
 # A shell that runs tests in the background ignores Ctrl-C, and so would every child of theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)

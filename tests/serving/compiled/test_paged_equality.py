@@ -40,7 +40,7 @@ def paged(draw: st.DrawFn, workload: dict[str, Any] | None = None) -> Scenario:
     engine["cache"] = {
         "enabled": draw(st.booleans()),
         "block_tokens": size,
-        "capacity_tokens": draw(st.sampled_from([240, 400, 4800, 4800])),
+        "capacity_tokens": draw(st.sampled_from([440, 680, 4800, 4800])),
     }
     engine["memory"] = {
         "paged": True,
